@@ -1,0 +1,50 @@
+// A fault: something outside this program did not work (the server is away, a timeout, a full disk). Thrown by adapters
+// and by component authors; loops decide by `retry`, never by text. What is neither a Rejection nor a Fault is a bug.
+
+export const faultCodes = {
+  NATS_UNREACHABLE: 'no connection to the NATS server',
+  NATS_TIMEOUT: 'the server did not answer in time; the outcome is unknown and the same ids may be sent again',
+  NATS_NO_RESPONDERS: 'nobody serves that subject',
+  JS_UNAVAILABLE: 'JetStream cannot serve the request at the moment',
+  JS_CONFLICT: 'the expected last sequence is not the last sequence',
+  JS_DUPLICATE: 'a message id of an atomic batch was stored before',
+  JS_BATCH_LIMIT: 'too many atomic batches are open',
+  JS_STORE_FULL: 'a stream has reached its limit',
+  JS_NOT_FOUND: 'no such stream, consumer or message',
+  JS_REFUSED: 'the server refused the request',
+  STREAM_DRIFT: 'a stream on the server differs from its definition in a way that cannot be added',
+  SERVER_TOO_OLD: 'the nats-server is older than 2.12.3',
+  LEASE_LOST: 'another copy holds the lease',
+  CONFIG_INVALID: 'the configuration is wrong',
+  COMPONENT_RETRYABLE: "a component's reconcile failed and may work later",
+  COMPONENT_TERMINAL: "a component's reconcile failed and will not work without a change of the resource",
+  DOCUMENT_INVALID: 'a stored document or event cannot be read',
+} as const;
+
+export type FaultCode = keyof typeof faultCodes;
+export type Retry = 'never' | 'later' | { readonly afterMs: number };
+
+export class Fault extends Error {
+  readonly code: FaultCode;
+  readonly retry: Retry;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: FaultCode,
+    message: string,
+    options: {
+      readonly retry?: Retry;
+      readonly details?: Readonly<Record<string, unknown>>;
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'Fault';
+    this.code = code;
+    this.retry = options.retry ?? 'later';
+    this.details = options.details ?? {};
+  }
+}
+
+export const isFault = (error: unknown, code?: FaultCode): error is Fault =>
+  error instanceof Fault && (code === undefined || error.code === code);

@@ -1,0 +1,198 @@
+// What the loops need of the world, as interfaces. jetstream/ implements them on a real server; unit tests implement them in
+// memory. No type of a client library appears here.
+
+/** A message as a stream holds it. `data` may be a view into a larger buffer: copy it if you keep it. */
+export type StoredMessage = {
+  readonly sequence: number;
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly timeMs: number;
+  header(name: string): string | undefined;
+};
+
+/** One message of an append. `id` becomes Nats-Msg-Id. */
+export type AppendMessage = {
+  readonly subject: string;
+  readonly id: string;
+  readonly data: Uint8Array;
+  /**
+   * Sequence of the last message that the writer knows on that subject, 0 for none; absent: no check. Only the first message
+   * of a subject in one append is checked by the server; later ones of the same subject must leave it out.
+   */
+  readonly expectedLastSequence?: number;
+};
+
+/**
+ * Writes one stream. An append is all or nothing, and durable when the promise resolves. Appends that wait at the same time are
+ * committed together where that is faster (see jetstream/commit-pacer.ts); one append never makes another fail.
+ */
+export interface Appender {
+  /**
+   * Sequences of the messages, in order. A retry after a lost answer with the same ids gives the sequences of the first time.
+   * Faults: JS_CONFLICT (an expectedLastSequence was not the last; nothing stored; may also mean that an earlier attempt of this
+   * very append was stored: look), JS_DUPLICATE (ids already stored, sequences unknown: look), NATS_TIMEOUT (unknown after all
+   * retries), JS_STORE_FULL, JS_UNAVAILABLE.
+   */
+  append(messages: readonly AppendMessage[]): Promise<readonly number[]>;
+  /** Messages waiting or in flight. */
+  readonly pending: number;
+}
+
+export interface StreamReader {
+  /** All messages of one exact subject from `fromSequence` (default 1), oldest first, at most `limit` (default: all). */
+  readSubject(
+    subject: string,
+    options?: { readonly fromSequence?: number; readonly limit?: number },
+  ): Promise<readonly StoredMessage[]>;
+  /** The last message of one exact subject. */
+  readLast(subject: string): Promise<StoredMessage | undefined>;
+  /** Last sequence of the stream; 0 when empty. Asked of the leader. */
+  lastSequence(): Promise<number>;
+}
+
+export type KeyValueEntry = { readonly key: string; readonly revision: number; readonly data: Uint8Array };
+
+/** `data` undefined deletes the key. `expectedRevision`: revision of the entry replaced, 0 for none; absent: no check. */
+export type KeyValueWrite = {
+  readonly key: string;
+  readonly data: Uint8Array | undefined;
+  readonly expectedRevision?: number;
+};
+
+export interface KeyValueStore {
+  get(key: string): Promise<KeyValueEntry | undefined>;
+  /** Several keys, pipelined; the result has the same order. */
+  getMany(keys: readonly string[]): Promise<readonly (KeyValueEntry | undefined)[]>;
+  /**
+   * Writes in the given order: as one atomic batch when there are many, else one by one, each after the one before it was sent and
+   * all of them confirmed before the promise resolves; `last` is written only after all the others are confirmed, or in the same
+   * atomic batch. Revisions of `writes` in order, then of `last`. Faults: JS_CONFLICT (a revision was not the expected one: another
+   * writer is at work), and those of Appender.
+   */
+  commit(writes: readonly KeyValueWrite[], last?: KeyValueWrite): Promise<readonly number[]>;
+}
+
+export type FollowOptions = {
+  /** First sequence wanted. */
+  readonly fromSequence: number;
+  /** Subject filters; absent: all of the stream. */
+  readonly filters?: readonly string[];
+  /** Largest batch handed over. Default 500. */
+  readonly maxBatch?: number;
+  /** Only the last message of each subject that exists at the start, then everything that comes. Default false. */
+  readonly lastPerSubject?: boolean;
+  /**
+   * Called with one batch at a time, in stream order, without gaps, each message once; the next call waits for the promise. While it
+   * works, further messages are buffered (bounded) and come as the next batch. `pending`: how many messages the stream held beyond
+   * this batch when it was delivered; 0 means caught up. A rejection ends the follow with that error.
+   */
+  onBatch(batch: readonly StoredMessage[], pending: number): Promise<void> | void;
+  /** Called once when there was nothing to read at the start. */
+  onEmpty?(): void;
+  readonly signal: AbortSignal;
+};
+
+/** Reads a stream in order from a position that the caller owns: no acks, no durable consumer; heals itself over reconnects. */
+export interface StreamFollower {
+  /** Resolves when `signal` aborts; rejects with what `onBatch` threw, or a Fault with retry `never`. */
+  follow(options: FollowOptions): Promise<void>;
+}
+
+/** A message of a work queue, to be settled exactly once. */
+export type Delivery = StoredMessage & {
+  /** From 1. */
+  readonly attempt: number;
+  ack(): void;
+  /** Deliver again, not before `delayMs`. */
+  nak(delayMs: number): void;
+  /** Still at work: the redelivery timer starts anew. */
+  working(): void;
+};
+
+export interface WorkQueue {
+  /**
+   * Hands over deliveries in stream order, at most `maxInFlight` unsettled. Resolves when `signal` aborts.
+   * `restart: true` deletes and recreates the consumer first, so that what an earlier holder left unsettled comes again from the
+   * beginning and in order; only the holder of the lease may do that. On work-queue streams only.
+   */
+  consume(options: {
+    readonly maxInFlight: number;
+    readonly restart?: boolean;
+    readonly signal: AbortSignal;
+    onDelivery(delivery: Delivery): void;
+  }): Promise<void>;
+}
+
+export type ServiceRequest = {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly replySubject: string | undefined;
+  header(name: string): string | undefined;
+  /** With `error`, sets Nats-Service-Error-Code and Nats-Service-Error beside the body. */
+  respond(data: Uint8Array, error?: { readonly code: number; readonly description: string }): void;
+};
+
+export interface ServiceHost {
+  /** Registers a NATS micro service; copies of it share a queue group. Resolves when it is registered at the server. */
+  serve(options: {
+    readonly name: string;
+    readonly version: string;
+    readonly description: string;
+    readonly endpoints: readonly { readonly name: string; readonly subject: string }[];
+    onRequest(request: ServiceRequest): void;
+  }): Promise<{ stop(): Promise<void> }>;
+}
+
+export interface Requester {
+  /** Faults: NATS_TIMEOUT, NATS_NO_RESPONDERS. Default timeout 5000 ms. */
+  request(
+    subject: string,
+    data: Uint8Array,
+    options?: { readonly timeoutMs?: number; readonly headers?: Readonly<Record<string, string>> },
+  ): Promise<{ readonly data: Uint8Array; header(name: string): string | undefined }>;
+}
+
+export interface Publisher {
+  /** Core NATS, at most once. */
+  publish(subject: string, data: Uint8Array, headers?: Readonly<Record<string, string>>): void;
+}
+
+/** `token` grows with every holder: the fencing token. `lost` aborts when the lease could not be renewed in time. */
+export type Lease = {
+  readonly name: string;
+  readonly token: number;
+  readonly lost: AbortSignal;
+  release(): Promise<void>;
+};
+
+export interface LeaseKeeper {
+  /**
+   * Waits until the lease is ours (or `signal` aborts: undefined). Default ttlMs 5000; renewed every third of it. A released lease is
+   * taken over at once, a dead holder's within `ttlMs` and a second.
+   */
+  acquire(
+    name: string,
+    options: { readonly ttlMs?: number; readonly holder: string; readonly signal: AbortSignal },
+  ): Promise<Lease | undefined>;
+}
+
+export interface Clock {
+  nowMs(): number;
+  /** Resolves after `delayMs`, or at once when `signal` aborts. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface IdSource {
+  /** A new unique id, lower case, a subject token (UUID v7). */
+  next(): string;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+/** Structured log: constant message, facts in fields. */
+export interface Log {
+  debug(fields: Fields, message: string): void;
+  info(fields: Fields, message: string): void;
+  warn(fields: Fields, message: string): void;
+  error(fields: Fields, message: string): void;
+  child(fields: Fields): Log;
+}

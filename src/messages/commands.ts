@@ -1,0 +1,67 @@
+// The commands: what users publish on opstream.rpc.<verb> (answered with a Receipt) and opstream.cmd.<verb> (kept, and
+// carried out by and by). `apply` and `create` take manifests as they stand; the others a small JSON or YAML object.
+
+import type { Rejection } from '../core/rejection.ts';
+import type { Operation } from './patch.ts';
+import type { Kind } from './subjects.ts';
+
+export const manifestVerbs = ['apply', 'create'] as const;
+export const targetVerbs = ['patch', 'delete', 'run', 'cancel', 'suspend', 'resume', 'finalize'] as const;
+/** `finalize` is sent by the operator-runtime when a component has said that the external thing is gone. */
+export const verbs = [...manifestVerbs, ...targetVerbs] as const;
+export type ManifestVerb = (typeof manifestVerbs)[number];
+export type TargetVerb = (typeof targetVerbs)[number];
+export type Verb = (typeof verbs)[number];
+
+export const DEFAULT_WORKSPACE = 'public';
+export const DEFAULT_ACTOR = 'anonymous';
+/** Documents in one apply: the most that one atomic batch takes. */
+export const MAX_DOCUMENTS = 1000;
+
+/** The body of the verbs that name their target. `type` defaults to `resource`, `workspace` to `public`. */
+export type TargetCommand = {
+  readonly verb: TargetVerb;
+  readonly target: { readonly kind: Kind; readonly workspace: string; readonly name: string };
+  /** `patch` only: RFC 6902 operations on the stored manifest. */
+  readonly patch?: readonly Operation[];
+  /** `finalize` only: the uid that was finished, so that a later declaration is left alone. */
+  readonly uid?: string;
+  /** Refuse with VERSION_CONFLICT unless the generation is this one. */
+  readonly expectedGeneration?: number;
+};
+
+export type EntityIdentity = {
+  readonly kind: Kind;
+  readonly workspace: string;
+  readonly name: string;
+  readonly generation: number;
+};
+
+export type ReceiptEvent = {
+  readonly id: string;
+  readonly type: string;
+  readonly subject: string;
+  /** Sequence in OPSTREAM_EVENTS; a query with `minSequence` of it sees the event's effect. */
+  readonly sequence: number;
+};
+
+/**
+ * The answer to a command. `accepted: true` means: the events are stored (P1). The same command id gets the same receipt
+ * for ever (P2). With `dryRun` nothing was stored and `events` have sequence 0.
+ */
+export type Receipt = {
+  readonly commandId: string;
+  readonly verb: Verb;
+  readonly accepted: boolean;
+  readonly events: readonly ReceiptEvent[];
+  /** The one thing commanded, or the first of many. */
+  readonly entity?: EntityIdentity;
+  /** All of them, in the order of the documents, when there were several. */
+  readonly entities?: readonly EntityIdentity[];
+  /** Everything was already as asked. */
+  readonly unchanged?: boolean;
+  readonly dryRun?: boolean;
+  readonly rejection?: Rejection;
+};
+
+export const OUTCOME_TYPE = 'io.opstream.command.outcome.v1';

@@ -1,0 +1,112 @@
+// Entities: the desired state of one resource as others see it (the KV document, the command to a component), and the observed
+// state that a component reports. The fold that makes an Entity lives in domain/resource; here is only its shape.
+
+import type { JsonObject } from '../core/json.ts';
+import type { CloudEvent } from './envelope.ts';
+import type { RunRequest } from './events.ts';
+import type { ResourceManifest } from './manifest/types.ts';
+
+/** `<workspace>.<name>`: how the SDK and the stores name an entity. */
+export type EntityKey = string;
+export const entityKey = (workspace: string, name: string): EntityKey => `${workspace}.${name}`;
+
+/** Desired state. `sequence` is the OPSTREAM_EVENTS sequence of the last event in it. */
+export type Entity = {
+  readonly key: EntityKey;
+  readonly uid: string;
+  /** Counts changes of the manifest, from 1, also over a deletion and a new declaration. */
+  readonly generation: number;
+  readonly runnable: boolean;
+  /** The run that is wanted; `cancelRequested` when it should be stopped. */
+  readonly run?: RunRequest & { readonly cancelRequested: boolean };
+  readonly suspended: boolean;
+  /** Set from the moment that somebody asked for its deletion. */
+  readonly deletionRequestedAt?: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly createdBy: string;
+  readonly updatedBy: string;
+  readonly manifest: ResourceManifest;
+  readonly sequence: number;
+};
+
+/** Kubernetes' vocabulary: `Ready`, `Reconciling`, `Stalled`, and what a component adds. */
+export type Condition = {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  readonly lastTransitionTime: string;
+  readonly observedGeneration: number;
+};
+
+/** The seed's STATUS column. `deleted` is a component's word that the external thing is gone (or was never made). */
+export type LifecycleStatus = 'pending' | 'active' | 'error' | 'deleting' | 'deleted';
+/** The seed's RUNTIME column; empty for what does not run. */
+export type RuntimeStatus = 'pending' | 'inprogress' | 'succeeded' | 'failed' | 'cancelled';
+
+/** One execution as observed. `id` is the id of the RunRequest it answers. */
+export type ObservedRun = {
+  readonly id: string;
+  readonly state: RuntimeStatus;
+  readonly externalId?: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly message?: string;
+};
+
+/** Observed state, whole each time: the last status event of an entity says all. */
+export type EntityStatus = {
+  readonly key: EntityKey;
+  readonly operator: string;
+  readonly uid: string;
+  /** The entity's generation and event sequence that this status answers. */
+  readonly observedGeneration: number;
+  readonly observedSequence: number;
+  readonly status: LifecycleStatus;
+  readonly runtime?: RuntimeStatus;
+  readonly run?: ObservedRun;
+  readonly conditions: readonly Condition[];
+  /** Name or id of the thing outside. */
+  readonly externalId?: string;
+  readonly message?: string;
+  /** What the component chose to synchronize. Any JSON. */
+  readonly properties: JsonObject;
+};
+
+export const STATUS_TYPE = 'io.opstream.entity.observed.v1';
+/** `fence` is the lease token of the component that wrote it: a later holder has a larger one. */
+export type StatusEvent = CloudEvent<typeof STATUS_TYPE, EntityStatus & { readonly fence: number }>;
+
+export const OPERATOR_STATUS_TYPE = 'io.opstream.operator.observed.v1';
+/** Observed state of an operator, reported by the operator-runtime on `opstream.status.<shard>.<operator>._.<operator>`. */
+export type OperatorStatus = {
+  readonly operator: string;
+  readonly observedGeneration: number;
+  readonly observedSequence: number;
+  readonly status: LifecycleStatus;
+  readonly conditions: readonly Condition[];
+  readonly message?: string;
+};
+export type OperatorStatusEvent = CloudEvent<typeof OPERATOR_STATUS_TYPE, OperatorStatus & { readonly fence: number }>;
+
+export const COMMAND_TYPE = 'io.opstream.entity.command.v1';
+/**
+ * What the operator-runtime publishes on the type's `natsApi.command.subject`. It carries the whole desired state, so that a
+ * lost, doubled or reordered delivery changes nothing: a component keeps the entity with the largest `sequence`.
+ * `delete` means: make the external thing go away, then report status `deleted`.
+ */
+export type EntityCommand = CloudEvent<
+  typeof COMMAND_TYPE,
+  { readonly command: 'apply' | 'delete'; readonly entity: Entity; readonly fence: number }
+>;
+
+/** A question to a component on `natsApi.query.subject`; the answer goes to `replySubject` (and to the reply inbox if any). */
+export type EntityQuery = { readonly id: string; readonly query: 'entity' | 'status'; readonly key: EntityKey };
+export type EntityAnswer = {
+  readonly id: string;
+  readonly key: EntityKey;
+  readonly found: boolean;
+  readonly entity?: Entity;
+  readonly status?: EntityStatus;
+};

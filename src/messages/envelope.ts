@@ -1,0 +1,52 @@
+// The stored form of every fact: CloudEvents 1.0, structured JSON, with the extensions of the design. Events (desired state),
+// status events (observed state) and the commands to components all use it. `Nats-Msg-Id` is the event's id.
+
+import type { JsonValue } from '../core/json.ts';
+
+export const CONTENT_TYPE = 'application/cloudevents+json';
+
+/** Where a command came from and how it hangs together with others; copied onto every event that it causes. */
+export type Provenance = {
+  /** Ties together all that follows from one request of a user. Defaults to the command's id. */
+  readonly correlationid: string;
+  /** Id of the message that directly caused this one. */
+  readonly causationid: string;
+  /** Id of the command; the key of idempotence. */
+  readonly commandid: string;
+  /** Who asked. Not authenticated by opstream itself: the NATS account says who may publish. */
+  readonly actor: string;
+  /** W3C trace context, passed on as it came. */
+  readonly traceparent?: string;
+};
+
+export type CloudEvent<TType extends string = string, TData = JsonValue> = Provenance & {
+  readonly specversion: '1.0';
+  readonly id: string;
+  /** The program that stored it: `/opstream/command-handler`, `/opstream/component/<operator>`. */
+  readonly source: string;
+  readonly type: TType;
+  /** The aggregate: `resource.public.pipeline-run-1`. */
+  readonly subject: string;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly time: string;
+  readonly datacontenttype: 'application/json';
+  readonly dataschema: string;
+  /** The generation of the desired state after this event. */
+  readonly generation: number;
+  readonly data: TData;
+};
+
+/** Headers a publisher may set on a command. Everything is optional. */
+export const commandHeaders = {
+  commandId: 'Opstream-Command-Id',
+  messageId: 'Nats-Msg-Id',
+  actor: 'Opstream-Actor',
+  correlationId: 'Opstream-Correlation-Id',
+  causationId: 'Opstream-Causation-Id',
+  workspace: 'Opstream-Workspace',
+  dryRun: 'Opstream-Dry-Run',
+  expectedGeneration: 'Opstream-Expected-Generation',
+  traceparent: 'traceparent',
+} as const;
+
+export const schemaUri = (type: string): string => `https://opstream.io/schemas/${type}.json`;

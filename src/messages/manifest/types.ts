@@ -1,0 +1,79 @@
+// The manifests as they are stored: validated, defaults filled in, `natsApi` moved into each resource type.
+// Field names are those of the seed's operator page. parse.ts makes them from bytes.
+
+import type { JsonObject } from '../../core/json.ts';
+
+export type Scalar = string | number | boolean;
+
+export type SecretReference = {
+  readonly name: string;
+  readonly workspace?: string;
+  readonly key?: string;
+  readonly keys?: readonly string[];
+  readonly allKeys?: boolean;
+  readonly consumptionType?: 'envVars' | 'propFile' | 'file';
+};
+
+export type ComponentSpec = {
+  readonly name: string;
+  readonly type: 'worker' | 'service';
+  readonly compute: string;
+  readonly runAsUser?: string;
+  readonly runAsApiKey?: string;
+  readonly image: string;
+  readonly imagePullSecret?: string;
+  readonly command?: readonly string[];
+  readonly arguments?: readonly string[];
+  readonly replicas: number;
+  readonly environmentVars?: Readonly<Record<string, Scalar>>;
+  readonly secrets?: readonly SecretReference[];
+  readonly dataosSecrets?: readonly SecretReference[];
+  readonly ports?: readonly { readonly name: string; readonly servicePort: number; readonly targetPort: number }[];
+};
+
+/** The channel between the operator-runtime and the components of one resource type. */
+export type NatsApi = {
+  readonly command: { readonly stream: string; readonly subject: string };
+  readonly query: { readonly subject: string; readonly replySubject: string };
+};
+
+export type ResourceTypeSpec = {
+  readonly name: string;
+  readonly nameJqFilter?: string;
+  readonly isRunnable: boolean;
+  /** `jsonSchema` is a string holding a JSON Schema document, draft 2020-12. */
+  readonly specSchema?: { readonly jsonSchema: string };
+  readonly natsApi: NatsApi;
+};
+
+export type OperatorSpec = {
+  readonly natsClusterConfig?: {
+    readonly name: string;
+    readonly compute: string;
+    readonly runAsUser?: string;
+    readonly runAsApiKey?: string;
+  };
+  readonly components: readonly ComponentSpec[];
+  readonly resources: readonly ResourceTypeSpec[];
+  readonly enabledWorkspaces: readonly string[];
+};
+
+type Meta = {
+  readonly name: string;
+  readonly version: string;
+  readonly layer: 'user' | 'system';
+  readonly description?: string;
+  readonly tags: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly owner: string;
+};
+
+export type OperatorManifest = Meta & { readonly type: 'operator'; readonly operator: OperatorSpec };
+
+export type ResourceManifest = Meta & {
+  readonly type: 'resource';
+  readonly workspace: string;
+  readonly resource: { readonly operator: string; readonly type: string; readonly spec: JsonObject };
+};
+
+export type Manifest = OperatorManifest | ResourceManifest;

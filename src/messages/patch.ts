@@ -1,0 +1,85 @@
+// JSON Patch (RFC 6902): the only importer of fast-json-patch. Under ESM that package works by its default import alone, and
+// its applyPatch throws on bad operations; here both become values. Pure: inputs are never changed.
+
+import jsonPatch, { type Operation as LibraryOperation } from 'fast-json-patch';
+import { fromPointer, type JsonValue } from '../core/json.ts';
+import { reject, type RejectionDetail } from '../core/rejection.ts';
+import { err, ok, type Result } from '../core/result.ts';
+
+export type Operation =
+  | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: JsonValue }
+  | { readonly op: 'remove'; readonly path: string }
+  | { readonly op: 'move' | 'copy'; readonly from: string; readonly path: string };
+
+/** At most this many operations in a patch that somebody sends. */
+export const MAX_PATCH_OPERATIONS = 1000;
+
+/** The operations that turn `before` into `after`; empty when they are equal. */
+export const diff = (before: JsonValue, after: JsonValue): readonly Operation[] =>
+  jsonPatch.compare(before as object, after as object) as readonly Operation[];
+
+/** Applies a patch that was made by `diff` and stored: an error here is a bug or a damaged event, so it throws. */
+export const applyStored = <T>(document: T, patch: readonly Operation[]): T =>
+  jsonPatch.applyPatch(document, patch as LibraryOperation[], false, false, true).newDocument;
+
+const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
+const OPERATIONS = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
+
+const checkPointer = (value: unknown, pointer: string): RejectionDetail | undefined => {
+  if (typeof value !== 'string' || !(value === '' || value.startsWith('/'))) {
+    return { message: 'expected a JSON Pointer ("" or starting with "/")', pointer };
+  }
+  const bad = fromPointer(value).find((segment) => FORBIDDEN.has(segment));
+  return bad === undefined ? undefined : { message: `a path must not go through "${bad}"`, pointer };
+};
+
+const checkOperation = (operation: unknown, index: number): readonly RejectionDetail[] => {
+  const at = `/patch/${index}`;
+  if (typeof operation !== 'object' || operation === null) return [{ message: 'expected an object', pointer: at }];
+  const { op, path, from } = operation as Record<string, unknown>;
+  if (typeof op !== 'string' || !OPERATIONS.has(op)) {
+    return [{ message: 'expected op to be add, remove, replace, move, copy or test', pointer: `${at}/op` }];
+  }
+  const details = [checkPointer(path, `${at}/path`)];
+  if (op === 'move' || op === 'copy') details.push(checkPointer(from, `${at}/from`));
+  if ((op === 'add' || op === 'replace' || op === 'test') && !Object.hasOwn(operation, 'value')) {
+    details.push({ message: `op ${op} needs a value`, pointer: `${at}/value` });
+  }
+  return details.filter((detail) => detail !== undefined);
+};
+
+/**
+ * Applies a patch that somebody sent, all or nothing.
+ * Errors: PATCH_INVALID with a pointer to each bad operation.
+ */
+export const applyPatch = <T extends JsonValue>(document: T, patch: unknown): Result<JsonValue> => {
+  if (!Array.isArray(patch)) {
+    return err(
+      reject('PATCH_INVALID', 'expected "patch" to be a list of RFC 6902 operations', [
+        { message: 'expected a list', pointer: '/patch' },
+      ]),
+    );
+  }
+  if (patch.length > MAX_PATCH_OPERATIONS) {
+    return err(reject('PATCH_INVALID', `expected at most ${MAX_PATCH_OPERATIONS} operations, found ${patch.length}`));
+  }
+  const details = patch.flatMap(checkOperation);
+  if (details.length > 0)
+    return err(reject('PATCH_INVALID', 'the patch has operations that cannot be applied', details));
+
+  let current: JsonValue = document;
+  for (const [index, operation] of patch.entries()) {
+    try {
+      current = jsonPatch.applyOperation(current, operation as LibraryOperation, true, false).newDocument as JsonValue;
+    } catch (error) {
+      if (!(error instanceof jsonPatch.JsonPatchError)) throw error;
+      const detail = { message: `the operation does not apply (${error.name})`, pointer: `/patch/${index}` };
+      return err(
+        reject('PATCH_INVALID', `operation ${index} of the patch does not apply to the manifest as it stands`, [
+          detail,
+        ]),
+      );
+    }
+  }
+  return ok(current);
+};

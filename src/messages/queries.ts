@@ -1,0 +1,107 @@
+// The queries on opstream.query.<verb> and their answers. A query never changes anything. Every answer names the sequence that
+// it reflects; with `minSequence` the responder waits for it, or says `stale: true` when it did not come in time (P7).
+
+import type { JsonObject } from '../core/json.ts';
+import type { Rejection } from '../core/rejection.ts';
+import type { Receipt } from './commands.ts';
+import type { Entity, EntityStatus, LifecycleStatus, OperatorStatus, RuntimeStatus } from './entity.ts';
+import type { OperatorManifest } from './manifest/types.ts';
+import type { Kind } from './subjects.ts';
+
+export const queryVerbs = ['get', 'list', 'status', 'history', 'outcome'] as const;
+export type QueryVerb = (typeof queryVerbs)[number];
+
+/** How long a query waits for `minSequence` unless it says otherwise. */
+export const DEFAULT_QUERY_WAIT_MS = 2000;
+export const DEFAULT_PAGE_SIZE = 100;
+export const MAX_PAGE_SIZE = 1000;
+
+type Freshness = { readonly minSequence?: number; readonly waitMs?: number };
+type Target = { readonly type: Kind; readonly workspace: string; readonly name: string };
+
+export type GetQuery = Freshness & Target;
+export type StatusQuery = Freshness &
+  Target & { /** Ask the component itself over its query subject. */ readonly refresh?: boolean };
+export type HistoryQuery = Freshness & Target & { readonly fromSequence?: number; readonly limit?: number };
+export type OutcomeQuery = { readonly commandId: string; readonly waitMs?: number };
+
+/** All filters must hold. `cursor` is the `next` of the page before. */
+export type ListQuery = Freshness & {
+  readonly type?: Kind;
+  readonly workspace?: string;
+  readonly operator?: string;
+  readonly resourceType?: string;
+  readonly owner?: string;
+  readonly tag?: string;
+  readonly label?: string;
+  readonly limit?: number;
+  readonly cursor?: string;
+};
+
+/** A row of the seed's table. */
+export type Summary = {
+  readonly name: string;
+  readonly version: string;
+  readonly type: Kind;
+  readonly workspace: string;
+  readonly status: LifecycleStatus;
+  readonly runtime: RuntimeStatus | '';
+  readonly owner: string;
+  readonly operator?: string;
+  readonly resourceType?: string;
+  readonly tags: readonly string[];
+  readonly generation: number;
+  readonly observedGeneration: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+};
+
+/** The KV document of an operator. */
+export type OperatorDocument = {
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly deletionRequestedAt?: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly createdBy: string;
+  readonly updatedBy: string;
+  readonly manifest: OperatorManifest;
+  readonly sequence: number;
+};
+
+/** The KV documents of observed state: the last status event, with the OPSTREAM_STATUS sequence it comes from. */
+export type EntityStatusDocument = EntityStatus & { readonly updatedAt: string; readonly sequence: number };
+export type OperatorStatusDocument = OperatorStatus & { readonly updatedAt: string; readonly sequence: number };
+
+type AnswerBase = { readonly sequence: number; readonly stale?: boolean };
+export type GetAnswer = AnswerBase &
+  (
+    | {
+        readonly type: 'resource';
+        readonly summary: Summary;
+        readonly entity: Entity;
+        readonly status?: EntityStatusDocument;
+      }
+    | {
+        readonly type: 'operator';
+        readonly summary: Summary;
+        readonly operator: OperatorDocument;
+        readonly status?: OperatorStatusDocument;
+      }
+  );
+export type ListAnswer = AnswerBase & {
+  readonly items: readonly Summary[];
+  readonly total: number;
+  readonly next?: string;
+};
+export type StatusAnswer = AnswerBase & { readonly status?: EntityStatusDocument | OperatorStatusDocument };
+/** Stored events and status events of one aggregate, merged in the order of their time. */
+export type HistoryEntry = {
+  readonly stream: 'events' | 'status';
+  readonly sequence: number;
+  readonly event: JsonObject;
+};
+export type HistoryAnswer = AnswerBase & { readonly entries: readonly HistoryEntry[]; readonly next?: number };
+export type OutcomeAnswer = { readonly receipt?: Receipt };
+export type QueryFailure = { readonly error: Rejection };

@@ -1,0 +1,119 @@
+// Every subject, stream and bucket name, as pairs: one function to publish, one pattern to subscribe, one parser.
+// `prefix` is the instance (default "opstream"): two instances share a server without meeting.
+
+import { assertToken, isToken, NO_WORKSPACE } from './names.ts';
+
+export const SHARD_COUNT = 16;
+
+export type Kind = 'operator' | 'resource';
+/** What identifies an aggregate. Operators have workspace `_`. */
+export type Ref = { readonly kind: Kind; readonly workspace: string; readonly name: string };
+
+/** FNV-1a, 32 bit, of the UTF-8 bytes (names are ASCII). Same as the server's `partition()`. */
+export const fnv1a = (text: string): number => {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) {
+    hash ^= text.charCodeAt(index);
+    hash = Math.imul(hash, 0x01000193);
+  }
+  return hash >>> 0;
+};
+
+const twoDigits = (shard: number): string => (shard < 10 ? `0${shard}` : String(shard));
+
+/** The shard of an aggregate: `fnv1a("<kind>.<workspace>.<name>") mod 16`, two digits, fixed for ever. */
+export const shardOf = (ref: Ref): string => twoDigits(fnv1a(`${ref.kind}.${ref.workspace}.${ref.name}`) % SHARD_COUNT);
+
+export const allShards: readonly string[] = Array.from({ length: SHARD_COUNT }, (_, shard) => twoDigits(shard));
+
+export const operatorRef = (name: string): Ref => ({ kind: 'operator', workspace: NO_WORKSPACE, name });
+export const resourceRef = (workspace: string, name: string): Ref => ({ kind: 'resource', workspace, name });
+
+export const refKey = (ref: Ref): string => `${ref.kind}.${ref.workspace}.${ref.name}`;
+
+/** Where one observed state is stored. The status of an operator itself has workspace `_` and the operator's own name. */
+export type StatusRef = { readonly operator: string; readonly workspace: string; readonly name: string };
+
+export const statusShardOf = (ref: StatusRef): string =>
+  shardOf(ref.workspace === NO_WORKSPACE ? operatorRef(ref.name) : resourceRef(ref.workspace, ref.name));
+
+export type Names = ReturnType<typeof namesFor>;
+
+/** All names of one instance. `prefix` must be a token; upper case with `_` for streams, as it is for buckets. */
+export const namesFor = (prefix: string) => {
+  const p = assertToken(prefix);
+  const stream = p.toUpperCase().replaceAll('-', '_');
+  const token = assertToken;
+  return {
+    prefix: p,
+
+    streams: {
+      commands: `${stream}_COMMANDS`,
+      events: `${stream}_EVENTS`,
+      status: `${stream}_STATUS`,
+      outcomes: `${stream}_OUTCOMES`,
+      dead: `${stream}_DEAD`,
+    },
+    buckets: { operators: `${p}-operators`, entities: `${p}-entities`, leases: `${p}-leases` },
+    services: { commandHandler: `${p}-command-handler`, queryResponder: `${p}-query-responder` },
+
+    /** opstream.rpc.<verb> */
+    rpc: (verb: string) => `${p}.rpc.${token(verb)}`,
+    /** opstream.cmd.<verb> */
+    command: (verb: string) => `${p}.cmd.${token(verb)}`,
+    commandFilter: `${p}.cmd.*`,
+    /** opstream.query.<verb> */
+    query: (verb: string) => `${p}.query.${token(verb)}`,
+
+    /** opstream.event.<shard>.<kind>.<workspace or _>.<name> */
+    event: (ref: Ref) => `${p}.event.${shardOf(ref)}.${ref.kind}.${token(ref.workspace)}.${token(ref.name)}`,
+    eventFilter: `${p}.event.>`,
+    /** opstream.live.event.<kind>.<workspace or _>.<name> */
+    liveEvent: (ref: Ref) => `${p}.live.event.${ref.kind}.${token(ref.workspace)}.${token(ref.name)}`,
+    liveEventFilter: `${p}.live.event.>`,
+
+    /** opstream.status.<shard>.<operator>.<workspace or _>.<name> */
+    status: (ref: StatusRef) =>
+      `${p}.status.${statusShardOf(ref)}.${token(ref.operator)}.${token(ref.workspace)}.${token(ref.name)}`,
+    statusFilter: `${p}.status.>`,
+    liveStatus: (ref: StatusRef) =>
+      `${p}.live.status.${token(ref.operator)}.${token(ref.workspace)}.${token(ref.name)}`,
+    liveStatusFilter: `${p}.live.status.>`,
+
+    /** opstream.outcome.<command id>, republished as opstream.live.outcome.<command id> */
+    outcome: (commandId: string) => `${p}.outcome.${token(commandId)}`,
+    liveOutcome: (commandId: string) => `${p}.live.outcome.${token(commandId)}`,
+    liveOutcomeFilter: `${p}.live.outcome.*`,
+
+    /** opstream.dead.<source> */
+    dead: (source: string) => `${p}.dead.${token(source)}`,
+
+    /** `{kind, workspace, name}` of an event subject, or undefined when it is not one of this instance. */
+    parseEvent: (subject: string): (Ref & { readonly shard: string }) | undefined => {
+      const [head, room, shard, kind, workspace, name, ...rest] = subject.split('.');
+      if (head !== p || room !== 'event' || shard === undefined || rest.length > 0) return undefined;
+      if (kind !== 'operator' && kind !== 'resource') return undefined;
+      if (!isToken(name) || workspace === undefined || (workspace !== NO_WORKSPACE && !isToken(workspace)))
+        return undefined;
+      return { kind, workspace, name, shard };
+    },
+
+    /** `{operator, workspace, name}` of a status subject, or undefined when it is not one of this instance. */
+    parseStatus: (subject: string): (StatusRef & { readonly shard: string }) | undefined => {
+      const [head, room, shard, operator, workspace, name, ...rest] = subject.split('.');
+      if (head !== p || room !== 'status' || shard === undefined || rest.length > 0) return undefined;
+      if (!isToken(operator) || !isToken(name)) return undefined;
+      if (workspace === undefined || (workspace !== NO_WORKSPACE && !isToken(workspace))) return undefined;
+      return { operator, workspace, name, shard };
+    },
+  };
+};
+
+/** Keys of the two view buckets. */
+export const viewKeys = {
+  operator: (name: string) => `operator.${assertToken(name)}`,
+  operatorStatus: (name: string) => `status.${assertToken(name)}`,
+  entity: (workspace: string, name: string) => `entity.${assertToken(workspace)}.${assertToken(name)}`,
+  entityStatus: (workspace: string, name: string) => `status.${assertToken(workspace)}.${assertToken(name)}`,
+  checkpoint: (stream: string, shard: string) => `checkpoint.${stream}.${shard}`,
+} as const;

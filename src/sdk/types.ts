@@ -1,0 +1,102 @@
+// What a component author implements and is given. Names are the seed's (Go: Reconciler, OController, MessageHandler,
+// EntityStore, EntityStatusStore); Go's context became `ReconcileContext`. runOperator() puts the parts together.
+
+import type { Log } from '../engine/ports.ts';
+import type { CloudEvent } from '../messages/envelope.ts';
+import type {
+  Condition,
+  Entity,
+  EntityAnswer,
+  EntityKey,
+  EntityQuery,
+  EntityStatus,
+  LifecycleStatus,
+  ObservedRun,
+  RuntimeStatus,
+} from '../messages/entity.ts';
+import type { JsonObject } from '../core/json.ts';
+
+/** The resource type of an entity: `resource.type` of its manifest. */
+export type EntityOfInterestType = string;
+
+/** Why a reconcile runs is not said on purpose: read the state, make the world match (level-based). */
+export type ReconcileRequest = { readonly key: EntityKey; readonly type: EntityOfInterestType };
+
+/**
+ * Nothing (`{}`): done until the entity changes or the next resync. `requeueAfterMs`: look again then (polling); the back-off of
+ * earlier failures is forgotten either way. A throw: `Fault` with retry `never` is terminal (condition Stalled, no retry until the
+ * entity changes), anything else is retried with exponential back-off and jitter (or after `Fault.retry.afterMs`).
+ */
+export type ReconcileResult = { readonly requeueAfterMs?: number };
+
+export type ReconcileContext = {
+  /** Aborts on shutdown and when leadership is lost: stop then, and do not start another external call. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** 1 for the first try since the last success. */
+  readonly attempt: number;
+  /** Fencing token of the lease this process leads by. */
+  readonly fence: number;
+  /** W3C trace context of the event that asked for it, to be sent along to the external API. */
+  readonly traceparent?: string;
+};
+
+export interface Reconciler {
+  /** A name for logs and metrics, e.g. `azure-data-factory`. */
+  id(): string;
+  /** Called once before the first reconcile. */
+  init(controller: OController): Promise<void> | void;
+  reconcile(request: ReconcileRequest, context: ReconcileContext): Promise<ReconcileResult>;
+}
+
+/** What a reconciler wants to say of an entity. The SDK fills in uid, generation, sequence, operator, and transition times. */
+export type StatusUpdate = {
+  readonly key: EntityKey;
+  readonly status: LifecycleStatus;
+  readonly runtime?: RuntimeStatus;
+  readonly run?: ObservedRun;
+  readonly conditions?: readonly Pick<Condition, 'type' | 'status' | 'reason' | 'message'>[];
+  readonly externalId?: string;
+  readonly message?: string;
+  readonly properties?: JsonObject;
+};
+
+export interface OController {
+  /** Desired state; undefined when unknown here (never declared, or deleted and purged). */
+  getEntity(key: EntityKey, type: EntityOfInterestType): Promise<Entity | undefined>;
+  /** What was last reported; undefined before the first report. */
+  getEntityStatus(key: EntityKey, type: EntityOfInterestType): Promise<EntityStatus | undefined>;
+  /**
+   * Stores the status in OPSTREAM_STATUS (durable when resolved). Writes nothing when it equals the last one. Faults: JS_CONFLICT when
+   * another component wrote in between (this process is no longer the leader).
+   */
+  updateEntityStatus(update: StatusUpdate): Promise<void>;
+}
+
+export type MessageEnvelope<TData> = CloudEvent<string, TData>;
+
+/** Between the channel and the stores. `runOperator` has a default that suits nearly everybody. */
+export interface MessageHandler {
+  /** Keeps the entity of the command (the one with the larger sequence wins) and returns the request to reconcile, if any. */
+  handleCommand(
+    message: MessageEnvelope<{ readonly command: 'apply' | 'delete'; readonly entity: Entity }>,
+    entities: EntityStore,
+    statuses: EntityStatusStore,
+  ): Promise<ReconcileRequest | undefined>;
+  handleQuery(query: EntityQuery, entities: EntityStore, statuses: EntityStatusStore): Promise<EntityAnswer>;
+}
+
+/** Desired state as the component keeps it. `put` keeps the larger `sequence` and says whether it changed anything. */
+export interface EntityStore {
+  get(key: EntityKey): Promise<Entity | undefined>;
+  put(entity: Entity): Promise<boolean>;
+  delete(key: EntityKey): Promise<void>;
+  /** All keys with their types, for the resync. */
+  list(): AsyncIterable<ReconcileRequest>;
+}
+
+/** Observed state as last reported. */
+export interface EntityStatusStore {
+  get(key: EntityKey, operator: string): Promise<EntityStatus | undefined>;
+  put(status: EntityStatus, fence: number): Promise<void>;
+}

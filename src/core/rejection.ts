@@ -21,7 +21,6 @@ export const rejectionCodes = {
   BEING_DELETED: 'the resource is being deleted',
   NOT_RUNNABLE: 'the resource type is not runnable',
   NOT_RUNNING: 'there is no run to cancel',
-  ALREADY_RUNNING: 'a run has been asked for and is not finished',
   SUSPENDED: 'the resource is suspended',
   PATCH_INVALID: 'a JSON Patch is malformed, or does not apply to the manifest as it stands',
   DUPLICATE_DOCUMENT: 'two documents of one apply declare the same thing',
@@ -29,6 +28,7 @@ export const rejectionCodes = {
   COMMAND_ID_REUSED: 'a command id was used before for another target',
   VERSION_CONFLICT: 'the state is not the one the command expects (expectedGeneration)',
   QUERY_INVALID: 'a query does not have the shape of its verb',
+  INTERNAL: 'the command met a bug again and again and was set aside in OPSTREAM_DEAD',
   FORBIDDEN_REPLY: 'the reply subject is not an inbox',
 } as const;
 

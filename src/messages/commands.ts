@@ -1,6 +1,7 @@
 // The commands: what users publish on opstream.rpc.<verb> (answered with a Receipt) and opstream.cmd.<verb> (kept, and
 // carried out by and by). `apply` and `create` take manifests as they stand; the others a small JSON or YAML object.
 
+import type { JsonValue } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { Operation } from './patch.ts';
 import type { Kind } from './subjects.ts';
@@ -61,7 +62,16 @@ export type Receipt = {
   /** Everything was already as asked. */
   readonly unchanged?: boolean;
   readonly dryRun?: boolean;
+  /** With `dryRun`: the events that would be stored, one for each of `events`. */
+  readonly preview?: readonly { readonly type: string; readonly subject: string; readonly data: JsonValue }[];
   readonly rejection?: Rejection;
 };
 
+/** The answer on `rpc` when the command could be neither accepted nor refused: send the same command id again. */
+export type CommandFailure = {
+  readonly commandId: string;
+  readonly failure: { readonly code: string; readonly message: string; readonly isRetryable: boolean };
+};
+
+/** Stored in OPSTREAM_OUTCOMES; its data is the Receipt. */
 export const OUTCOME_TYPE = 'io.opstream.command.outcome.v1';

@@ -2,6 +2,7 @@
 // state that a component reports. The fold that makes an Entity lives in domain/resource; here is only its shape.
 
 import type { JsonObject } from '../core/json.ts';
+import type { Rejection } from '../core/rejection.ts';
 import type { CloudEvent } from './envelope.ts';
 import type { RunRequest } from './events.ts';
 import type { ResourceManifest } from './manifest/types.ts';
@@ -109,4 +110,6 @@ export type EntityAnswer = {
   readonly found: boolean;
   readonly entity?: Entity;
   readonly status?: EntityStatus;
+  /** Why there is no answer: the query was malformed. */
+  readonly error?: Rejection;
 };

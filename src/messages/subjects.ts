@@ -68,6 +68,7 @@ export const namesFor = (prefix: string) => {
     /** opstream.event.<shard>.<kind>.<workspace or _>.<name> */
     event: (ref: Ref) => `${p}.event.${shardOf(ref)}.${ref.kind}.${token(ref.workspace)}.${token(ref.name)}`,
     eventFilter: `${p}.event.>`,
+    operatorEventFilter: `${p}.event.*.operator.>`,
     /** opstream.live.event.<kind>.<workspace or _>.<name> */
     liveEvent: (ref: Ref) => `${p}.live.event.${ref.kind}.${token(ref.workspace)}.${token(ref.name)}`,
     liveEventFilter: `${p}.live.event.>`,
@@ -76,6 +77,10 @@ export const namesFor = (prefix: string) => {
     status: (ref: StatusRef) =>
       `${p}.status.${statusShardOf(ref)}.${token(ref.operator)}.${token(ref.workspace)}.${token(ref.name)}`,
     statusFilter: `${p}.status.>`,
+    operatorStatusFilter: `${p}.status.*.*.${NO_WORKSPACE}.*`,
+    /** The statuses of one thing whoever reported them: an operator may have changed over a deletion. */
+    statusOfAny: (workspace: string, name: string) =>
+      `${p}.status.${statusShardOf({ operator: name, workspace, name })}.*.${token(workspace)}.${token(name)}`,
     liveStatus: (ref: StatusRef) =>
       `${p}.live.status.${token(ref.operator)}.${token(ref.workspace)}.${token(ref.name)}`,
     liveStatusFilter: `${p}.live.status.>`,
@@ -115,5 +120,6 @@ export const viewKeys = {
   operatorStatus: (name: string) => `status.${assertToken(name)}`,
   entity: (workspace: string, name: string) => `entity.${assertToken(workspace)}.${assertToken(name)}`,
   entityStatus: (workspace: string, name: string) => `status.${assertToken(workspace)}.${assertToken(name)}`,
-  checkpoint: (stream: string, shard: string) => `checkpoint.${stream}.${shard}`,
+  /** How far a stream is in the bucket's documents. One ordered reader serves all shards, so the last token is `all`. */
+  checkpoint: (stream: string) => `checkpoint.${stream}.all`,
 } as const;

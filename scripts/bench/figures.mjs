@@ -1,0 +1,40 @@
+// Measuring: percentiles, a closed loop of so many in flight, and rates.
+
+export const percentile = (sorted, share) =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+
+export const summarize = (durationsMs) => {
+  const sorted = Float64Array.from(durationsMs).sort();
+  return { count: sorted.length, p50Ms: percentile(sorted, 0.5), p99Ms: percentile(sorted, 0.99) };
+};
+
+/** Runs `once(index)` `count` times, `inFlight` at a time. Rate per second and latencies of what finished. */
+export const closedLoop = async ({ count, inFlight, once }) => {
+  const durationsMs = new Float64Array(count);
+  let next = 0;
+  const startedMs = performance.now();
+  const line = async () => {
+    for (;;) {
+      const index = next;
+      if (index >= count) return;
+      next += 1;
+      const beganMs = performance.now();
+      await once(index);
+      durationsMs[index] = performance.now() - beganMs;
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, line));
+  const elapsedMs = performance.now() - startedMs;
+  return { rate: (count / elapsedMs) * 1000, elapsedMs, ...summarize(durationsMs) };
+};
+
+export const format = (value, digits = 2) =>
+  Number.isFinite(value) ? (value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(digits)) : '-';
+
+/** Resident memory of a process in MiB. */
+export const residentMiB = async (pid) => {
+  const { readFile } = await import('node:fs/promises');
+  const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kib = Number(/VmRSS:\s+(\d+)/.exec(text)?.[1] ?? Number.NaN);
+  return kib / 1024;
+};

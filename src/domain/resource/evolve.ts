@@ -1,0 +1,54 @@
+// Folds resource events into the Entity. Total. Used by the command-handler (to decide), the projector (KV documents) and the
+// operator-runtime (what components are told): one fold, so the three cannot disagree.
+
+import { applyStored } from '../../messages/patch.ts';
+import { entityKey, type Entity } from '../../messages/entity.ts';
+import type { ResourceEvent, RunRequest } from '../../messages/events.ts';
+import type { ResourceState } from './state.ts';
+
+const wanted = (run: RunRequest | undefined): Pick<Entity, 'run'> =>
+  run === undefined ? {} : { run: { ...run, cancelRequested: false } };
+
+export const evolveResource = (state: ResourceState, event: ResourceEvent, sequence: number): ResourceState => {
+  const { generation } = event;
+  if (event.type === 'io.opstream.resource.declared.v1') {
+    const { manifest, runnable, uid, run } = event.data;
+    const entity: Entity = {
+      key: entityKey(manifest.workspace, manifest.name),
+      uid,
+      generation,
+      runnable,
+      ...wanted(run),
+      suspended: false,
+      createdAt: event.time,
+      updatedAt: event.time,
+      createdBy: event.actor,
+      updatedBy: event.actor,
+      manifest,
+      sequence,
+    };
+    return { generation, entity };
+  }
+  if (event.type === 'io.opstream.resource.deleted.v1') return { generation };
+  if (state.entity === undefined) return state;
+  const entity: Entity = { ...state.entity, generation, updatedAt: event.time, updatedBy: event.actor, sequence };
+  switch (event.type) {
+    case 'io.opstream.resource.changed.v1':
+      return {
+        generation,
+        entity: { ...entity, ...wanted(event.data.run), manifest: applyStored(entity.manifest, event.data.patch) },
+      };
+    case 'io.opstream.resource.run-requested.v1':
+      return { generation, entity: { ...entity, ...wanted(event.data.run) } };
+    case 'io.opstream.resource.cancel-requested.v1':
+      return entity.run === undefined || entity.run.id !== event.data.runId
+        ? { generation, entity }
+        : { generation, entity: { ...entity, run: { ...entity.run, cancelRequested: true } } };
+    case 'io.opstream.resource.suspended.v1':
+      return { generation, entity: { ...entity, suspended: true } };
+    case 'io.opstream.resource.resumed.v1':
+      return { generation, entity: { ...entity, suspended: false } };
+    case 'io.opstream.resource.deletion-requested.v1':
+      return { generation, entity: { ...entity, deletionRequestedAt: event.time } };
+  }
+};

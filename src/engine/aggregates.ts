@@ -1,0 +1,129 @@
+// The aggregates that a command-handler works on: loaded from OPSTREAM_EVENTS, kept in memory (bounded), and one command at a time
+// each within this process. Other processes write too; the expected sequence of the append finds that out, and the aggregate is
+// then loaded again.
+
+import { Fault } from '../core/fault.ts';
+import { decodeEvent } from '../messages/stored-event.ts';
+import { evolveOperator } from '../domain/operator/evolve.ts';
+import { evolveResource } from '../domain/resource/evolve.ts';
+import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
+import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
+import { refKey, type Names, type Ref } from '../messages/subjects.ts';
+import type { DomainEvent, OperatorEvent, ResourceEvent } from '../messages/events.ts';
+import type { ReceiptEvent } from '../messages/commands.ts';
+import type { Clock, StreamReader } from './ports.ts';
+
+/** What one command stored on this aggregate: enough to answer it again. */
+export type Applied = { readonly events: readonly ReceiptEvent[]; readonly generation: number };
+
+export type Aggregate = {
+  readonly ref: Ref;
+  readonly subject: string;
+  /** OPSTREAM_EVENTS sequence of its last event; 0 when there is none. */
+  lastSequence: number;
+  operator: OperatorState;
+  resource: ResourceState;
+  /** By command id; for ever, because a command may be sent again after a month. */
+  readonly commands: Map<string, Applied>;
+  loadedAtMs: number;
+};
+
+export const generationOf = (aggregate: Aggregate): number =>
+  aggregate.ref.kind === 'operator' ? aggregate.operator.generation : aggregate.resource.generation;
+
+/** Folds one stored event into the aggregate, in place. */
+export const absorb = (aggregate: Aggregate, event: DomainEvent, sequence: number): void => {
+  if (aggregate.ref.kind === 'operator')
+    aggregate.operator = evolveOperator(aggregate.operator, event as OperatorEvent, sequence);
+  else aggregate.resource = evolveResource(aggregate.resource, event as ResourceEvent, sequence);
+  aggregate.lastSequence = sequence;
+  const before = aggregate.commands.get(event.commandid)?.events ?? [];
+  const stored = { id: event.id, type: event.type, subject: aggregate.subject, sequence };
+  aggregate.commands.set(event.commandid, { events: [...before, stored], generation: event.generation });
+};
+
+export type Aggregates = ReturnType<typeof createAggregates>;
+
+export const createAggregates = (options: {
+  readonly names: Names;
+  readonly reader: StreamReader;
+  readonly clock: Clock;
+  /** Aggregates kept in memory. Default 10,000. */
+  readonly maxCached?: number;
+}) => {
+  const { names, reader, clock, maxCached = 10_000 } = options;
+  const cache = new Map<string, Aggregate>();
+  const tails = new Map<string, Promise<void>>();
+
+  const read = async (ref: Ref): Promise<Aggregate> => {
+    const subject = names.event(ref);
+    const aggregate: Aggregate = {
+      ref,
+      subject,
+      lastSequence: 0,
+      operator: initialOperatorState,
+      resource: initialResourceState,
+      commands: new Map(),
+      loadedAtMs: clock.nowMs(),
+    };
+    for (const message of await reader.readSubject(subject)) {
+      const decoded = decodeEvent(message.data);
+      if ('problem' in decoded) {
+        const what = `event ${message.sequence} on ${subject} cannot be read: ${decoded.problem}`;
+        throw new Fault('DOCUMENT_INVALID', what, { retry: 'never', details: { sequence: message.sequence } });
+      }
+      absorb(aggregate, decoded.event, message.sequence);
+    }
+    return aggregate;
+  };
+
+  const keep = (aggregate: Aggregate): void => {
+    const key = refKey(aggregate.ref);
+    cache.delete(key);
+    cache.set(key, aggregate);
+    if (cache.size <= maxCached) return;
+    const oldest = cache.keys().next().value;
+    if (oldest !== undefined) cache.delete(oldest);
+  };
+
+  return {
+    /** The aggregate as this process knows it; read from the stream when it is not in memory or older than `maxAgeMs`. */
+    load: async (ref: Ref, maxAgeMs = Number.POSITIVE_INFINITY): Promise<Aggregate> => {
+      const known = cache.get(refKey(ref));
+      if (known !== undefined && clock.nowMs() - known.loadedAtMs <= maxAgeMs) return known;
+      if (known !== undefined && (await reader.readLast(known.subject))?.sequence === known.lastSequence) {
+        known.loadedAtMs = clock.nowMs();
+        return known;
+      }
+      const aggregate = await read(ref);
+      keep(aggregate);
+      return aggregate;
+    },
+
+    forget: (ref: Ref): void => {
+      cache.delete(refKey(ref));
+    },
+
+    /**
+     * Runs `work` while no other command of this process works on any of `refs`. Waits in the order of the calls; locks are taken in
+     * the order of their keys, so two calls cannot wait for each other.
+     */
+    exclusively: async <T>(refs: readonly Ref[], work: () => Promise<T>): Promise<T> => {
+      const keys = refs.length === 1 ? refs.map(refKey) : [...new Set(refs.map(refKey))].sort();
+      let release: () => void = () => undefined;
+      const done = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const before = keys.map((key) => tails.get(key)).filter((tail) => tail !== undefined);
+      const mine = before.length === 0 ? done : Promise.all(before).then(() => done);
+      for (const key of keys) tails.set(key, mine);
+      if (before.length > 0) await Promise.all(before);
+      try {
+        return await work();
+      } finally {
+        release();
+        for (const key of keys) if (tails.get(key) === mine) tails.delete(key);
+      }
+    },
+  };
+};

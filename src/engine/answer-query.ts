@@ -1,0 +1,231 @@
+// Answers queries. Rows come from the directory in memory, whole documents from KV, history from the streams. A query that names a
+// sequence is not answered from before it (P7): it waits, and says `stale: true` when that took longer than `waitMs`.
+
+import { decodeJson } from '../core/decode.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { reject } from '../core/rejection.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { isAbout, summaryOfEntity, summaryOfOperator } from '../views/summary.ts';
+import { parseQuery, type ParsedQuery } from '../messages/validation/query.ts';
+import { printable } from '../messages/names.ts';
+import { operatorRef, resourceRef, viewKeys, type Kind, type Names } from '../messages/subjects.ts';
+import {
+  DEFAULT_PAGE_SIZE,
+  DEFAULT_QUERY_WAIT_MS,
+  queryVerbs,
+  type EntityStatusDocument,
+  type GetAnswer,
+  type GetQuery,
+  type HistoryAnswer,
+  type HistoryEntry,
+  type HistoryQuery,
+  type ListAnswer,
+  type ListQuery,
+  type OperatorDocument,
+  type OperatorStatusDocument,
+  type OutcomeAnswer,
+  type OutcomeQuery,
+  type StatusAnswer,
+  type StatusQuery,
+} from '../messages/queries.ts';
+import type { Entity } from '../messages/entity.ts';
+import type { Directory } from '../views/directory.ts';
+import { refreshStatus } from './refresh-status.ts';
+import type { Outcomes } from './outcomes.ts';
+import type { Clock, KeyValueStore, StoredMessage, StreamReader } from './ports.ts';
+import type { ViewMirror } from './view-mirror.ts';
+
+export type Answer = GetAnswer | ListAnswer | StatusAnswer | HistoryAnswer | OutcomeAnswer;
+
+export type AnswerOptions = {
+  readonly names: Names;
+  readonly directory: Directory;
+  readonly mirror: ViewMirror;
+  readonly operators: KeyValueStore;
+  readonly entities: KeyValueStore;
+  readonly events: StreamReader;
+  readonly statuses: StreamReader;
+  readonly outcomes: Pick<Outcomes, 'find'>;
+  readonly clock: Clock;
+  readonly askComponent: Parameters<typeof refreshStatus>[0];
+};
+
+type Position = { readonly sequence: number; readonly stale?: boolean };
+
+const OUTCOME_POLL_MS = 50;
+
+const document = <T>(entry: { readonly data: Uint8Array } | undefined): T | undefined => {
+  const value = entry === undefined ? undefined : decodeJson(entry.data);
+  return isJsonObject(value) ? (value as unknown as T) : undefined;
+};
+
+const notFound = (type: Kind, workspace: string, name: string) =>
+  err(
+    reject(
+      'NOT_FOUND',
+      type === 'operator'
+        ? `there is no operator "${name}"; list them with type operator`
+        : `there is no resource "${name}" in workspace "${workspace}"`,
+    ),
+  );
+
+export const createAnswerer = (options: AnswerOptions) => {
+  const { names, mirror, clock } = options;
+  const stream = names.streams.events;
+
+  /** Waits until the views have what the query asks for. */
+  const position = async (
+    type: Kind | undefined,
+    query: { readonly minSequence?: number; readonly waitMs?: number },
+  ): Promise<Position> => {
+    const { entities, operators } = names.buckets;
+    const current = (): number => mirror.position(type === 'operator' ? operators : entities, stream);
+    if (query.minSequence === undefined) return { sequence: current() };
+    const waitMs = query.waitMs ?? DEFAULT_QUERY_WAIT_MS;
+    // The entities' checkpoint counts every event; that of the operators only their own, so it is held against the last of those.
+    const isThere = await Promise.all([
+      type === 'operator' || mirror.reached(entities, stream, query.minSequence, waitMs),
+      type === 'resource' || operatorsReached(query.minSequence, waitMs),
+    ]);
+    return isThere.every(Boolean) ? { sequence: current() } : { sequence: current(), stale: true };
+  };
+
+  const operatorsReached = async (minSequence: number, waitMs: number): Promise<boolean> => {
+    const { operators } = names.buckets;
+    if (mirror.position(operators, stream) >= minSequence) return true;
+    const last = (await options.events.readLast(names.operatorEventFilter))?.sequence ?? 0;
+    return mirror.reached(operators, stream, Math.min(minSequence, last), waitMs);
+  };
+
+  const get = async (query: GetQuery): Promise<Result<GetAnswer>> => {
+    const { type, workspace, name } = query;
+    const at = await position(type, query);
+    if (type === 'operator') {
+      const [wanted, seen] = await options.operators.getMany([viewKeys.operator(name), viewKeys.operatorStatus(name)]);
+      const operator = document<OperatorDocument>(wanted);
+      const status = document<OperatorStatusDocument>(seen);
+      if (operator === undefined) return notFound(type, workspace, name);
+      return ok({
+        type,
+        summary: summaryOfOperator(operator, status),
+        operator,
+        ...(status === undefined ? {} : { status }),
+        ...at,
+      });
+    }
+    const [wanted, seen] = await options.entities.getMany([
+      viewKeys.entity(workspace, name),
+      viewKeys.entityStatus(workspace, name),
+    ]);
+    const entity = document<Entity>(wanted);
+    const status = document<EntityStatusDocument>(seen);
+    if (entity === undefined) return notFound(type, workspace, name);
+    const own = status !== undefined && isAbout(status, entity) ? { status } : {};
+    return ok({ type, summary: summaryOfEntity(entity, status), entity, ...own, ...at });
+  };
+
+  const list = async (query: ListQuery): Promise<Result<ListAnswer>> => {
+    const at = await position(query.type, query);
+    return ok({ ...options.directory.list(query), ...at });
+  };
+
+  const status = async (query: StatusQuery): Promise<Result<StatusAnswer>> => {
+    const answer = await get(query);
+    if (!answer.ok) return answer;
+    const { sequence, stale } = answer.value;
+    const at = { sequence, ...(stale === undefined ? {} : { stale }) };
+    if (query.refresh === true && answer.value.type === 'resource') {
+      const fresh = await refreshStatus(options.askComponent, answer.value.entity, options.operators);
+      if (fresh.ok)
+        return ok({ status: { ...fresh.value, updatedAt: new Date(clock.nowMs()).toISOString(), sequence: 0 }, ...at });
+      return fresh;
+    }
+    return ok({ ...(answer.value.status === undefined ? {} : { status: answer.value.status }), ...at });
+  };
+
+  const entry =
+    (from: HistoryEntry['stream']) =>
+    (message: StoredMessage): readonly HistoryEntry[] => {
+      const event = decodeJson(message.data);
+      return isJsonObject(event) ? [{ stream: from, sequence: message.sequence, event }] : [];
+    };
+
+  const timeOf = ({ event }: HistoryEntry): string => String((event as JsonObject)['time'] ?? '');
+
+  const history = async (query: HistoryQuery): Promise<Result<HistoryAnswer>> => {
+    const { type, workspace, name } = query;
+    const at = await position(type, query);
+    const isOperator = type === 'operator';
+    const eventSubject = names.event(isOperator ? operatorRef(name) : resourceRef(workspace, name));
+    const statusSubject = isOperator
+      ? names.status({ operator: name, workspace: '_', name })
+      : names.statusOfAny(workspace, name);
+    const limit = query.limit ?? DEFAULT_PAGE_SIZE;
+    const fromSequence = query.fromSequence ?? 1;
+    const events = await options.events.readSubject(eventSubject, { fromSequence, limit: limit + 1 });
+    const page = events.slice(0, limit);
+    const next = events[limit]?.sequence;
+    const statuses =
+      next === undefined && page.length === 0 && fromSequence === 1
+        ? []
+        : await options.statuses.readSubject(statusSubject);
+    const firstTime =
+      page[0] === undefined || fromSequence === 1 ? '' : timeOf(entry('events')(page[0])[0] ?? NO_ENTRY);
+    const endTime = events[limit] === undefined ? '~' : timeOf(entry('events')(events[limit])[0] ?? NO_ENTRY);
+    const within = statuses.flatMap(entry('status')).filter((one) => timeOf(one) >= firstTime && timeOf(one) < endTime);
+    const entries = [...page.flatMap(entry('events')), ...within].sort(
+      (left, right) =>
+        timeOf(left).localeCompare(timeOf(right)) ||
+        left.stream.localeCompare(right.stream) ||
+        left.sequence - right.sequence,
+    );
+    if (entries.length === 0 && fromSequence === 1) return notFound(type, workspace, name);
+    return ok({ entries, ...(next === undefined ? {} : { next }), ...at });
+  };
+
+  const outcome = async (query: OutcomeQuery): Promise<Result<OutcomeAnswer>> => {
+    const deadlineMs = clock.nowMs() + (query.waitMs ?? 0);
+    for (;;) {
+      const receipt = await options.outcomes.find(query.commandId);
+      if (receipt !== undefined) return ok({ receipt });
+      if (clock.nowMs() >= deadlineMs) {
+        return err(
+          reject(
+            'NOT_FOUND',
+            `no outcome of command "${query.commandId}" is known; it may still be waiting, or was answered by request`,
+          ),
+        );
+      }
+      await clock.sleep(OUTCOME_POLL_MS);
+    }
+  };
+
+  const dispatch = (query: ParsedQuery): Promise<Result<Answer>> => {
+    switch (query.verb) {
+      case 'get':
+        return get(query.query);
+      case 'list':
+        return list(query.query);
+      case 'status':
+        return status(query.query);
+      case 'history':
+        return history(query.query);
+      case 'outcome':
+        return outcome(query.query);
+    }
+    return query satisfies never;
+  };
+
+  return {
+    /** Errors: QUERY_INVALID, NOT_FOUND. */
+    answer: async (verb: string, body: Uint8Array): Promise<Result<Answer>> => {
+      const known = queryVerbs.find((one) => one === verb);
+      if (known === undefined)
+        return err(reject('QUERY_INVALID', `expected one of ${queryVerbs.join(', ')}, found "${printable(verb)}"`));
+      const query = parseQuery(known, body);
+      return query.ok ? dispatch(query.value) : query;
+    },
+  };
+};
+
+const NO_ENTRY: HistoryEntry = { stream: 'events', sequence: 0, event: {} };

@@ -1,0 +1,188 @@
+// The two doors for commands. `answerRequest` serves opstream.rpc.<verb>: any number of copies, the receipt is the reply.
+// `consumeDurable` serves opstream.cmd.<verb>: one holder of the lease at a time, because commands on the same thing must be carried
+// out in the order in which they were published; the outcome is recorded before the ack, so no crash loses it.
+
+import { encodeJson } from '../core/decode.ts';
+import { Fault, isFault } from '../core/fault.ts';
+import type { CommandFailure, Receipt } from '../messages/commands.ts';
+import { readCommandRequest, type CommandRequest } from './command-request.ts';
+import type { CommandExecutor, Sequencing } from './execute-command.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import type { Outcomes } from './outcomes.ts';
+import type { Clock, Delivery, IdSource, Log, ServiceRequest, WorkQueue } from './ports.ts';
+import type { Rejection } from '../core/rejection.ts';
+
+/** Bugs, unlike faults, do not go away: a durable command that hits one this often is set aside. */
+const MAX_BUG_ATTEMPTS = 5;
+const MAX_IN_FLIGHT = 256;
+const SOURCE = 'command-handler';
+
+export type DoorOptions = {
+  readonly executor: CommandExecutor;
+  readonly outcomes: Outcomes;
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly deadLetters: DeadLetters;
+  readonly commandStream: string;
+};
+
+const fields = (request: CommandRequest, receipt: Receipt, startedMs: number, clock: Clock) => ({
+  commandId: request.commandId,
+  correlationId: request.correlationId,
+  verb: request.verb,
+  actor: request.actor,
+  accepted: receipt.accepted,
+  code: receipt.rejection?.code,
+  events: receipt.events.length,
+  durationMs: Math.round((clock.nowMs() - startedMs) * 100) / 100,
+});
+
+const toFailure = (commandId: string, error: unknown): CommandFailure => ({
+  commandId,
+  failure:
+    error instanceof Fault
+      ? { code: error.code, message: error.message, isRetryable: error.retry !== 'never' }
+      : { code: 'INTERNAL', message: 'the command-handler has a bug; its log says more', isRetryable: false },
+});
+
+const unreadable = (commandId: string, subject: string, rejection: Receipt['rejection']): Receipt => ({
+  commandId,
+  verb: (subject.split('.').at(-1) ?? 'apply') as Receipt['verb'],
+  accepted: false,
+  events: [],
+  ...(rejection === undefined ? {} : { rejection }),
+});
+
+export const createCommandDoors = (options: DoorOptions) => {
+  const { executor, ids, clock, log } = options;
+
+  const answerRequest = async (message: ServiceRequest): Promise<void> => {
+    const startedMs = clock.nowMs();
+    const request = readCommandRequest(message, ids.next());
+    if (!request.ok) {
+      const receipt = unreadable(ids.next(), message.subject, request.error);
+      message.respond(encodeJson(receipt), { code: 400, description: request.error.code });
+      return;
+    }
+    try {
+      const receipt = await executor.execute(request.value, { keepOutcome: false });
+      const error = receipt.rejection === undefined ? undefined : { code: 400, description: receipt.rejection.code };
+      message.respond(encodeJson(receipt), error);
+      log.info(fields(request.value, receipt, startedMs, clock), 'command answered');
+    } catch (error) {
+      const failure = toFailure(request.value.commandId, error);
+      message.respond(encodeJson(failure), {
+        code: failure.failure.isRetryable ? 503 : 500,
+        description: failure.failure.code,
+      });
+      const level = isFault(error) ? 'warn' : 'error';
+      log[level]({ commandId: request.value.commandId, verb: request.value.verb, err: error }, 'command failed');
+    }
+  };
+
+  /** How often a delivery has met a bug, by sequence. */
+  const bugs = new Map<number, number>();
+
+  const giveUp = async (delivery: Delivery, request: CommandRequest, error: unknown): Promise<void> => {
+    const failure = toFailure(request.commandId, error).failure;
+    await options.deadLetters(
+      { source: SOURCE, stream: options.commandStream, code: failure.code, reason: failure.message },
+      delivery,
+    );
+    const rejection = { code: 'INTERNAL', message: failure.message, details: [] } as const;
+    await options.outcomes.record(request, {
+      commandId: request.commandId,
+      verb: request.verb,
+      accepted: false,
+      events: [],
+      rejection,
+    });
+    delivery.ack();
+  };
+
+  const setAside = async (delivery: Delivery, commandId: string, rejection: Rejection): Promise<void> => {
+    const reason = rejection.details.map(({ message }) => message).join('; ');
+    await options.deadLetters(
+      { source: SOURCE, stream: options.commandStream, code: rejection.code, reason },
+      delivery,
+    );
+    const blank = { commandId, correlationId: commandId, causationId: commandId, actor: 'unknown' };
+    await options.outcomes.record(blank, unreadable(commandId, delivery.subject, rejection));
+    delivery.ack();
+    log.info({ commandId, code: rejection.code }, 'command set aside');
+  };
+
+  /** `retry`: the delivery is not settled; stop, and consume again from the beginning of what is left. */
+  const settleDelivery = async (delivery: Delivery, sequencing: Sequencing): Promise<'settled' | 'retry'> => {
+    const startedMs = clock.nowMs();
+    const fallbackId = `cmd-${delivery.sequence}`;
+    const read = readCommandRequest(delivery, fallbackId);
+    const commandId = read.ok ? read.value.commandId : fallbackId;
+    try {
+      if (read.ok) {
+        const receipt = await executor.execute(read.value, { keepOutcome: true, sequencing });
+        delivery.ack();
+        log.info(
+          { ...fields(read.value, receipt, startedMs, clock), sequence: delivery.sequence },
+          'durable command settled',
+        );
+      } else {
+        await setAside(delivery, fallbackId, read.error);
+      }
+      bugs.delete(delivery.sequence);
+      return 'settled';
+    } catch (error) {
+      sequencing.halt();
+      const isBug = !isFault(error) || error.retry === 'never';
+      const bugCount = (bugs.get(delivery.sequence) ?? 0) + (isBug ? 1 : 0);
+      bugs.set(delivery.sequence, bugCount);
+      log[isBug ? 'error' : 'warn']({ commandId, sequence: delivery.sequence, err: error }, 'durable command failed');
+      if (bugCount < MAX_BUG_ATTEMPTS || !read.ok) return 'retry';
+      await giveUp(delivery, read.value, error);
+      bugs.delete(delivery.sequence);
+      return 'settled';
+    }
+  };
+
+  /** Serves the durable door until `signal` aborts. Only for the holder of the lease: see `restart` of WorkQueue. */
+  const consumeDurable = async (queue: WorkQueue, signal: AbortSignal): Promise<void> => {
+    for (let failures = 0; !signal.aborted;) {
+      const round = new AbortController();
+      const inFlight = new Set<Promise<void>>();
+      let isHalted = false;
+      let settled = 0;
+      const sequencing = {
+        isHalted: () => isHalted,
+        halt: () => {
+          isHalted = true;
+          round.abort();
+        },
+      };
+      const onDelivery = (delivery: Delivery): void => {
+        const work = settleDelivery(delivery, sequencing).then(
+          (result) => {
+            if (result === 'settled') settled += 1;
+          },
+          (error: unknown) => {
+            log.error({ sequence: delivery.sequence, err: error }, 'durable command could not be settled');
+            sequencing.halt();
+          },
+        );
+        const tracked = work.finally(() => inFlight.delete(tracked));
+        inFlight.add(tracked);
+      };
+      await queue.consume({
+        maxInFlight: MAX_IN_FLIGHT,
+        restart: true,
+        signal: AbortSignal.any([signal, round.signal]),
+        onDelivery,
+      });
+      await Promise.all(inFlight);
+      failures = settled > 0 ? 1 : failures + 1;
+      if (!signal.aborted) await clock.sleep(Math.min(10_000, 100 * 2 ** failures), signal);
+    }
+  };
+
+  return { answerRequest, consumeDurable };
+};

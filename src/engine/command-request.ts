@@ -1,0 +1,100 @@
+// What a command message says besides its body: verb, ids, who, options. Read from headers, so that a manifest can be published as
+// it stands (`nats req opstream.rpc.apply < manifest.yaml`).
+
+import { commandHeaders } from '../messages/envelope.ts';
+import { DEFAULT_ACTOR, DEFAULT_WORKSPACE, verbs, type Verb } from '../messages/commands.ts';
+import { isToken, printable, TOKEN_RULE } from '../messages/names.ts';
+import { reject } from '../core/rejection.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import type { RejectionDetail } from '../core/rejection.ts';
+
+export type CommandRequest = {
+  readonly verb: Verb;
+  readonly commandId: string;
+  /** The sender chose the id and may send the command again under it. */
+  readonly isIdGiven: boolean;
+  readonly actor: string;
+  readonly correlationId: string;
+  readonly causationId: string;
+  readonly traceparent?: string;
+  readonly workspace: string;
+  readonly isDryRun: boolean;
+  readonly expectedGeneration?: number;
+  readonly body: Uint8Array;
+};
+
+export type CommandMessage = {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  header(name: string): string | undefined;
+};
+
+const MAX_HEADER_LENGTH = 256;
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const TRUE = new Set(['true', '1', 'yes']);
+const FALSE = new Set(['', 'false', '0', 'no']);
+
+/** The id that the message itself carries, lower-cased; undefined when it carries none that can be a subject token. */
+export const givenCommandId = (message: CommandMessage): string | undefined => {
+  const id = (message.header(commandHeaders.commandId) ?? message.header(commandHeaders.messageId))?.toLowerCase();
+  return isToken(id) ? id : undefined;
+};
+
+/** `fallbackId` is used when the sender gave no id. Errors: COMMAND_INVALID naming every header that is wrong. */
+export const readCommandRequest = (message: CommandMessage, fallbackId: string): Result<CommandRequest> => {
+  const details: RejectionDetail[] = [];
+  const problem = (name: string, expected: string, found: string): void => {
+    details.push({ message: `header ${name}: expected ${expected}, found "${printable(found)}"` });
+  };
+  const text = (name: string): string | undefined => {
+    const value = message.header(name);
+    if (value === undefined || value === '') return undefined;
+    if (value.length <= MAX_HEADER_LENGTH) return value;
+    problem(name, `at most ${MAX_HEADER_LENGTH} characters`, value);
+    return undefined;
+  };
+
+  const verbText = message.subject.split('.').at(-1) ?? '';
+  const verb = verbs.find((known) => known === verbText);
+  if (verb === undefined)
+    details.push({ message: `expected one of ${verbs.join(', ')}, found "${printable(verbText)}"` });
+
+  const commandId = givenCommandId(message);
+  const idText = message.header(commandHeaders.commandId);
+  if (idText !== undefined && !isToken(idText.toLowerCase())) problem(commandHeaders.commandId, TOKEN_RULE, idText);
+
+  const workspace = text(commandHeaders.workspace) ?? DEFAULT_WORKSPACE;
+  if (!isToken(workspace)) problem(commandHeaders.workspace, TOKEN_RULE, workspace);
+
+  const dryRunText = (message.header(commandHeaders.dryRun) ?? '').toLowerCase();
+  if (!TRUE.has(dryRunText) && !FALSE.has(dryRunText)) problem(commandHeaders.dryRun, 'true or false', dryRunText);
+
+  const generationText = text(commandHeaders.expectedGeneration);
+  const generation = generationText === undefined ? undefined : Number(generationText);
+  if (generation !== undefined && !(Number.isSafeInteger(generation) && generation >= 0)) {
+    problem(commandHeaders.expectedGeneration, 'a whole number from 0', generationText ?? '');
+  }
+
+  const actor = text(commandHeaders.actor) ?? DEFAULT_ACTOR;
+  const correlationId = text(commandHeaders.correlationId);
+  const causationId = text(commandHeaders.causationId);
+  const traceparent = text(commandHeaders.traceparent);
+
+  if (verb === undefined || details.length > 0) {
+    return err(reject('COMMAND_INVALID', 'the command message is not one that can be carried out', details));
+  }
+  const id = commandId ?? fallbackId;
+  return ok({
+    verb,
+    commandId: id,
+    isIdGiven: commandId !== undefined,
+    actor,
+    correlationId: correlationId ?? id,
+    causationId: causationId ?? id,
+    ...(traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
+    workspace,
+    isDryRun: TRUE.has(dryRunText),
+    ...(generation === undefined ? {} : { expectedGeneration: generation }),
+    body: message.data,
+  });
+};

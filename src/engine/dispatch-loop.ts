@@ -1,0 +1,173 @@
+// The operator-runtime's main loop: events -> commands to components. For every change of a resource the whole desired state is published
+// on the command subject of its type (level-based: the component keeps the largest sequence, so repeats after a crash do no harm).
+// Several events on one resource in one batch become one command. The checkpoint is written after the commands are stored, and fences
+// out a runtime that has lost its lease.
+
+import { decodeJson, encodeJson } from '../core/decode.ts';
+import { Fault, isFault } from '../core/fault.ts';
+import { isJsonObject } from '../core/json.ts';
+import { COMMAND_TYPE, type Entity, type EntityCommand } from '../messages/entity.ts';
+import { schemaUri } from '../messages/envelope.ts';
+import type { ResourceEvent } from '../messages/events.ts';
+import type { Names } from '../messages/subjects.ts';
+import { createEntitySource } from './entity-source.ts';
+import type { OperatorDirectory } from './operator-directory.ts';
+import type {
+  Appender,
+  AppendMessage,
+  Clock,
+  KeyValueStore,
+  Log,
+  StoredMessage,
+  StreamFollower,
+  StreamReader,
+} from './ports.ts';
+
+export type DispatchOptions = {
+  readonly names: Names;
+  readonly follower: StreamFollower;
+  readonly reader: StreamReader;
+  readonly directory: OperatorDirectory;
+  /** Holds `checkpoint.dispatch`. */
+  readonly positions: KeyValueStore;
+  readonly fence: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** The appender of an operator's channel stream, which exists when this resolves. */
+  channel(stream: string, operator: string): Promise<Appender>;
+  /** An operator was registered, changed, or is to be deleted. */
+  onOperator(name: string): void;
+  readonly deadLetter: (message: StoredMessage, reason: string) => Promise<void>;
+};
+
+const CHECKPOINT = 'checkpoint.dispatch';
+/** Events handled since the last checkpoint, at most; they would be dispatched again after a crash. */
+const CHECKPOINT_EVERY = 2000;
+const CHECKPOINT_DELAY_MS = 200;
+const RETRY_MS = 500;
+
+type Command = { readonly stream: string; readonly operator: string; readonly message: AppendMessage };
+
+const toCommand = (names: Names, entity: Entity, event: ResourceEvent, fence: number): EntityCommand => ({
+  specversion: '1.0',
+  id: `${event.id}-command`,
+  source: `/${names.prefix}/operator-runtime`,
+  type: COMMAND_TYPE,
+  subject: event.subject,
+  time: event.time,
+  datacontenttype: 'application/json',
+  dataschema: schemaUri(COMMAND_TYPE),
+  correlationid: event.correlationid,
+  causationid: event.id,
+  commandid: event.commandid,
+  actor: event.actor,
+  ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
+  generation: entity.generation,
+  data: { command: entity.deletionRequestedAt === undefined ? 'apply' : 'delete', entity, fence },
+});
+
+/** Resolves when `signal` aborts. Faults: LEASE_LOST. */
+export const runDispatch = async (options: DispatchOptions): Promise<void> => {
+  const { names, directory, positions, log, clock, signal } = options;
+  const entities = createEntitySource(options.reader);
+  const stored = await positions.get(CHECKPOINT);
+  const value = stored === undefined ? undefined : decodeJson(stored.data);
+  const start = isJsonObject(value) && typeof value['sequence'] === 'number' ? value['sequence'] : 0;
+  let revision = stored?.revision ?? 0;
+  let writtenSequence = start;
+  let handledSequence = start;
+  let handledSince = 0;
+  let lastWriteMs = clock.nowMs();
+
+  const writeCheckpoint = async (): Promise<void> => {
+    if (handledSequence === writtenSequence) return;
+    const sequence = handledSequence;
+    try {
+      const data = encodeJson({ sequence, fence: options.fence });
+      const [written] = await positions.commit([{ key: CHECKPOINT, data, expectedRevision: revision }]);
+      revision = written ?? revision;
+    } catch (error) {
+      if (!isFault(error, 'JS_CONFLICT')) throw error;
+      throw new Fault('LEASE_LOST', 'another operator-runtime has taken over', { cause: error });
+    }
+    writtenSequence = sequence;
+    handledSince = 0;
+    lastWriteMs = clock.nowMs();
+  };
+
+  const commandFor = async (message: StoredMessage): Promise<Command | undefined> => {
+    const change = await entities.after(message);
+    if (change === undefined) {
+      await options.deadLetter(message, 'not an event of a resource that can be read');
+      return undefined;
+    }
+    const { entity } = change.after;
+    if (entity === undefined) return undefined;
+    const { operator, type } = entity.manifest.resource;
+    const api = directory.channelOf(operator, type);
+    if (api === undefined) {
+      log.warn(
+        { operator, resourceType: type, key: entity.key, sequence: message.sequence },
+        'no channel for this resource type',
+      );
+      return undefined;
+    }
+    const command = toCommand(names, entity, change.event, options.fence);
+    return {
+      stream: api.command.stream,
+      operator,
+      message: { subject: api.command.subject, id: command.id, data: encodeJson(command) },
+    };
+  };
+
+  const send = async (command: Command): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        const channel = await options.channel(command.stream, command.operator);
+        await channel.append([command.message]);
+        return;
+      } catch (error) {
+        if (isFault(error, 'JS_DUPLICATE')) return;
+        if (!isFault(error) || error.retry === 'never') {
+          log.error(
+            { operator: command.operator, stream: command.stream, err: error },
+            'command to component cannot be stored',
+          );
+          return;
+        }
+        log.warn(
+          { operator: command.operator, stream: command.stream, err: error },
+          'command to component not stored yet',
+        );
+        await clock.sleep(RETRY_MS, signal);
+      }
+    }
+  };
+
+  const onBatch = async (batch: readonly StoredMessage[], pending: number): Promise<void> => {
+    const commands = new Map<string, Command>();
+    for (const message of batch) {
+      const ref = names.parseEvent(message.subject);
+      if (ref?.kind === 'operator') {
+        const name = directory.absorb(message);
+        if (name !== undefined) options.onOperator(name);
+      } else if (ref !== undefined) {
+        const command = await commandFor(message);
+        if (command === undefined) commands.delete(message.subject);
+        else commands.set(message.subject, command);
+      }
+    }
+    await Promise.all([...commands.values()].map(send));
+    if (signal.aborted) return;
+    handledSequence = batch.at(-1)?.sequence ?? handledSequence;
+    handledSince += batch.length;
+    const isDue =
+      handledSince >= CHECKPOINT_EVERY || (pending === 0 && clock.nowMs() - lastWriteMs >= CHECKPOINT_DELAY_MS);
+    if (isDue) await writeCheckpoint();
+  };
+
+  log.info({ fromSequence: start + 1, fence: options.fence }, 'dispatch started');
+  await options.follower.follow({ fromSequence: start + 1, filters: [names.eventFilter], onBatch, signal });
+  await writeCheckpoint();
+};

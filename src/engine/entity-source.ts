@@ -1,0 +1,61 @@
+// Desired state of resources as the operator-runtime needs it: the whole entity after an event. Folds the events that pass by, and reads
+// an aggregate's history when it has not seen its beginning. Bounded memory.
+
+import { decodeEvent } from '../messages/stored-event.ts';
+import { evolveResource } from '../domain/resource/evolve.ts';
+import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
+import type { ResourceEvent } from '../messages/events.ts';
+import type { StoredMessage, StreamReader } from './ports.ts';
+
+type Known = { state: ResourceState; sequence: number };
+
+export type EntityAfter = {
+  readonly before: ResourceState;
+  readonly after: ResourceState;
+  readonly event: ResourceEvent;
+};
+
+export const createEntitySource = (reader: StreamReader, maxCached = 10_000) => {
+  const known = new Map<string, Known>();
+
+  const remember = (subject: string, entry: Known): Known => {
+    known.delete(subject);
+    known.set(subject, entry);
+    if (known.size > maxCached) {
+      const oldest = known.keys().next().value;
+      if (oldest !== undefined) known.delete(oldest);
+    }
+    return entry;
+  };
+
+  const readUpTo = async (subject: string, sequence: number): Promise<Known> => {
+    const entry: Known = { state: initialResourceState, sequence: 0 };
+    for (const message of await reader.readSubject(subject)) {
+      if (message.sequence >= sequence) break;
+      const decoded = decodeEvent(message.data);
+      if ('event' in decoded)
+        entry.state = evolveResource(entry.state, decoded.event as ResourceEvent, message.sequence);
+      entry.sequence = message.sequence;
+    }
+    return entry;
+  };
+
+  return {
+    /** State before and after one event; undefined when the message is not an event of a resource. */
+    after: async (message: StoredMessage): Promise<EntityAfter | undefined> => {
+      const decoded = decodeEvent(message.data);
+      if ('problem' in decoded || !decoded.event.type.startsWith('io.opstream.resource.')) return undefined;
+      const event = decoded.event as ResourceEvent;
+      const startsAnew = event.type === 'io.opstream.resource.declared.v1';
+      const cached = known.get(message.subject);
+      const base =
+        cached ??
+        (startsAnew ? { state: initialResourceState, sequence: 0 } : await readUpTo(message.subject, message.sequence));
+      const before = base.state;
+      const state = base.sequence >= message.sequence ? before : evolveResource(before, event, message.sequence);
+      const entry = remember(message.subject, { state, sequence: Math.max(base.sequence, message.sequence) });
+      if (state.entity === undefined) known.delete(message.subject);
+      return { before, after: entry.state, event };
+    },
+  };
+};

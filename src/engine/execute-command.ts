@@ -1,0 +1,324 @@
+// Carries out one command, whichever door it came through: read -> lock -> load -> decide -> append -> receipt.
+//
+// Guarantees: an accepted receipt is durable (P1); a command id is applied once, for ever (P2): accepted ones are found in the events
+// of their aggregates, others in OPSTREAM_OUTCOMES; all documents of a command or none (P3: one atomic batch); each event is
+// decided on the one before it (P4: expected sequence, then load and decide again, at most MAX_ATTEMPTS times).
+
+import { encodeJson } from '../core/decode.ts';
+import { Fault, isFault } from '../core/fault.ts';
+import { reject, type Rejection } from '../core/rejection.ts';
+import type { JsonValue } from '../core/json.ts';
+import { schemaUri } from '../messages/envelope.ts';
+import { fnv1a, operatorRef, refKey, type Names, type Ref } from '../messages/subjects.ts';
+import type { EntityIdentity, Receipt, ReceiptEvent } from '../messages/commands.ts';
+import type { DomainEvent, NewEvent } from '../messages/events.ts';
+import type { OperatorDocument } from '../messages/queries.ts';
+import { absorb, generationOf, type Aggregate, type Aggregates } from './aggregates.ts';
+import type { CommandRequest } from './command-request.ts';
+import { decideIntent } from './decide-intent.ts';
+import { mergeRejections, readIntents, type Intent } from './intent.ts';
+import type { Outcomes } from './outcomes.ts';
+import type { Appender, AppendMessage, Clock, IdSource } from './ports.ts';
+import type { SpecSchemas } from './spec-schemas.ts';
+
+const MAX_ATTEMPTS = 8;
+/** An operator that this process knows is looked up again after this time; see src/README.md, "deleting an operator". */
+export const OPERATOR_MAX_AGE_MS = 1000;
+
+/** Keeps commands that came in an order in that order: after one has failed, none that waits behind it is begun. */
+export type Sequencing = { isHalted(): boolean; halt(): void };
+
+export type ExecuteOptions = {
+  /** Store the receipt whatever it says (durable commands). */
+  readonly keepOutcome: boolean;
+  readonly sequencing?: Sequencing;
+};
+
+export type CommandExecutor = {
+  /** Commands on the same thing are carried out in the order of the calls. Throws Faults; their commands may be sent again. */
+  execute(request: CommandRequest, how: ExecuteOptions): Promise<Receipt>;
+};
+
+export type ExecutorOptions = {
+  readonly names: Names;
+  readonly aggregates: Aggregates;
+  readonly appender: Appender;
+  readonly outcomes: Outcomes;
+  readonly schemas: SpecSchemas;
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  dependentsOf(operator: string): Promise<readonly string[]>;
+};
+
+type Change = { readonly aggregate: Aggregate; readonly events: readonly DomainEvent[] };
+
+const identityOf = (ref: Ref, generation: number): EntityIdentity => ({ ...ref, generation });
+
+const refusal = (request: CommandRequest, rejection: Rejection, refs: readonly Ref[] = []): Receipt => {
+  const [ref] = refs;
+  return {
+    commandId: request.commandId,
+    verb: request.verb,
+    accepted: false,
+    events: [],
+    ...(ref === undefined ? {} : { entity: identityOf(ref, 0) }),
+    ...(request.isDryRun ? { dryRun: true } : {}),
+    rejection,
+  };
+};
+
+const acceptance = (
+  request: CommandRequest,
+  entities: readonly EntityIdentity[],
+  events: readonly ReceiptEvent[],
+): Receipt => {
+  const [entity] = entities;
+  return {
+    commandId: request.commandId,
+    verb: request.verb,
+    accepted: true,
+    events,
+    ...(entity === undefined ? {} : { entity }),
+    ...(entities.length > 1 ? { entities } : {}),
+    ...(events.length === 0 ? { unchanged: true } : {}),
+    ...(request.isDryRun ? { dryRun: true } : {}),
+  };
+};
+
+export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor => {
+  const { names, aggregates, appender, outcomes, schemas, ids, clock } = options;
+  const source = `/${names.prefix}/command-handler`;
+
+  const dated = (
+    event: NewEvent,
+    id: string,
+    time: string,
+    aggregate: Aggregate,
+    request: CommandRequest,
+  ): DomainEvent =>
+    ({
+      specversion: '1.0',
+      id,
+      source,
+      type: event.type,
+      subject: refKey(aggregate.ref),
+      time,
+      datacontenttype: 'application/json',
+      dataschema: schemaUri(event.type),
+      correlationid: request.correlationId,
+      causationid: request.causationId,
+      commandid: request.commandId,
+      actor: request.actor,
+      ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
+      generation: event.generation,
+      data: event.data,
+    }) as DomainEvent;
+
+  /** The receipt of an earlier run of this very command, from the events that it stored. */
+  const appliedBefore = (request: CommandRequest, loaded: readonly Aggregate[]): Receipt | undefined => {
+    if (!loaded.some(({ commands }) => commands.has(request.commandId))) return undefined;
+    const entities = loaded.map((aggregate) =>
+      identityOf(aggregate.ref, aggregate.commands.get(request.commandId)?.generation ?? generationOf(aggregate)),
+    );
+    const events = loaded
+      .flatMap(({ commands }) => commands.get(request.commandId)?.events ?? [])
+      .sort((left, right) => left.sequence - right.sequence);
+    return acceptance(request, entities, events);
+  };
+
+  const loadOperators = async (intents: readonly Intent[], own: ReadonlyMap<string, Aggregate>) => {
+    const operators = new Map<string, OperatorDocument | undefined>();
+    const wanted = new Set<string>();
+    for (const intent of intents) {
+      if (intent.kind === 'manifest' && intent.manifest.type === 'resource')
+        wanted.add(intent.manifest.resource.operator);
+      const entity = own.get(refKey(intent.ref))?.resource.entity;
+      if (intent.kind === 'target' && entity !== undefined) wanted.add(entity.manifest.resource.operator);
+    }
+    await Promise.all(
+      [...wanted].map(async (name) => {
+        const known =
+          own.get(refKey(operatorRef(name))) ?? (await aggregates.load(operatorRef(name), OPERATOR_MAX_AGE_MS));
+        operators.set(name, known.operator.operator);
+      }),
+    );
+    return operators;
+  };
+
+  /** Operators first, so that resources of the same command are decided on what it declares. */
+  const decideAll = async (
+    request: CommandRequest,
+    intents: readonly Intent[],
+    loaded: ReadonlyMap<string, Aggregate>,
+  ): Promise<readonly Change[] | Rejection> => {
+    const time = new Date(clock.nowMs()).toISOString();
+    const operators = await loadOperators(intents, loaded);
+    const changes: Change[] = [];
+    const rejections: { readonly intent: Intent; readonly rejection: Rejection }[] = [];
+    const ordered =
+      intents.length === 1 ? intents : [...intents].sort((left, right) => left.ref.kind.localeCompare(right.ref.kind));
+    for (const intent of ordered) {
+      const aggregate = loaded.get(refKey(intent.ref));
+      if (aggregate === undefined) throw new Error(`aggregate ${refKey(intent.ref)} was not loaded`);
+      const eventId = ids.next();
+      const decision = await decideIntent(intent, aggregate, {
+        time,
+        eventId,
+        request,
+        prefix: names.prefix,
+        schemas,
+        operatorNamed: (name) => operators.get(name),
+        dependentsOf: options.dependentsOf,
+      });
+      if (!decision.ok) {
+        rejections.push({ intent, rejection: decision.error });
+        continue;
+      }
+      const events = decision.value.map((event, index) =>
+        dated(event, index === 0 ? eventId : ids.next(), time, aggregate, request),
+      );
+      changes.push({ aggregate, events });
+      if (intent.ref.kind === 'operator' && events.length > 0) {
+        const after = { ...aggregate, commands: new Map() };
+        for (const event of events) absorb(after, event, aggregate.lastSequence);
+        operators.set(intent.ref.name, after.operator.operator);
+      }
+    }
+    if (rejections.length === 0) return changes;
+    const [first] = rejections;
+    const inManifests = rejections.flatMap(({ intent, rejection }) =>
+      intent.kind === 'manifest' ? [{ document: intent.document, rejection }] : [],
+    );
+    return inManifests.length > 0
+      ? mergeRejections(inManifests)
+      : (first?.rejection ?? reject('COMMAND_INVALID', 'refused'));
+  };
+
+  const store = async (request: CommandRequest, changes: readonly Change[]): Promise<Receipt> => {
+    const messages: AppendMessage[] = changes.flatMap(({ aggregate, events }) =>
+      events.map((event, index) => ({
+        subject: aggregate.subject,
+        id: event.id,
+        data: encodeJson(event),
+        ...(index === 0 ? { expectedLastSequence: aggregate.lastSequence } : {}),
+      })),
+    );
+    const sequences = messages.length === 0 ? [] : await appender.append(messages);
+    const stored: ReceiptEvent[] = [];
+    const before = new Map(changes.map(({ aggregate }) => [aggregate, generationOf(aggregate)]));
+    for (const { aggregate, events } of changes) {
+      for (const event of events) {
+        const sequence = sequences[stored.length];
+        if (sequence === undefined) throw new Error('an append answered with too few sequences');
+        absorb(aggregate, event, sequence);
+        stored.push({ id: event.id, type: event.type, subject: aggregate.subject, sequence });
+      }
+    }
+    const entities = changes.map(({ aggregate }) =>
+      identityOf(aggregate.ref, generationOf(aggregate) || (before.get(aggregate) ?? 0)),
+    );
+    return acceptance(request, entities, stored);
+  };
+
+  const preview = (request: CommandRequest, changes: readonly Change[]): Receipt => {
+    const events = changes.flatMap((change) =>
+      change.events.map((event) => ({ subject: change.aggregate.subject, event })),
+    );
+    const entities = changes.map(({ aggregate, events: own }) =>
+      identityOf(aggregate.ref, own.at(-1)?.generation ?? generationOf(aggregate)),
+    );
+    const receipt = acceptance(
+      request,
+      entities,
+      events.map(({ subject, event }) => ({ id: event.id, type: event.type, subject, sequence: 0 })),
+    );
+    return {
+      ...receipt,
+      preview: events.map(({ subject, event }) => ({
+        type: event.type,
+        subject,
+        data: event.data as unknown as JsonValue,
+      })),
+    };
+  };
+
+  const attempt = async (
+    request: CommandRequest,
+    intents: readonly Intent[],
+    refs: readonly Ref[],
+    findOutcome: boolean,
+    keepOutcome: boolean,
+  ): Promise<Receipt> => {
+    const [found, ...loaded] = await Promise.all([
+      findOutcome ? outcomes.find(request.commandId) : undefined,
+      ...refs.map((ref) => aggregates.load(ref)),
+    ]);
+    if (found !== undefined) return sameTarget(found, refs) ? found : refusal(request, idReused(request, found));
+    const before = appliedBefore(request, loaded);
+    if (before !== undefined) {
+      if (keepOutcome) await outcomes.record(request, before);
+      return before;
+    }
+    const decided = await decideAll(
+      request,
+      intents,
+      new Map(loaded.map((aggregate) => [refKey(aggregate.ref), aggregate])),
+    );
+    const isRefused = 'code' in decided;
+    if (request.isDryRun) return isRefused ? refusal(request, decided, refs) : preview(request, decided);
+    const receipt = isRefused ? refusal(request, decided, refs) : await store(request, decided);
+    const isOnlyMemory = request.isIdGiven && receipt.events.length === 0;
+    if (keepOutcome || isOnlyMemory) await outcomes.record(request, receipt);
+    return receipt;
+  };
+
+  const run = async (request: CommandRequest, intents: readonly Intent[], how: ExecuteOptions): Promise<Receipt> => {
+    const refs = intents.map(({ ref }) => ref);
+    return aggregates.exclusively(refs, async () => {
+      if (how.sequencing?.isHalted() === true)
+        throw new Fault('JS_UNAVAILABLE', 'an earlier command has to be repeated first');
+      const mayBeKnown = request.isIdGiven && !request.isDryRun;
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await attempt(request, intents, refs, mayBeKnown, how.keepOutcome);
+        } catch (error) {
+          for (const ref of refs) aggregates.forget(ref);
+          const isContested = isFault(error, 'JS_CONFLICT') || isFault(error, 'JS_DUPLICATE');
+          if (!isContested || tries === MAX_ATTEMPTS) how.sequencing?.halt();
+          if (!isContested) throw error;
+          if (tries === MAX_ATTEMPTS) {
+            const message = `other commands changed the same thing ${MAX_ATTEMPTS} times in between; send the command again`;
+            throw new Fault('JS_CONFLICT', message, { cause: error });
+          }
+          await clock.sleep(fnv1a(`${request.commandId}.${tries}`) % 2 ** (tries + 1));
+        }
+      }
+    });
+  };
+
+  return {
+    execute: async (request, how) => {
+      const intents = readIntents(request, names.prefix);
+      if (intents.ok) return run(request, intents.value, how);
+      const receipt = refusal(request, intents.error);
+      if (how.keepOutcome && !request.isDryRun) await outcomes.record(request, receipt);
+      return receipt;
+    },
+  };
+};
+
+const sameTarget = (receipt: Receipt, refs: readonly Ref[]): boolean => {
+  const [ref] = refs;
+  const { entity } = receipt;
+  return (
+    ref === undefined || entity === undefined || refKey(ref) === `${entity.kind}.${entity.workspace}.${entity.name}`
+  );
+};
+
+const idReused = (request: CommandRequest, receipt: Receipt): Rejection => {
+  const { kind = '?', workspace = '?', name = '?' } = receipt.entity ?? {};
+  return reject(
+    'COMMAND_ID_REUSED',
+    `command id "${request.commandId}" was used before for ${kind} ${workspace}/${name}; use a new id for a new command`,
+  );
+};

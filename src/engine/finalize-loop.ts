@@ -1,0 +1,102 @@
+// Finishes deletions (P12). A resource is gone when its component has reported the status `deleted` for it: this loop reads
+// OPSTREAM_STATUS and sends `finalize` for each such report. Commands are sent by request, again and again until they are answered;
+// the id comes from the status event, so a repeat is recognised.
+
+import { decodeJson, encodeJson } from '../core/decode.ts';
+import { isFault } from '../core/fault.ts';
+import { isJsonObject } from '../core/json.ts';
+import { STATUS_TYPE } from '../messages/entity.ts';
+import { commandHeaders } from '../messages/envelope.ts';
+import { NO_WORKSPACE } from '../messages/names.ts';
+import { decodeStatusEvent } from '../messages/stored-event.ts';
+import { fnv1a, type Kind, type Names } from '../messages/subjects.ts';
+import type { Receipt } from '../messages/commands.ts';
+import type { Clock, KeyValueStore, Log, Requester, StoredMessage, StreamFollower } from './ports.ts';
+
+const CHECKPOINT = 'checkpoint.finalize';
+const RETRY_MS = 1000;
+const CHECKPOINT_EVERY = 1000;
+
+export type Finalizer = (
+  target: { readonly type: Kind; readonly workspace: string; readonly name: string; readonly uid: string },
+  cause: string,
+) => Promise<Receipt | undefined>;
+
+/** Sends `finalize` until the command-handler answers; undefined when `signal` aborts first. */
+export const createFinalizer = (options: {
+  readonly names: Names;
+  readonly requester: Requester;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}): Finalizer => {
+  const { names, requester, clock, log, signal } = options;
+  return async (target, cause) => {
+    const commandId = `finalize-${fnv1a(`${cause}.${target.uid}`).toString(16)}-${fnv1a(target.uid).toString(16)}`;
+    const headers = {
+      [commandHeaders.commandId]: commandId,
+      [commandHeaders.actor]: 'operator-runtime',
+      [commandHeaders.causationId]: cause,
+    };
+    const { type, name, uid } = target;
+    const body = encodeJson({ type, name, uid, ...(type === 'resource' ? { workspace: target.workspace } : {}) });
+    while (!signal.aborted) {
+      try {
+        const reply = await requester.request(names.rpc('finalize'), body, { headers });
+        const value = decodeJson(reply.data);
+        if (isJsonObject(value) && typeof value['accepted'] === 'boolean') return value as unknown as Receipt;
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        log.warn({ commandId, name, err: error }, 'deletion cannot be finished yet');
+      }
+      await clock.sleep(RETRY_MS, signal);
+    }
+    return undefined;
+  };
+};
+
+export const runFinalization = async (options: {
+  readonly names: Names;
+  readonly follower: StreamFollower;
+  readonly positions: KeyValueStore;
+  readonly finalize: Finalizer;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}): Promise<void> => {
+  const { names, positions, log, signal } = options;
+  const stored = await positions.get(CHECKPOINT);
+  const value = stored === undefined ? undefined : decodeJson(stored.data);
+  let handled = isJsonObject(value) && typeof value['sequence'] === 'number' ? value['sequence'] : 0;
+  let sinceCheckpoint = 0;
+
+  const finish = async (message: StoredMessage): Promise<void> => {
+    const ref = names.parseStatus(message.subject);
+    if (ref === undefined || ref.workspace === NO_WORKSPACE) return;
+    const decoded = decodeStatusEvent(message.data);
+    if ('problem' in decoded || decoded.event.type !== STATUS_TYPE || decoded.event.data.status !== 'deleted') return;
+    const { uid } = decoded.event.data;
+    const receipt = await options.finalize(
+      { type: 'resource', workspace: ref.workspace, name: ref.name, uid },
+      decoded.event.id,
+    );
+    log.info(
+      { workspace: ref.workspace, name: ref.name, accepted: receipt?.accepted, code: receipt?.rejection?.code },
+      'deletion finished',
+    );
+  };
+
+  await options.follower.follow({
+    fromSequence: handled + 1,
+    filters: [names.statusFilter],
+    signal,
+    onBatch: async (batch, pending) => {
+      await Promise.all(batch.map(finish));
+      if (signal.aborted) return;
+      handled = batch.at(-1)?.sequence ?? handled;
+      sinceCheckpoint += batch.length;
+      if (sinceCheckpoint < CHECKPOINT_EVERY && pending > 0) return;
+      sinceCheckpoint = 0;
+      await positions.commit([{ key: CHECKPOINT, data: encodeJson({ sequence: handled }) }]);
+    },
+  });
+};

@@ -1,0 +1,188 @@
+// What the operator-runtime does for each operator: makes its channel stream, reports the operator's own status, and finishes its
+// deletion. Level-based: `attend(name)` may be called any number of times; one run per operator at a time, and a later call makes it
+// run again.
+
+import { encodeJson } from '../core/decode.ts';
+import { isFault } from '../core/fault.ts';
+import {
+  OPERATOR_STATUS_TYPE,
+  type Condition,
+  type LifecycleStatus,
+  type OperatorStatus,
+  type OperatorStatusEvent,
+} from '../messages/entity.ts';
+import { schemaUri } from '../messages/envelope.ts';
+import { NO_WORKSPACE } from '../messages/names.ts';
+import type { Names } from '../messages/subjects.ts';
+import type { OperatorDocument } from '../messages/queries.ts';
+import type { Finalizer } from './finalize-loop.ts';
+import type { OperatorDirectory } from './operator-directory.ts';
+import type { Appender, Clock, IdSource, Log, StreamReader } from './ports.ts';
+import { isDeepStrictEqual } from '../domain/equal.ts';
+import { decodeStatusEvent } from '../messages/stored-event.ts';
+
+/**
+ * A command-handler trusts what it knows of an operator for OPERATOR_MAX_AGE_MS, and one attempt to store takes 2 s at most. After
+ * this time no resource can be accepted any more that did not see the deletion.
+ */
+export const DELETION_GRACE_MS = 5000;
+const RETRY_MS = 5000;
+
+export type OperatorCareOptions = {
+  readonly names: Names;
+  readonly directory: OperatorDirectory;
+  readonly statuses: Appender;
+  readonly statusReader: StreamReader;
+  readonly finalize: Finalizer;
+  readonly fence: number;
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Makes the stream with these subjects, or adds them. Faults with retry `never` when it is not ours or overlaps another. */
+  ensureChannel(stream: string, subjects: readonly string[], operator: string): Promise<void>;
+};
+
+export const channelsOf = (operator: OperatorDocument): ReadonlyMap<string, readonly string[]> => {
+  const channels = new Map<string, readonly string[]>();
+  for (const { natsApi } of operator.manifest.operator.resources) {
+    const { stream, subject } = natsApi.command;
+    channels.set(stream, [...(channels.get(stream) ?? []), subject]);
+  }
+  return channels;
+};
+
+export const createOperatorCare = (options: OperatorCareOptions) => {
+  const { names, directory, clock, log, signal } = options;
+  const attending = new Map<string, { again: boolean }>();
+
+  const lastStatus = async (name: string) => {
+    const message = await options.statusReader.readLast(
+      names.status({ operator: name, workspace: NO_WORKSPACE, name }),
+    );
+    const decoded = message === undefined ? undefined : decodeStatusEvent(message.data);
+    const status = decoded !== undefined && 'event' in decoded ? (decoded.event.data as OperatorStatus) : undefined;
+    return { sequence: message?.sequence ?? 0, status };
+  };
+
+  const report = async (
+    operator: OperatorDocument,
+    status: LifecycleStatus,
+    ready: Pick<Condition, 'status' | 'reason' | 'message'>,
+  ): Promise<void> => {
+    const { name } = operator;
+    const last = await lastStatus(name);
+    const before = last.status?.conditions.find(({ type }) => type === 'Ready');
+    const time = new Date(clock.nowMs()).toISOString();
+    const condition: Condition = {
+      type: 'Ready',
+      ...ready,
+      lastTransitionTime: before?.status === ready.status ? before.lastTransitionTime : time,
+      observedGeneration: operator.generation,
+    };
+    const next: OperatorStatus = {
+      operator: name,
+      observedGeneration: operator.generation,
+      observedSequence: operator.sequence,
+      status,
+      conditions: [condition],
+    };
+    if (last.status !== undefined) {
+      const { fence: _fence, ...known } = last.status as OperatorStatus & { readonly fence?: number };
+      if (isDeepStrictEqual(known, next)) return;
+    }
+    const id = options.ids.next();
+    const event: OperatorStatusEvent = {
+      specversion: '1.0',
+      id,
+      source: `/${names.prefix}/operator-runtime`,
+      type: OPERATOR_STATUS_TYPE,
+      subject: `operator.${NO_WORKSPACE}.${name}`,
+      time,
+      datacontenttype: 'application/json',
+      dataschema: schemaUri(OPERATOR_STATUS_TYPE),
+      correlationid: operator.uid,
+      causationid: operator.uid,
+      commandid: operator.uid,
+      actor: 'operator-runtime',
+      generation: operator.generation,
+      data: { ...next, fence: options.fence },
+    };
+    const subject = names.status({ operator: name, workspace: NO_WORKSPACE, name });
+    await options.statuses.append([{ subject, id, data: encodeJson(event), expectedLastSequence: last.sequence }]);
+  };
+
+  const makeChannels = async (operator: OperatorDocument): Promise<void> => {
+    for (const [stream, subjects] of channelsOf(operator)) await options.ensureChannel(stream, subjects, operator.name);
+  };
+
+  const finishDeletion = async (operator: OperatorDocument, deletionRequestedAt: string): Promise<boolean> => {
+    await report(operator, 'deleting', {
+      status: 'False',
+      reason: 'Deleting',
+      message: 'waiting until nothing can refer to it',
+    });
+    const graceMs = Date.parse(deletionRequestedAt) + DELETION_GRACE_MS - clock.nowMs();
+    if (graceMs > 0) await clock.sleep(graceMs, signal);
+    const target = { type: 'operator', workspace: NO_WORKSPACE, name: operator.name, uid: operator.uid } as const;
+    const receipt = await options.finalize(target, `${operator.uid}-${clock.nowMs()}`);
+    if (receipt === undefined) return true;
+    if (receipt.accepted) {
+      await report(operator, 'deleted', { status: 'False', reason: 'Deleted', message: 'deleted' });
+      return true;
+    }
+    const message = receipt.rejection?.message ?? 'refused';
+    await report(operator, 'deleting', { status: 'False', reason: receipt.rejection?.code ?? 'Refused', message });
+    return false;
+  };
+
+  /** True when there is nothing left to do. */
+  const attendOnce = async (name: string): Promise<boolean> => {
+    const operator = directory.get(name);
+    if (operator === undefined) return true;
+    if (operator.deletionRequestedAt !== undefined) return finishDeletion(operator, operator.deletionRequestedAt);
+    try {
+      await makeChannels(operator);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      await report(operator, 'error', { status: 'False', reason: error.code, message: error.message });
+      log.warn({ operator: name, err: error }, 'channel of operator cannot be made');
+      return false;
+    }
+    await report(operator, 'active', {
+      status: 'True',
+      reason: 'ChannelReady',
+      message: 'commands can be sent to its components',
+    });
+    return true;
+  };
+
+  const run = async (name: string, turn: { again: boolean }): Promise<void> => {
+    while (!signal.aborted) {
+      turn.again = false;
+      let isDone = false;
+      try {
+        isDone = await attendOnce(name);
+      } catch (error) {
+        log.warn({ operator: name, err: error }, 'operator could not be attended to');
+      }
+      if (isDone && !turn.again) break;
+      if (!isDone) await clock.sleep(RETRY_MS, signal);
+    }
+    attending.delete(name);
+  };
+
+  return {
+    attend: (name: string): void => {
+      const turn = attending.get(name);
+      if (turn !== undefined) {
+        turn.again = true;
+        return;
+      }
+      const fresh = { again: false };
+      attending.set(name, fresh);
+      run(name, fresh).catch((error: unknown) => log.error({ operator: name, err: error }, 'operator care ended'));
+    },
+    makeChannels,
+  };
+};

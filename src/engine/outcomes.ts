@@ -1,0 +1,77 @@
+// Outcomes of commands: one message per command id in OPSTREAM_OUTCOMES, republished live. A durable command always has one. A
+// command answered by request has one only when nothing was stored for it (refused, or unchanged): then it is the only memory of the
+// id; otherwise the event itself is. The first outcome of an id stays.
+
+import { encodeJson, decodeJson } from '../core/decode.ts';
+import { isFault } from '../core/fault.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { schemaUri } from '../messages/envelope.ts';
+import { OUTCOME_TYPE, type Receipt } from '../messages/commands.ts';
+import { NO_WORKSPACE } from '../messages/names.ts';
+import type { Names } from '../messages/subjects.ts';
+import type { Appender, Clock, StreamReader } from './ports.ts';
+import type { CommandRequest } from './command-request.ts';
+
+export type Outcomes = {
+  find(commandId: string): Promise<Receipt | undefined>;
+  record(
+    request: Pick<CommandRequest, 'commandId' | 'correlationId' | 'causationId' | 'actor' | 'traceparent'>,
+    receipt: Receipt,
+  ): Promise<void>;
+};
+
+/** The receipt in a stored outcome. */
+export const receiptIn = (data: Uint8Array): Receipt | undefined => {
+  const value = decodeJson(data);
+  return isJsonObject(value) && isJsonObject(value['data'])
+    ? (value['data'] as JsonObject as unknown as Receipt)
+    : undefined;
+};
+
+export const createOutcomes = (options: {
+  readonly names: Names;
+  readonly reader: StreamReader;
+  readonly appender: Appender;
+  readonly clock: Clock;
+}): Outcomes => {
+  const { names, reader, appender, clock } = options;
+  return {
+    find: async (commandId) => {
+      const message = await reader.readLast(names.outcome(commandId));
+      return message === undefined ? undefined : receiptIn(message.data);
+    },
+
+    record: async (request, receipt) => {
+      const { commandId } = request;
+      const entity = receipt.entity;
+      const outcome = {
+        specversion: '1.0',
+        id: `outcome-${commandId}`,
+        source: `/${names.prefix}/command-handler`,
+        type: OUTCOME_TYPE,
+        subject: entity === undefined ? NO_WORKSPACE : `${entity.kind}.${entity.workspace}.${entity.name}`,
+        time: new Date(clock.nowMs()).toISOString(),
+        datacontenttype: 'application/json',
+        dataschema: schemaUri(OUTCOME_TYPE),
+        correlationid: request.correlationId,
+        causationid: request.causationId,
+        commandid: commandId,
+        actor: request.actor,
+        ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
+        generation: entity?.generation ?? 0,
+        data: receipt,
+      };
+      const message = {
+        subject: names.outcome(commandId),
+        id: outcome.id,
+        data: encodeJson(outcome),
+        expectedLastSequence: 0,
+      };
+      try {
+        await appender.append([message]);
+      } catch (error) {
+        if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
+      }
+    },
+  };
+};

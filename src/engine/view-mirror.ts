@@ -1,0 +1,84 @@
+// Follows the view buckets and keeps the directory and the checkpoints in memory. Used by the query-responder. A bucket is a stream:
+// its order is the order of the projector's commits, so a checkpoint seen here means that every document before it was seen too.
+
+import { decodeJson } from '../core/decode.ts';
+import { isJsonObject } from '../core/json.ts';
+import type { Directory } from '../views/directory.ts';
+import type { Clock, StoredMessage, StreamFollower } from './ports.ts';
+
+const CHECKPOINT = /^checkpoint\.([A-Za-z0-9_-]+)\.all$/;
+
+type Waiter = {
+  readonly bucket: string;
+  readonly stream: string;
+  readonly sequence: number;
+  readonly resolve: (isThere: boolean) => void;
+};
+
+export type ViewMirror = ReturnType<typeof createViewMirror>;
+
+export const createViewMirror = (options: { readonly directory: Directory; readonly clock: Clock }) => {
+  const { directory, clock } = options;
+  const checkpoints = new Map<string, number>();
+  let waiters: readonly Waiter[] = [];
+
+  const absorb = (bucket: string, message: StoredMessage): void => {
+    const key = message.subject.slice(`$KV.${bucket}.`.length);
+    const isDeleted = message.data.length === 0 || message.header('KV-Operation') !== undefined;
+    const value = isDeleted ? undefined : decodeJson(message.data);
+    const stream = CHECKPOINT.exec(key)?.[1];
+    if (stream === undefined) {
+      directory.absorb(key, isJsonObject(value) ? value : undefined);
+      return;
+    }
+    const sequence = isJsonObject(value) && typeof value['sequence'] === 'number' ? value['sequence'] : 0;
+    checkpoints.set(`${bucket}/${stream}`, sequence);
+    const isDone = (waiter: Waiter): boolean =>
+      waiter.bucket === bucket && waiter.stream === stream && waiter.sequence <= sequence;
+    const done = waiters.filter(isDone);
+    if (done.length === 0) return;
+    waiters = waiters.filter((waiter) => !isDone(waiter));
+    for (const { resolve } of done) resolve(true);
+  };
+
+  return {
+    /** How far `stream` is in `bucket`; 0 before the first checkpoint. */
+    position: (bucket: string, stream: string): number => checkpoints.get(`${bucket}/${stream}`) ?? 0,
+
+    /** Whether `bucket` has everything of `stream` up to `sequence`, waiting for it at most `waitMs`. */
+    reached: async (bucket: string, stream: string, sequence: number, waitMs: number): Promise<boolean> => {
+      if ((checkpoints.get(`${bucket}/${stream}`) ?? 0) >= sequence) return true;
+      const done = new AbortController();
+      let mine: Waiter | undefined;
+      const reached = new Promise<boolean>((resolve) => {
+        mine = { bucket, stream, sequence, resolve };
+        waiters = [...waiters, mine];
+      });
+      const timeout = clock.sleep(waitMs, done.signal).then(() => false);
+      const isThere = await Promise.race([reached, timeout]);
+      done.abort();
+      waiters = waiters.filter((waiter) => waiter !== mine);
+      return isThere;
+    },
+
+    /** Follows one bucket until `signal` aborts; `onCaughtUp` is called once when everything there at the start has been read. */
+    follow: (follower: StreamFollower, bucket: string, signal: AbortSignal, onCaughtUp: () => void): Promise<void> => {
+      let isCaughtUp = false;
+      const caughtUp = (): void => {
+        if (!isCaughtUp) onCaughtUp();
+        isCaughtUp = true;
+      };
+      return follower.follow({
+        fromSequence: 1,
+        lastPerSubject: true,
+        maxBatch: 1000,
+        signal,
+        onEmpty: caughtUp,
+        onBatch: (batch, pending) => {
+          for (const message of batch) absorb(bucket, message);
+          if (pending === 0) caughtUp();
+        },
+      });
+    },
+  };
+};

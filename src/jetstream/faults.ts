@@ -1,0 +1,63 @@
+// The one translation of what the server and its client say into Faults, by number. No text is matched.
+
+import { Fault, type FaultCode, type Retry } from '../core/fault.ts';
+
+/** Error object of the JetStream API and of publish acknowledgements. */
+export type ApiError = { readonly code: number; readonly err_code?: number; readonly description?: string };
+
+const byErrorCode: Readonly<Record<number, readonly [FaultCode, Retry]>> = {
+  10071: ['JS_CONFLICT', 'never'],
+  10164: ['JS_CONFLICT', 'never'],
+  10201: ['JS_DUPLICATE', 'never'],
+  10210: ['JS_BATCH_LIMIT', 'later'],
+  10176: ['JS_UNAVAILABLE', 'later'],
+  10008: ['JS_UNAVAILABLE', 'later'],
+  10077: ['JS_STORE_FULL', 'later'],
+  10054: ['JS_STORE_FULL', 'never'],
+  10047: ['JS_STORE_FULL', 'later'],
+  10014: ['JS_NOT_FOUND', 'never'],
+  10037: ['JS_NOT_FOUND', 'never'],
+  10059: ['JS_NOT_FOUND', 'never'],
+};
+
+export const faultOfApi = (error: ApiError, what: string): Fault => {
+  const [code, retry] =
+    byErrorCode[error.err_code ?? 0] ??
+    (error.code === 503 ? (['JS_UNAVAILABLE', 'later'] as const) : (['JS_REFUSED', 'never'] as const));
+  const text = error.description ?? 'no description';
+  return new Fault(code, `${what}: ${text}`, {
+    retry,
+    details: { status: error.code, errorCode: error.err_code ?? 0 },
+  });
+};
+
+type ClientError = { readonly code?: unknown; readonly api_error?: ApiError };
+
+const byClientCode: Readonly<Record<string, readonly [FaultCode, Retry]>> = {
+  '503': ['NATS_NO_RESPONDERS', 'later'],
+  '404': ['JS_NOT_FOUND', 'never'],
+  '408': ['NATS_TIMEOUT', 'later'],
+  TIMEOUT: ['NATS_TIMEOUT', 'later'],
+  CONNECTION_REFUSED: ['NATS_UNREACHABLE', 'later'],
+  CONNECTION_CLOSED: ['NATS_UNREACHABLE', 'later'],
+  CONNECTION_TIMEOUT: ['NATS_UNREACHABLE', 'later'],
+  CONNECTION_DRAINING: ['NATS_UNREACHABLE', 'later'],
+  DISCONNECT: ['NATS_UNREACHABLE', 'later'],
+  AUTHORIZATION_VIOLATION: ['NATS_UNREACHABLE', 'never'],
+  AUTHENTICATION_EXPIRED: ['NATS_UNREACHABLE', 'later'],
+  PERMISSIONS_VIOLATION: ['JS_REFUSED', 'never'],
+  MAX_PAYLOAD_EXCEEDED: ['JS_REFUSED', 'never'],
+};
+
+/** A Fault for an error thrown by the client; anything it does not know is a bug and comes back as it is. */
+export const toFault = (error: unknown, what: string): unknown => {
+  if (error instanceof Fault) return error;
+  const { code, api_error: apiError } = (typeof error === 'object' && error !== null ? error : {}) as ClientError;
+  if (apiError !== undefined) return faultOfApi(apiError, what);
+  const known = typeof code === 'string' ? byClientCode[code] : undefined;
+  if (known === undefined) return error;
+  return new Fault(known[0], `${what}: ${String(code)}`, { retry: known[1], cause: error });
+};
+
+export const timedOut = (what: string, timeoutMs: number): Fault =>
+  new Fault('NATS_TIMEOUT', `${what}: no answer within ${timeoutMs} ms`);

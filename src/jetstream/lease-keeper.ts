@@ -1,0 +1,145 @@
+// Leases: one key each in the bucket `<prefix>-leases`, written with a time to live and the expected revision. The revision of the
+// acquisition is the fencing token. The holder counts its time from before it asked, on its own monotonic clock, and gives up earlier
+// than the server forgets: a lease is never held by two who both believe in it, unless a process sleeps between looking and acting;
+// the token is for that.
+//
+// States: waiting -> held -> released | lost.
+
+import { encodeJson } from '../core/decode.ts';
+import { isFault } from '../core/fault.ts';
+import { assertToken } from '../messages/names.ts';
+import type { Clock, Lease, LeaseKeeper, Log } from '../engine/ports.ts';
+import { ATTEMPT_TIMEOUT_MS } from './stored-write.ts';
+import { faultOfApi, type ApiError } from './faults.ts';
+import { pause } from './pause.ts';
+import { rawHeaders } from './raw-headers.ts';
+import type { JetStreamConnection } from './connection.ts';
+
+const DEFAULT_TTL_MS = 5000;
+const LOOK_AGAIN_MS = 500;
+const NOT_FOUND = 404;
+const EMPTY = new Uint8Array();
+const decoder = new TextDecoder();
+
+type Seen = { readonly revision: number; readonly isFree: boolean };
+
+export const createLeaseKeeper = (
+  connection: JetStreamConnection,
+  options: { readonly bucket: string; readonly clock: Clock; readonly log: Log },
+): LeaseKeeper => {
+  const { slots, nc } = connection;
+  const { bucket, clock, log } = options;
+
+  const look = async (subject: string): Promise<Seen> => {
+    const message = await slots.request(`$JS.API.DIRECT.GET.KV_${bucket}.${subject}`, EMPTY, {
+      timeoutMs: ATTEMPT_TIMEOUT_MS,
+    });
+    if (message.data.length === 0 && message.headers?.code === NOT_FOUND) return { revision: 0, isFree: true };
+    const revision = Number(message.headers?.get('Nats-Sequence'));
+    const isMarker =
+      message.headers?.has('KV-Operation') === true || message.headers?.has('Nats-Marker-Reason') === true;
+    return { revision, isFree: isMarker };
+  };
+
+  const write = async (
+    subject: string,
+    data: Uint8Array,
+    expected: number,
+    ttlMs: number | undefined,
+  ): Promise<number> => {
+    const headers = rawHeaders({
+      'Nats-Expected-Last-Subject-Sequence': expected,
+      'Nats-TTL': ttlMs === undefined ? undefined : `${Math.ceil(ttlMs / 1000)}s`,
+      'KV-Operation': ttlMs === undefined ? 'DEL' : undefined,
+    });
+    const message = await slots.request(subject, data, {
+      headers,
+      timeoutMs: Math.min(ATTEMPT_TIMEOUT_MS, (ttlMs ?? DEFAULT_TTL_MS) / 2),
+    });
+    const ack = JSON.parse(decoder.decode(message.data)) as { readonly seq?: number; readonly error?: ApiError };
+    if (ack.error !== undefined) throw faultOfApi(ack.error, `lease ${subject}`);
+    return ack.seq ?? 0;
+  };
+
+  const hold = (
+    name: string,
+    subject: string,
+    holder: string,
+    token: number,
+    ttlMs: number,
+    acquiredMs: number,
+  ): Lease => {
+    const lost = new AbortController();
+    const released = new AbortController();
+    const isOver = AbortSignal.any([lost.signal, released.signal]);
+    let revision = token;
+    let renewedMs = acquiredMs;
+    // A margin of a fifth: the holder stops before the server forgets, also when a timer comes late.
+    const trustMs = ttlMs * 0.8;
+
+    const renew = async (): Promise<void> => {
+      while (!isOver.aborted) {
+        await pause(ttlMs / 3, isOver);
+        if (isOver.aborted) return;
+        const askedMs = performance.now();
+        try {
+          revision = await write(
+            subject,
+            encodeJson({ holder, token, renewedAt: new Date(clock.nowMs()).toISOString() }),
+            revision,
+            ttlMs,
+          );
+          renewedMs = askedMs;
+        } catch (error) {
+          // An answer that got lost may have renewed the key: then its revision is ours all the same only if we are its holder.
+          if (isFault(error, 'JS_CONFLICT')) lost.abort();
+          log.warn({ lease: name, err: error }, 'lease not renewed');
+        }
+      }
+    };
+    const guard = setInterval(
+      () => {
+        if (performance.now() - renewedMs > trustMs) lost.abort();
+        if (isOver.aborted) clearInterval(guard);
+      },
+      Math.max(20, ttlMs / 50),
+    );
+    renew().catch((error: unknown) => {
+      log.error({ lease: name, err: error }, 'renewal ended');
+      lost.abort();
+    });
+    return {
+      name,
+      token,
+      lost: lost.signal,
+      release: async () => {
+        const wasHeld = !isOver.aborted;
+        released.abort();
+        clearInterval(guard);
+        if (wasHeld && !nc.isClosed()) await write(subject, EMPTY, revision, undefined).catch(() => undefined);
+      },
+    };
+  };
+
+  return {
+    acquire: async (name, { ttlMs = DEFAULT_TTL_MS, holder, signal }) => {
+      const subject = `$KV.${bucket}.${assertToken(name)}`;
+      while (!signal.aborted) {
+        try {
+          const seen = await look(subject);
+          if (seen.isFree) {
+            const askedMs = performance.now();
+            const value = encodeJson({ holder, acquiredAt: new Date(clock.nowMs()).toISOString() });
+            const token = await write(subject, value, seen.revision, ttlMs);
+            return hold(name, subject, holder, token, ttlMs, askedMs);
+          }
+        } catch (error) {
+          if (!isFault(error)) throw error;
+          if (!isFault(error, 'JS_CONFLICT')) log.warn({ lease: name, err: error }, 'lease cannot be looked at');
+        }
+        await pause(LOOK_AGAIN_MS, signal);
+      }
+      return undefined;
+    },
+  };
+};

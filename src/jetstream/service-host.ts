@@ -1,0 +1,63 @@
+// Serves requests as a NATS micro service, so that `nats micro ls`, `info` and `stats` show it. Callbacks, not iterators: that is where the
+// throughput is.
+//
+// A reply is published to whatever subject the requester named, with our rights: a reply subject that is no inbox could make us write into
+// a stream, so such a request is not answered.
+
+import type { NatsConnection, ServiceMsg } from 'nats';
+import type { Log, ServiceHost } from '../engine/ports.ts';
+import type { JetStreamConnection } from './connection.ts';
+import { rawHeaders } from './raw-headers.ts';
+
+const INBOX = /^(_INBOX[._]|_R_\.)/;
+
+export const isInbox = (subject: string | undefined): subject is string => subject !== undefined && INBOX.test(subject);
+
+const respond = (
+  nc: NatsConnection,
+  replySubject: string,
+  data: Uint8Array,
+  error?: { readonly code: number; readonly description: string },
+): void => {
+  if (nc.isClosed()) return;
+  const headers =
+    error === undefined
+      ? {}
+      : { headers: rawHeaders({ 'Nats-Service-Error-Code': error.code, 'Nats-Service-Error': error.description }) };
+  nc.publish(replySubject, data, headers);
+};
+
+export const createServiceHost = (connection: JetStreamConnection, log: Log): ServiceHost => ({
+  serve: async ({ name, version, description, endpoints, onRequest }) => {
+    const { nc } = connection;
+    const service = await nc.services.add({ name, version, description, queue: name });
+    const handler = (error: Error | null, message: ServiceMsg): void => {
+      if (error !== null) {
+        log.warn({ service: name, err: error }, 'request could not be received');
+        return;
+      }
+      const replySubject = message.reply;
+      if (!isInbox(replySubject)) {
+        log.warn(
+          { service: name, subject: message.subject, code: 'FORBIDDEN_REPLY' },
+          'request without an inbox is not served',
+        );
+        return;
+      }
+      onRequest({
+        subject: message.subject,
+        data: message.data,
+        replySubject,
+        header: (header) => (message.headers?.has(header) === true ? message.headers.get(header) : undefined),
+        respond: (data, failure) => respond(nc, replySubject, data, failure),
+      });
+    };
+    for (const { name: endpoint, subject } of endpoints) service.addEndpoint(endpoint, { subject, handler });
+    await nc.flush();
+    return {
+      stop: async () => {
+        if (!nc.isClosed()) await service.stop();
+      },
+    };
+  },
+});

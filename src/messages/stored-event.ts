@@ -1,0 +1,86 @@
+// Reading stored messages back. Streams are written by our own programs, but a view must not stand or fall with that: what does not
+// have the shape is named as such and set aside by the reader. Unknown fields are kept (a newer writer may have added them).
+
+import { decodeJson } from '../core/decode.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { isEventType, type DomainEvent } from './events.ts';
+import { OPERATOR_STATUS_TYPE, STATUS_TYPE, type OperatorStatusEvent, type StatusEvent } from './entity.ts';
+
+/** A decoded event, or why it is none (a sentence for the dead letter). */
+export type Decoded<T> = { readonly event: T } | { readonly problem: string };
+
+const STATUSES: readonly unknown[] = ['pending', 'active', 'error', 'deleting', 'deleted'];
+const RUNTIMES: readonly unknown[] = [undefined, 'pending', 'inprogress', 'succeeded', 'failed', 'cancelled'];
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const decodeEnvelope = (
+  data: Uint8Array,
+): Decoded<JsonObject & { readonly type: string; readonly data: JsonObject }> => {
+  const value = decodeJson(data);
+  if (!isJsonObject(value)) return { problem: 'not a JSON object' };
+  const { id, type, time, generation, data: payload } = value;
+  if (typeof type !== 'string') return { problem: 'no type' };
+  if (typeof id !== 'string' || id === '') return { problem: 'no id' };
+  if (typeof time !== 'string' || Number.isNaN(Date.parse(time))) return { problem: 'no valid time' };
+  if (!isCount(generation)) return { problem: 'generation is not a whole number' };
+  if (!isJsonObject(payload)) return { problem: 'data is not an object' };
+  return { event: value as JsonObject & { readonly type: string; readonly data: JsonObject } };
+};
+
+const dataProblem = (type: DomainEvent['type'], data: JsonObject): string | undefined => {
+  switch (type) {
+    case 'io.opstream.operator.registered.v1':
+      return isJsonObject(data['manifest']) ? undefined : 'data.manifest is not an object';
+    case 'io.opstream.resource.declared.v1':
+      if (!isJsonObject(data['manifest'])) return 'data.manifest is not an object';
+      return typeof data['uid'] === 'string' ? undefined : 'data.uid is not a string';
+    case 'io.opstream.operator.changed.v1':
+    case 'io.opstream.resource.changed.v1':
+      return Array.isArray(data['patch']) ? undefined : 'data.patch is not a list';
+    case 'io.opstream.resource.run-requested.v1':
+      return isJsonObject(data['run']) ? undefined : 'data.run is not an object';
+    case 'io.opstream.resource.cancel-requested.v1':
+      return typeof data['runId'] === 'string' ? undefined : 'data.runId is not a string';
+    case 'io.opstream.operator.deletion-requested.v1':
+    case 'io.opstream.operator.deleted.v1':
+    case 'io.opstream.resource.suspended.v1':
+    case 'io.opstream.resource.resumed.v1':
+    case 'io.opstream.resource.deletion-requested.v1':
+    case 'io.opstream.resource.deleted.v1':
+      return undefined;
+  }
+};
+
+export const decodeEvent = (data: Uint8Array): Decoded<DomainEvent> => {
+  const envelope = decodeEnvelope(data);
+  if ('problem' in envelope) return envelope;
+  const { event } = envelope;
+  if (!isEventType(event.type)) return { problem: 'unknown event type' };
+  const problem = dataProblem(event.type, event.data);
+  return problem === undefined ? { event: event as unknown as DomainEvent } : { problem };
+};
+
+const statusProblem = (type: string, status: JsonObject): string | undefined => {
+  if (type !== STATUS_TYPE && type !== OPERATOR_STATUS_TYPE) return 'unknown status type';
+  if (!STATUSES.includes(status['status']))
+    return 'data.status is not one of pending, active, error, deleting, deleted';
+  if (!RUNTIMES.includes(status['runtime']))
+    return 'data.runtime is not one of pending, inprogress, succeeded, failed, cancelled';
+  if (!isCount(status['observedGeneration'])) return 'data.observedGeneration is not a whole number';
+  if (!isCount(status['observedSequence'])) return 'data.observedSequence is not a whole number';
+  if (!Array.isArray(status['conditions'])) return 'data.conditions is not a list';
+  if (typeof status['operator'] !== 'string') return 'data.operator is not a string';
+  if (type === OPERATOR_STATUS_TYPE) return undefined;
+  if (typeof status['uid'] !== 'string') return 'data.uid is not a string';
+  return isJsonObject(status['properties']) ? undefined : 'data.properties is not an object';
+};
+
+/** Status events come from components, which are other people's programs: the whole shape is checked. */
+export const decodeStatusEvent = (data: Uint8Array): Decoded<StatusEvent | OperatorStatusEvent> => {
+  const envelope = decodeEnvelope(data);
+  if ('problem' in envelope) return envelope;
+  const { event } = envelope;
+  const problem = statusProblem(event.type, event.data);
+  return problem === undefined ? { event: event as unknown as StatusEvent | OperatorStatusEvent } : { problem };
+};

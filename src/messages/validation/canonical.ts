@@ -1,0 +1,41 @@
+// One text for equal JSON values (keys sorted), so that `enum`, `const` and `uniqueItems` compare by hash in linear time; ajv compares each
+// pair. Values are at most MAX_DEPTH deep.
+
+import type { JsonValue } from '../../core/json.ts';
+
+export const canonical = (value: JsonValue): string => {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${(value as readonly JsonValue[]).map(canonical).join(',')}]`;
+  const object = value as { readonly [key: string]: JsonValue };
+  const fields = Object.keys(object)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(object[key] as JsonValue)}`);
+  return `{${fields.join(',')}}`;
+};
+
+/** Whether no two items are equal. `charge` is told the size of what is compared. */
+export const areUnique = (items: readonly JsonValue[], charge: (steps: number) => void): boolean => {
+  const seen = new Set<JsonValue>();
+  for (const item of items) {
+    const isPlain = typeof item !== 'object' || item === null;
+    // A composite's text starts with a bracket and a space, which no other item's text can.
+    const key = isPlain ? item : `\u0000${canonical(item)}`;
+    charge(isPlain ? 1 / 16 : 1 + (key as string).length / 64);
+    if (seen.has(key)) return false;
+    seen.add(key);
+  }
+  return true;
+};
+
+/** A test for "equal to one of these". */
+export const oneOfThese = (allowed: readonly JsonValue[], charge: (steps: number) => void) => {
+  const plain = new Set(allowed.filter((item) => typeof item !== 'object' || item === null));
+  const composite = new Set(allowed.filter((item) => typeof item === 'object' && item !== null).map(canonical));
+  return (value: JsonValue): boolean => {
+    if (typeof value !== 'object' || value === null) return plain.has(value);
+    if (composite.size === 0) return false;
+    const text = canonical(value);
+    charge(text.length / 64);
+    return composite.has(text);
+  };
+};

@@ -1,0 +1,83 @@
+// The bodies of patch, delete, run, cancel, suspend, resume and finalize: `{ type?, workspace?, name, ... }` as JSON or YAML.
+// Called by the command-handler for both doors.
+
+import type { JsonObject } from '../../core/json.ts';
+import type { Result } from '../../core/result.ts';
+import { ok } from '../../core/result.ts';
+import { DEFAULT_WORKSPACE, targetVerbs, type TargetCommand, type TargetVerb } from '../commands.ts';
+import { NO_WORKSPACE } from '../names.ts';
+import type { Operation } from '../patch.ts';
+import type { Kind } from '../subjects.ts';
+import { positioned } from '../manifest/document.ts';
+import { COUNT, readBody, refuseBody, TOKEN, tokenProblem, TYPES } from './body.ts';
+import { shapeOf, type Shape } from './shape.ts';
+
+const common: JsonObject = { type: TYPES, workspace: { type: 'string' }, name: TOKEN, expectedGeneration: COUNT };
+
+const PATCH: JsonObject = { type: 'array', minItems: 1, 'x-expected': 'a list of RFC 6902 operations' };
+const UID: JsonObject = { type: 'string', minLength: 1, maxLength: 128 };
+
+const shapeFor = (own: JsonObject): Shape =>
+  shapeOf({
+    type: 'object',
+    properties: { ...common, ...own },
+    required: ['name', ...Object.keys(own)],
+    additionalProperties: false,
+  });
+
+const plain = shapeFor({});
+const shapes: Readonly<Record<TargetVerb, Shape>> = {
+  patch: shapeFor({ patch: PATCH }),
+  delete: plain,
+  run: plain,
+  cancel: plain,
+  suspend: plain,
+  resume: plain,
+  finalize: shapeFor({ uid: UID }),
+};
+
+export const isTargetVerb = (verb: string): verb is TargetVerb => (targetVerbs as readonly string[]).includes(verb);
+
+type Given = {
+  readonly type?: Kind;
+  readonly workspace?: string;
+  readonly name: string;
+  readonly expectedGeneration?: number;
+  readonly patch?: readonly Operation[];
+  readonly uid?: string;
+};
+
+/**
+ * The command in `data`. `type` defaults to resource, `workspace` to `defaultWorkspace`; an operator has workspace `_` and may name no other.
+ * `patch` (a list; its operations are checked where they are applied) belongs to the verb patch, `uid` to finalize.
+ * Errors: COMMAND_INVALID, NAME_INVALID when a name is all that is wrong, MANIFEST_TOO_LARGE; with pointers into the body.
+ */
+export const parseTargetCommand = (
+  verb: TargetVerb,
+  data: Uint8Array,
+  defaultWorkspace: string = DEFAULT_WORKSPACE,
+): Result<TargetCommand> => {
+  const what = `the command ${verb}`;
+  const body = readBody(data, 'COMMAND_INVALID', what, shapes[verb]);
+  if (!body.ok) return body;
+  const given = body.value.value as unknown as Given;
+  const kind = given.type ?? 'resource';
+  const problem =
+    kind === 'operator'
+      ? given.workspace === undefined || given.workspace === NO_WORKSPACE
+        ? undefined
+        : {
+            message: 'an operator is instance-level and lives in no workspace; leave the field out',
+            pointer: '/workspace',
+          }
+      : tokenProblem(given.workspace ?? defaultWorkspace, 'a workspace', '/workspace');
+  if (problem !== undefined) return refuseBody('COMMAND_INVALID', what, [positioned(problem, body.value.document)]);
+  const workspace = kind === 'operator' ? NO_WORKSPACE : (given.workspace ?? defaultWorkspace);
+  return ok({
+    verb,
+    target: { kind, workspace, name: given.name },
+    ...(given.patch === undefined ? {} : { patch: given.patch }),
+    ...(given.uid === undefined ? {} : { uid: given.uid }),
+    ...(given.expectedGeneration === undefined ? {} : { expectedGeneration: given.expectedGeneration }),
+  });
+};

@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+// The command-handler: answers opstream.rpc.<verb> (every copy, one queue group) and carries out opstream.cmd.<verb> (the copy that holds
+// the lease `command-intake`). The only writer of OPSTREAM_EVENTS.
+
+import { createAggregates } from '../engine/aggregates.ts';
+import { createCommandDoors } from '../engine/command-doors.ts';
+import { createDependents } from '../engine/dependents.ts';
+import { createCommandExecutor } from '../engine/execute-command.ts';
+import { whileLeading } from '../engine/lead.ts';
+import { createOutcomes } from '../engine/outcomes.ts';
+import { createSpecSchemas } from '../engine/spec-schemas.ts';
+import { createRequester } from '../jetstream/requester.ts';
+import { createServiceHost } from '../jetstream/service-host.ts';
+import { createStreamReader } from '../jetstream/stream-reader.ts';
+import { createWorkQueue } from '../jetstream/work-queue.ts';
+import { verbs } from '../messages/commands.ts';
+import { runProcess } from '../runtime/lifecycle.ts';
+import { openInstance, VERSION } from './common/open-instance.ts';
+
+await runProcess('command-handler', async (signal, context) => {
+  const instance = await openInstance(context, signal);
+  const { names, connection, clock, ids, leases, holder, config, log, appenderOf } = instance;
+  const { streams } = names;
+  const reader = createStreamReader(connection, streams.events);
+  const outcomes = createOutcomes({
+    names,
+    reader: createStreamReader(connection, streams.outcomes),
+    appender: appenderOf(streams.outcomes),
+    clock,
+  });
+  const executor = createCommandExecutor({
+    names,
+    aggregates: createAggregates({ names, reader, clock }),
+    appender: appenderOf(streams.events),
+    outcomes,
+    schemas: createSpecSchemas(),
+    ids,
+    clock,
+    dependentsOf: createDependents({ names, reader, requester: createRequester(connection) }),
+  });
+  const doors = createCommandDoors({
+    executor,
+    outcomes,
+    ids,
+    clock,
+    log,
+    deadLetters: instance.deadLetters,
+    commandStream: streams.commands,
+  });
+  const service = await createServiceHost(connection, log).serve({
+    name: names.services.commandHandler,
+    version: VERSION,
+    description: 'Commands on operators and resources; the reply is a receipt',
+    endpoints: verbs.map((verb) => ({ name: verb, subject: names.rpc(verb) })),
+    onRequest: (request) => {
+      doors
+        .answerRequest(request)
+        .catch((error: unknown) => log.error({ err: error }, 'request could not be answered'));
+    },
+  });
+  log.info({ service: names.services.commandHandler }, 'ready');
+  await whileLeading({
+    leases,
+    name: 'command-intake',
+    holder,
+    ttlMs: config.leaseTtlMs,
+    clock,
+    log,
+    signal,
+    work: (_lease, leading) =>
+      doors.consumeDurable(createWorkQueue(connection, streams.commands, 'command-handler'), leading),
+  });
+  await service.stop();
+  await connection.close();
+});

@@ -1,0 +1,66 @@
+// What every process begins with: configuration, connection, streams. Called by the four composition roots and nothing else.
+
+import { connectNats, type JetStreamConnection } from '../../jetstream/connection.ts';
+import { createAppender } from '../../jetstream/appender.ts';
+import { createLeaseKeeper } from '../../jetstream/lease-keeper.ts';
+import { provision } from '../../jetstream/provision.ts';
+import { createDeadLetters, type DeadLetters } from '../../engine/dead-letters.ts';
+import { namesFor, type Names } from '../../messages/subjects.ts';
+import { configFault, loadConfig } from '../../runtime/config-table.ts';
+import { processName } from '../../runtime/environment.ts';
+import { instanceTable, type InstanceConfig } from '../../runtime/instance-config.ts';
+import type { Appender, LeaseKeeper } from '../../engine/ports.ts';
+import type { ProcessContext } from '../../runtime/lifecycle.ts';
+
+export const VERSION = '0.1.0';
+
+export type Instance = ProcessContext & {
+  readonly config: InstanceConfig;
+  readonly names: Names;
+  readonly connection: JetStreamConnection;
+  readonly leases: LeaseKeeper;
+  readonly deadLetters: DeadLetters;
+  /** Names this copy in leases. */
+  readonly holder: string;
+  appenderOf(stream: string): Appender;
+};
+
+/** Connects (waiting for the server) and makes the streams that are missing. Faults: CONFIG_INVALID, STREAM_DRIFT, SERVER_TOO_OLD. */
+export const openInstance = async (context: ProcessContext, signal: AbortSignal): Promise<Instance> => {
+  const { environment, log, clock, name } = context;
+  const loaded = loadConfig(instanceTable, environment.env, environment.argv);
+  if (!loaded.ok) throw configFault(loaded.error);
+  const { config } = loaded.value;
+  const names = namesFor(config.prefix);
+  const connection = await connectNats({ ...connectionOptions(config), name: `${config.prefix}-${name}`, log, signal });
+  await provision(connection, {
+    prefix: config.prefix,
+    ...(config.replicas === undefined ? {} : { replicas: config.replicas }),
+  });
+  const appenders = new Map<string, Appender>();
+  const appenderOf = (stream: string): Appender => {
+    const known = appenders.get(stream);
+    if (known !== undefined) return known;
+    const appender = createAppender(connection, stream);
+    appenders.set(stream, appender);
+    return appender;
+  };
+  return {
+    ...context,
+    config,
+    names,
+    connection,
+    leases: createLeaseKeeper(connection, { bucket: names.buckets.leases, clock, log }),
+    deadLetters: createDeadLetters(names, appenderOf(names.streams.dead), clock),
+    holder: processName(),
+    appenderOf,
+  };
+};
+
+export const connectionOptions = (config: InstanceConfig) => ({
+  url: config.natsUrl,
+  ...(config.natsUser === undefined ? {} : { user: config.natsUser }),
+  ...(config.natsPassword === undefined ? {} : { password: config.natsPassword }),
+  ...(config.natsToken === undefined ? {} : { token: config.natsToken }),
+  ...(config.natsCreds === undefined ? {} : { credentialsPath: config.natsCreds }),
+});

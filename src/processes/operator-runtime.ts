@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+// The operator-runtime: tells components what is wanted, makes the operators' channels, and finishes deletions. One copy works (lease
+// `operator-runtime`), others stand by.
+
+import { createFinalizer, runFinalization } from '../engine/finalize-loop.ts';
+import { createOperatorCare } from '../engine/operator-care.ts';
+import { createOperatorDirectory } from '../engine/operator-directory.ts';
+import { runDispatch } from '../engine/dispatch-loop.ts';
+import { whileLeading } from '../engine/lead.ts';
+import { createFollower } from '../jetstream/follower.ts';
+import { createKeyValueStore } from '../jetstream/key-value-store.ts';
+import { ensureChannelStream } from '../jetstream/provision.ts';
+import { createRequester } from '../jetstream/requester.ts';
+import { createStreamReader } from '../jetstream/stream-reader.ts';
+import { runProcess } from '../runtime/lifecycle.ts';
+import { openInstance } from './common/open-instance.ts';
+import type { Lease } from '../engine/ports.ts';
+import type { Instance } from './common/open-instance.ts';
+
+const work = async (instance: Instance, lease: Lease, leading: AbortSignal): Promise<void> => {
+  const { names, connection, clock, ids, log, appenderOf } = instance;
+  const { streams } = names;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([leading, stop.signal]);
+  const reader = createStreamReader(connection, streams.events);
+  const positions = createKeyValueStore(connection, names.buckets.leases);
+  const directory = createOperatorDirectory(names);
+  for (const message of await reader.readSubject(names.operatorEventFilter)) directory.absorb(message);
+
+  const finalize = createFinalizer({ names, requester: createRequester(connection), clock, log, signal });
+  const care = createOperatorCare({
+    names,
+    directory,
+    statuses: appenderOf(streams.status),
+    statusReader: createStreamReader(connection, streams.status),
+    finalize,
+    fence: lease.token,
+    ids,
+    clock,
+    log,
+    signal,
+    ensureChannel: (stream, subjects) => ensureChannelStream(connection, { prefix: names.prefix, stream, subjects }),
+  });
+  for (const { name } of directory.all()) care.attend(name);
+
+  const ready = new Set<string>();
+  const channel = async (stream: string, operatorName: string) => {
+    const operator = directory.get(operatorName);
+    const version = `${stream}/${operatorName}/${operator?.generation ?? 0}`;
+    if (operator !== undefined && !ready.has(version)) await care.makeChannels(operator);
+    ready.add(version);
+    return appenderOf(stream);
+  };
+  const deadLetter = (message: Parameters<typeof instance.deadLetters>[1], reason: string) =>
+    instance.deadLetters(
+      { source: 'operator-runtime', stream: streams.events, code: 'DOCUMENT_INVALID', reason },
+      message,
+    );
+
+  const loops = [
+    runDispatch({
+      names,
+      follower: createFollower(connection, streams.events),
+      reader,
+      directory,
+      positions,
+      fence: lease.token,
+      clock,
+      log,
+      signal,
+      channel,
+      onOperator: (name) => care.attend(name),
+      deadLetter,
+    }),
+    runFinalization({ names, follower: createFollower(connection, streams.status), positions, finalize, log, signal }),
+  ];
+  try {
+    await Promise.all(loops);
+  } finally {
+    stop.abort();
+    await Promise.allSettled(loops);
+  }
+};
+
+await runProcess('operator-runtime', async (signal, context) => {
+  const instance = await openInstance(context, signal);
+  const { leases, holder, config, clock, log } = instance;
+  const lead = { leases, name: 'operator-runtime', holder, ttlMs: config.leaseTtlMs, clock, log, signal };
+  await whileLeading({ ...lead, work: (lease, leading) => work(instance, lease, leading) });
+  await instance.connection.close();
+});

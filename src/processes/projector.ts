@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+// The projector: turns OPSTREAM_EVENTS and OPSTREAM_STATUS into the documents of the two KV buckets. One copy works (lease
+// `projector`), others stand by. Stateless: everything it knows is in the buckets.
+
+import { isFault } from '../core/fault.ts';
+import { whileLeading } from '../engine/lead.ts';
+import { runProjection } from '../engine/projection-loop.ts';
+import { createFollower } from '../jetstream/follower.ts';
+import { createKeyValueStore } from '../jetstream/key-value-store.ts';
+import { entities, operators } from '../views/desired-state.ts';
+import { entityStatuses, operatorStatuses } from '../views/observed-state.ts';
+import { runProcess } from '../runtime/lifecycle.ts';
+import { openInstance } from './common/open-instance.ts';
+
+await runProcess('projector', async (signal, context) => {
+  const instance = await openInstance(context, signal);
+  const { names, connection, clock, leases, holder, config } = instance;
+  const projections = [operators, operatorStatuses, entities, entityStatuses].map((projectionOf) =>
+    projectionOf(names),
+  );
+  await whileLeading({
+    leases,
+    name: 'projector',
+    holder,
+    ttlMs: config.leaseTtlMs,
+    clock,
+    log: instance.log,
+    signal,
+    work: async (_lease, leading) => {
+      const stop = new AbortController();
+      const working = AbortSignal.any([leading, stop.signal]);
+      const loops = projections.map(async (projection) => {
+        const log = instance.log.child({ projection: projection.name });
+        const deadLetter = (message: Parameters<typeof instance.deadLetters>[1], reason: string) =>
+          instance.deadLetters(
+            { source: 'projector', stream: projection.stream, code: 'DOCUMENT_INVALID', reason },
+            message,
+          );
+        const store = createKeyValueStore(connection, projection.bucket);
+        const follower = createFollower(connection, projection.stream);
+        await runProjection({ projection, follower, store, clock, log, signal: working, deadLetter });
+      });
+      try {
+        await Promise.all(loops);
+      } finally {
+        stop.abort();
+        const ends = await Promise.allSettled(loops);
+        for (const end of ends)
+          if (end.status === 'rejected' && !isFault(end.reason))
+            instance.log.error({ err: end.reason }, 'projection ended');
+      }
+    },
+  });
+  await connection.close();
+});

@@ -1,0 +1,10 @@
+// The only reader of the process's environment and arguments. Everything else takes them as values.
+
+import { hostname } from 'node:os';
+import type { Environment } from './config-table.ts';
+
+/** Environment and the arguments after the script's name, as they are now. */
+export const processEnvironment = (): Environment => ({ env: process.env, argv: process.argv.slice(2) });
+
+/** Names this process for leases and client lists: host and process id. */
+export const processName = (): string => `${hostname()}-${process.pid}`;

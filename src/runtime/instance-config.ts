@@ -1,0 +1,80 @@
+// What every program of an instance is configured with: where the server is, which instance, how much to log. Processes add
+// their own entries to this table; components add the seed's (sdk/config.ts).
+
+import { isToken, TOKEN_RULE } from '../messages/names.ts';
+import {
+  choiceEntry,
+  durationEntry,
+  integerEntry,
+  optional,
+  textEntry,
+  type ConfigEntry,
+  type ConfigOf,
+} from './config-table.ts';
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** A name that becomes a subject token, a bucket name or a key. */
+export const tokenEntry = (options: Parameters<typeof textEntry>[0]): ConfigEntry<string> => ({
+  ...textEntry(options),
+  expected: TOKEN_RULE,
+  parse: (text) => (isToken(text) ? text : undefined),
+});
+
+export const natsEntries = {
+  natsUrl: textEntry({
+    env: ['OPSTREAM_NATS_URL', 'NATS_URL'],
+    flag: 'nats-url',
+    about: 'NATS servers, comma separated',
+    fallback: 'nats://127.0.0.1:4222',
+    pattern: /^[^\s,]+(,[^\s,]+)*$/,
+    expected: 'server addresses such as nats://127.0.0.1:4222',
+  }),
+  natsUser: optional(textEntry({ env: 'OPSTREAM_NATS_USER', flag: 'nats-user', about: 'NATS user' })),
+  natsPassword: optional(textEntry({ env: 'OPSTREAM_NATS_PASSWORD', about: 'NATS password', secret: true })),
+  natsToken: optional(textEntry({ env: 'OPSTREAM_NATS_TOKEN', about: 'NATS token', secret: true })),
+  natsCreds: optional(
+    textEntry({ env: 'OPSTREAM_NATS_CREDS', flag: 'nats-creds', about: 'path of a NATS credentials file' }),
+  ),
+  prefix: tokenEntry({
+    env: 'OPSTREAM_PREFIX',
+    flag: 'prefix',
+    about: 'name of the instance; first token of every subject',
+    fallback: 'opstream',
+  }),
+} as const;
+
+export const logEntries = {
+  logLevel: choiceEntry({
+    env: ['OPSTREAM_LOG_LEVEL', 'LOG_LEVEL'],
+    flag: 'log-level',
+    about: 'least level that is logged',
+    fallback: 'info',
+    choices: logLevels,
+  }),
+} as const;
+
+export const instanceTable = {
+  ...natsEntries,
+  ...logEntries,
+  replicas: optional(
+    integerEntry({
+      env: 'OPSTREAM_STREAM_REPLICAS',
+      flag: 'replicas',
+      about: 'replicas of the streams when they are made; absent: as their definitions say',
+      min: 1,
+      max: 5,
+    }),
+  ),
+  leaseTtlMs: durationEntry({
+    env: 'OPSTREAM_LEASE_TTL',
+    flag: 'lease-ttl',
+    about: 'how long a silent leader stays leader',
+    fallback: '5s',
+    minMs: 1000,
+    maxMs: 300_000,
+  }),
+} as const;
+
+export type InstanceConfig = ConfigOf<typeof instanceTable>;

@@ -1,0 +1,27 @@
+// Reading a request's body and writing a reply, for server.ts.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Reply } from './errors.ts';
+
+/** What Resource Manager takes at most. */
+export const mostBodyBytes = 4 * 1024 * 1024;
+
+/** The body as text, or undefined when it is larger than the API takes. */
+export const readBodyText = async (request: IncomingMessage): Promise<string | undefined> => {
+  const chunks: Buffer[] = [];
+  let byteCount = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    byteCount += chunk.byteLength;
+    if (byteCount <= mostBodyBytes) chunks.push(chunk);
+  }
+  return byteCount > mostBodyBytes ? undefined : Buffer.concat(chunks).toString('utf8');
+};
+
+export const send = (response: ServerResponse, reply: Reply, headers: Readonly<Record<string, string>>): void => {
+  const text = reply.body === undefined ? '' : JSON.stringify(reply.body);
+  const contentHeaders = text === '' ? {} : { 'content-type': 'application/json; charset=utf-8' };
+  const lengthHeaders =
+    reply.status === 204 || reply.status === 304 ? {} : { 'content-length': Buffer.byteLength(text) };
+  response.writeHead(reply.status, { ...headers, ...contentHeaders, ...lengthHeaders, ...reply.headers });
+  response.end(text);
+};

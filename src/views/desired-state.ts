@@ -1,0 +1,53 @@
+// OPSTREAM_EVENTS -> `entity.<workspace>.<name>` and `operator.<name>`: what is wanted, by the same fold that decides commands.
+
+import { evolveOperator } from '../domain/operator/evolve.ts';
+import { evolveResource } from '../domain/resource/evolve.ts';
+import { decodeEvent } from '../messages/stored-event.ts';
+import { viewKeys } from '../messages/subjects.ts';
+import type { Entity } from '../messages/entity.ts';
+import type { OperatorEvent, ResourceEvent } from '../messages/events.ts';
+import type { OperatorDocument } from '../messages/queries.ts';
+import type { ProjectionOf, Step } from './projection.ts';
+
+const document = (value: Entity | OperatorDocument | undefined): Step => ({ kind: 'document', document: value });
+
+/** Reads every event, so that the bucket's checkpoint says of any sequence whether it is in; folds those of resources. */
+export const entities: ProjectionOf = (names) => ({
+  name: 'entities',
+  stream: names.streams.events,
+  bucket: names.buckets.entities,
+  filters: [names.eventFilter],
+  keyOf: (subject) => {
+    const ref = names.parseEvent(subject);
+    return ref?.kind === 'resource' ? viewKeys.entity(ref.workspace, ref.name) : undefined;
+  },
+  step: (previous, message) => {
+    const decoded = decodeEvent(message.data);
+    if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };
+    if (!decoded.event.type.startsWith('io.opstream.resource.'))
+      return { kind: 'poison', reason: 'not an event of a resource' };
+    const entity = previous as Entity | undefined;
+    const state = entity === undefined ? { generation: 0 } : { generation: entity.generation, entity };
+    return document(evolveResource(state, decoded.event as ResourceEvent, message.sequence).entity);
+  },
+});
+
+export const operators: ProjectionOf = (names) => ({
+  name: 'operators',
+  stream: names.streams.events,
+  bucket: names.buckets.operators,
+  filters: [names.operatorEventFilter],
+  keyOf: (subject) => {
+    const ref = names.parseEvent(subject);
+    return ref?.kind === 'operator' ? viewKeys.operator(ref.name) : undefined;
+  },
+  step: (previous, message) => {
+    const decoded = decodeEvent(message.data);
+    if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };
+    if (!decoded.event.type.startsWith('io.opstream.operator.'))
+      return { kind: 'poison', reason: 'not an event of an operator' };
+    const operator = previous as OperatorDocument | undefined;
+    const state = operator === undefined ? { generation: 0 } : { generation: operator.generation, operator };
+    return document(evolveOperator(state, decoded.event as OperatorEvent, message.sequence).operator);
+  },
+});

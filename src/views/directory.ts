@@ -1,0 +1,165 @@
+// The answers to `list`: a row for each operator and resource, kept in memory by the query-responder from the documents in KV, and
+// filtered there. Whole documents stay in KV. 100,000 rows take some 100 MB; strings that repeat are kept once.
+// Not pure in the strict sense (it holds rows), but deterministic: the same documents give the same answers.
+
+import { DEFAULT_PAGE_SIZE, type ListQuery, type OperatorDocument, type Summary } from '../messages/queries.ts';
+import type { Entity, EntityStatus, OperatorStatus } from '../messages/entity.ts';
+import { summaryOfEntity, summaryOfOperator } from './summary.ts';
+
+type Row = {
+  readonly type: 'operator' | 'resource';
+  entity?: EntityRow;
+  operator?: Omit<OperatorDocument, 'sequence'>;
+  status?: StatusRow;
+};
+type EntityRow = Pick<
+  Entity,
+  'uid' | 'generation' | 'runnable' | 'run' | 'deletionRequestedAt' | 'createdAt' | 'updatedAt' | 'manifest'
+>;
+type StatusRow = Pick<EntityStatus, 'uid' | 'operator' | 'status' | 'runtime' | 'run' | 'observedGeneration'>;
+
+export type ListPage = { readonly items: readonly Summary[]; readonly total: number; readonly next?: string };
+
+/** `resource.<workspace>.<name>` or `operator._.<name>`: sorts by workspace, then name. */
+const rowKeyOf = (
+  bucketKey: string,
+): { readonly rowKey: string; readonly part: 'wanted' | 'status' | 'other'; readonly type: Row['type'] } => {
+  const [head, first = '', second] = bucketKey.split('.');
+  if (head === 'entity' || (head === 'status' && second !== undefined)) {
+    return {
+      rowKey: `resource.${first}.${second ?? ''}`,
+      part: head === 'entity' ? 'wanted' : 'status',
+      type: 'resource',
+    };
+  }
+  if (head === 'operator' || head === 'status') {
+    return { rowKey: `operator._.${first}`, part: head === 'operator' ? 'wanted' : 'status', type: 'operator' };
+  }
+  return { rowKey: '', part: 'other', type: 'resource' };
+};
+
+export const createDirectory = () => {
+  const rows = new Map<string, Row>();
+  const strings = new Map<string, string>();
+  let sortedKeys: readonly string[] | undefined;
+
+  const shared = (text: string): string => {
+    const known = strings.get(text);
+    if (known !== undefined) return known;
+    if (strings.size < 50_000) strings.set(text, text);
+    return text;
+  };
+
+  /** What rows need of an entity: its spec is left out. */
+  const entityRow = (entity: Entity): EntityRow => ({
+    uid: entity.uid,
+    generation: entity.generation,
+    runnable: entity.runnable,
+    ...(entity.run === undefined ? {} : { run: entity.run }),
+    ...(entity.deletionRequestedAt === undefined ? {} : { deletionRequestedAt: entity.deletionRequestedAt }),
+    createdAt: entity.createdAt,
+    updatedAt: entity.updatedAt,
+    manifest: {
+      ...entity.manifest,
+      description: '',
+      version: shared(entity.manifest.version),
+      owner: shared(entity.manifest.owner),
+      workspace: shared(entity.manifest.workspace),
+      tags: entity.manifest.tags.map(shared),
+      resource: {
+        operator: shared(entity.manifest.resource.operator),
+        type: shared(entity.manifest.resource.type),
+        spec: NO_SPEC,
+      },
+    },
+  });
+
+  const statusRow = (status: EntityStatus | OperatorStatus): StatusRow => ({
+    uid: 'uid' in status ? status.uid : '',
+    operator: shared(status.operator),
+    status: status.status,
+    ...('runtime' in status && status.runtime !== undefined ? { runtime: status.runtime } : {}),
+    ...('run' in status && status.run !== undefined ? { run: { id: status.run.id, state: status.run.state } } : {}),
+    observedGeneration: status.observedGeneration,
+  });
+
+  const summaryOf = (row: Row): Summary | undefined => {
+    if (row.entity !== undefined) return summaryOfEntity(row.entity, row.status);
+    return row.operator === undefined ? undefined : summaryOfOperator(row.operator, row.status);
+  };
+
+  const keysInOrder = (): readonly string[] => {
+    sortedKeys ??= [...rows.keys()].sort();
+    return sortedKeys;
+  };
+
+  return {
+    get size(): number {
+      return rows.size;
+    },
+
+    /** One KV change. `document` undefined: the key was deleted. */
+    absorb: (bucketKey: string, document: unknown): void => {
+      const { rowKey, part, type } = rowKeyOf(bucketKey);
+      if (part === 'other') return;
+      let row = rows.get(rowKey);
+      if (row === undefined) {
+        if (document === undefined) return;
+        row = { type };
+        rows.set(rowKey, row);
+        sortedKeys = undefined;
+      }
+      if (part === 'status') {
+        if (document === undefined) delete row.status;
+        else row.status = statusRow(document as EntityStatus | OperatorStatus);
+      } else if (type === 'resource') {
+        if (document === undefined) delete row.entity;
+        else row.entity = entityRow(document as Entity);
+      } else if (document === undefined) delete row.operator;
+      else row.operator = document as OperatorDocument;
+      if (row.entity === undefined && row.operator === undefined && row.status === undefined) {
+        rows.delete(rowKey);
+        sortedKeys = undefined;
+      }
+    },
+
+    list: (query: ListQuery): ListPage => {
+      const limit = query.limit ?? DEFAULT_PAGE_SIZE;
+      const items: Summary[] = [];
+      let total = 0;
+      let lastKey = '';
+      let next: string | undefined;
+      for (const key of keysInOrder()) {
+        const row = rows.get(key);
+        if (row === undefined || (query.type !== undefined && row.type !== query.type)) continue;
+        const summary = summaryOf(row);
+        if (summary === undefined || !matches(summary, row, query)) continue;
+        total += 1;
+        if (query.cursor !== undefined && key <= query.cursor) continue;
+        if (items.length < limit) {
+          items.push(summary);
+          lastKey = key;
+        } else next ??= lastKey;
+      }
+      return { items, total, ...(next === undefined ? {} : { next }) };
+    },
+  };
+};
+
+const NO_SPEC = {};
+
+const matchesLabel = (row: Row, label: string): boolean => {
+  const labels = row.entity?.manifest.labels ?? row.operator?.manifest.labels ?? {};
+  const [key = '', value] = label.split('=', 2);
+  return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
+};
+
+const matches = (summary: Summary, row: Row, query: ListQuery): boolean =>
+  (query.workspace === undefined || summary.workspace === query.workspace) &&
+  (query.operator === undefined || summary.operator === query.operator) &&
+  (query.resourceType === undefined || summary.resourceType === query.resourceType) &&
+  (query.owner === undefined || summary.owner === query.owner) &&
+  (query.tag === undefined || summary.tags.includes(query.tag)) &&
+  (query.label === undefined || matchesLabel(row, query.label));
+
+export type Directory = ReturnType<typeof createDirectory>;

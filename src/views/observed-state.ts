@@ -1,0 +1,64 @@
+// OPSTREAM_STATUS -> `status.<workspace>.<name>` (entities) and `status.<name>` (operators): what was last observed. A status event
+// carries the whole observed state, so the document is the last one; the status `deleted` removes it. Nothing here depends on
+// OPSTREAM_EVENTS: two streams have no order between them, and a view that needed one could not be rebuilt equal.
+
+import { OPERATOR_STATUS_TYPE, STATUS_TYPE } from '../messages/entity.ts';
+import { NO_WORKSPACE } from '../messages/names.ts';
+import { decodeStatusEvent } from '../messages/stored-event.ts';
+import { viewKeys, type StatusRef } from '../messages/subjects.ts';
+import type { Projection, ProjectionOf, Step, ViewDocument, ViewMessage } from './projection.ts';
+
+const withPosition = <T extends object>(status: T, updatedAt: string, sequence: number): T & ViewDocument => ({
+  ...status,
+  updatedAt,
+  sequence,
+});
+
+const stepFor =
+  (expectedType: string) =>
+  (_previous: ViewDocument | undefined, message: ViewMessage): Step => {
+    const decoded = decodeStatusEvent(message.data);
+    if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };
+    const { type, time, data } = decoded.event;
+    if (type !== expectedType) return { kind: 'poison', reason: `expected ${expectedType} on this subject` };
+    if (data.status === 'deleted') return { kind: 'document', document: undefined };
+    const { fence: _fence, ...status } = data;
+    return { kind: 'document', document: withPosition(status, time, message.sequence) };
+  };
+
+const keyWhen =
+  (
+    parse: (subject: string) => StatusRef | undefined,
+    isWanted: (ref: StatusRef) => boolean,
+    key: (ref: StatusRef) => string,
+  ) =>
+  (subject: string): string | undefined => {
+    const ref = parse(subject);
+    return ref !== undefined && isWanted(ref) ? key(ref) : undefined;
+  };
+
+export const entityStatuses: ProjectionOf = (names): Projection => ({
+  name: 'entity-statuses',
+  stream: names.streams.status,
+  bucket: names.buckets.entities,
+  filters: [names.statusFilter],
+  keyOf: keyWhen(
+    names.parseStatus,
+    ({ workspace }) => workspace !== NO_WORKSPACE,
+    ({ workspace, name }) => viewKeys.entityStatus(workspace, name),
+  ),
+  step: stepFor(STATUS_TYPE),
+});
+
+export const operatorStatuses: ProjectionOf = (names): Projection => ({
+  name: 'operator-statuses',
+  stream: names.streams.status,
+  bucket: names.buckets.operators,
+  filters: [names.operatorStatusFilter],
+  keyOf: keyWhen(
+    names.parseStatus,
+    ({ workspace }) => workspace === NO_WORKSPACE,
+    ({ name }) => viewKeys.operatorStatus(name),
+  ),
+  step: stepFor(OPERATOR_STATUS_TYPE),
+});

@@ -1,0 +1,206 @@
+// A component on ports in memory: the channel, the status stream, the lease and the service are arrays and maps that a test looks
+// into. `start` begins the component; every wait of it is on the driven clock.
+
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { decodeJson, encodeJson } from '../../src/core/decode.ts';
+import { Fault } from '../../src/core/fault.ts';
+import type {
+  Appender,
+  AppendMessage,
+  Delivery,
+  Lease,
+  ServiceRequest,
+  StoredMessage,
+} from '../../src/engine/ports.ts';
+import type { StatusEvent } from '../../src/messages/entity.ts';
+import { namesFor } from '../../src/messages/subjects.ts';
+import { silentLog } from '../../src/runtime/logger.ts';
+import { runComponent } from '../../src/sdk/component.ts';
+import { componentConfig } from '../../src/sdk/config.ts';
+import { createDeadLetters } from '../../src/engine/dead-letters.ts';
+import { createMemoryEntityStore } from '../../src/sdk/memory-stores.ts';
+import { createComponentMetrics } from '../../src/sdk/metrics.ts';
+import { createStreamStatusStore } from '../../src/sdk/stream-status-store.ts';
+import type { EntityStore, Reconciler } from '../../src/sdk/types.ts';
+import { drivenClock } from './driven-clock.ts';
+
+let ids = 0;
+
+type Kept = { readonly sequence: number; readonly message: AppendMessage };
+
+/** One stream: an appender and what it holds, with expected sequences and duplicates as the server has them. */
+export const memoryStream = () => {
+  const kept: Kept[] = [];
+  const failures: Error[] = [];
+  const lastOf = (subject: string): Kept | undefined => kept.findLast(({ message }) => message.subject === subject);
+  const appender: Appender = {
+    pending: 0,
+    append: async (messages) => {
+      await turn();
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+      for (const { subject, expectedLastSequence } of messages) {
+        if (expectedLastSequence === undefined || expectedLastSequence === (lastOf(subject)?.sequence ?? 0)) continue;
+        throw new Fault('JS_CONFLICT', 'not the last');
+      }
+      return messages.map((message) => {
+        kept.push({ sequence: kept.length + 1, message });
+        return kept.length;
+      });
+    },
+  };
+  const toStored = ({ sequence, message }: Kept): StoredMessage => ({
+    sequence,
+    subject: message.subject,
+    data: message.data,
+    timeMs: 0,
+    header: () => undefined,
+  });
+  return {
+    appender,
+    kept,
+    failures,
+    reader: {
+      readSubject: async () => [],
+      readLast: async (subject: string) => {
+        const last = lastOf(subject);
+        return last === undefined ? undefined : toStored(last);
+      },
+      lastSequence: async () => kept.length,
+    },
+    json: () => kept.map(({ message }) => decodeJson(message.data)),
+  };
+};
+
+export const memoryComponent = (
+  reconciler: Reconciler,
+  env: Readonly<Record<string, string>> = {},
+  entities: EntityStore = createMemoryEntityStore(),
+) => {
+  const clock = drivenClock();
+  const status = memoryStream();
+  const dead = memoryStream();
+  const names = namesFor('opstream');
+  const settled: { readonly sequence: number; readonly how: string }[] = [];
+  const published: { readonly subject: string; readonly value: unknown }[] = [];
+  const stopping = new AbortController();
+  const lost = new AbortController();
+
+  let channelSequence = 0;
+  let deliver: ((delivery: Delivery) => void) | undefined;
+  let ask: ((request: ServiceRequest) => void) | undefined;
+  const leases: { token: number; released: number; current: AbortController } = {
+    token: 0,
+    released: 0,
+    current: lost,
+  };
+
+  const loaded = componentConfig({
+    env: {
+      ENTITY_OF_INTEREST_MESSAGE_STREAM: 'channel',
+      ENTITY_OF_INTEREST_MESSAGE_COMMAND_SUBJECT: 'adf.pipeline.run',
+      ENTITY_OF_INTEREST_MESSAGE_QUERY_SUBJECT: 'adf.pipeline.run.query',
+      ENTITY_OF_INTEREST_MESSAGE_QUERY_REPLY_SUBJECT: 'adf.reply',
+      OPERATOR_MAX_WORKERS: '4',
+      OPERATOR_RECONCILE_WORKERS_INTERVAL: '1h',
+      ...env,
+    },
+    argv: [],
+  });
+  assert.ok(loaded.ok);
+
+  const start = (): Promise<void> =>
+    runComponent({
+      config: loaded.value,
+      reconciler,
+      entities,
+      statuses: createStreamStatusStore({
+        ...{ names, clock, appender: status.appender, reader: status.reader },
+        ids: { next: () => `id-${(ids += 1)}` },
+      }),
+      commands: {
+        consume: async ({ onDelivery, signal }) => {
+          deliver = onDelivery;
+          await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+          deliver = undefined;
+        },
+      },
+      services: {
+        serve: async ({ onRequest }) => {
+          ask = onRequest;
+          return { stop: async () => {} };
+        },
+      },
+      publisher: { publish: (subject, data) => published.push({ subject, value: decodeJson(data) }) },
+      leases: {
+        acquire: async (name, { signal }) => {
+          if (signal.aborted) return undefined;
+          leases.token += 1;
+          leases.current = new AbortController();
+          const lease: Lease = {
+            name,
+            token: leases.token,
+            lost: leases.current.signal,
+            release: async () => {
+              leases.released += 1;
+            },
+          };
+          return lease;
+        },
+      },
+      holder: 'test',
+      deadLetters: createDeadLetters(names, dead.appender, clock),
+      clock,
+      log: silentLog,
+      metrics: createComponentMetrics(),
+      signal: stopping.signal,
+      random: () => 0.5,
+      channelExists: async () => true,
+    });
+
+  return {
+    start,
+    clock,
+    status,
+    dead,
+    settled,
+    published,
+    leases,
+    entities,
+    stop: () => stopping.abort(),
+    /** Hands a message to the component as its consumer would. */
+    deliver: async (value: unknown, attempt = 1): Promise<void> => {
+      const sequence = (channelSequence += 1);
+      assert.ok(deliver, 'the component does not consume');
+      deliver({
+        sequence,
+        subject: 'adf.pipeline.run',
+        data: value instanceof Uint8Array ? value : encodeJson(value),
+        timeMs: 0,
+        header: () => undefined,
+        attempt,
+        ack: () => settled.push({ sequence, how: 'ack' }),
+        nak: () => settled.push({ sequence, how: 'nak' }),
+        working: () => {},
+      });
+      await clock.settle();
+    },
+    ask: async (value: unknown, replySubject: string | undefined): Promise<unknown> => {
+      assert.ok(ask, 'the component serves no queries');
+      let answer: unknown;
+      ask({
+        subject: 'adf.pipeline.run.query',
+        data: encodeJson(value),
+        replySubject,
+        header: () => undefined,
+        respond: (data) => {
+          answer = decodeJson(data);
+        },
+      });
+      await clock.settle();
+      return answer;
+    },
+    statuses: (): readonly StatusEvent[] => status.json() as unknown as StatusEvent[],
+  };
+};

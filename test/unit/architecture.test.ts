@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+// The table of src/README.md, enforced. It counts what it saw: a check that reads nothing would always pass.
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../src');
+
+const PURE = ['core', 'messages', 'domain', 'views'];
+const allowed: Record<string, readonly string[]> = {
+  core: [],
+  messages: ['core'],
+  domain: ['core', 'messages'],
+  views: ['core', 'messages', 'domain'],
+  engine: ['core', 'messages', 'domain', 'views'],
+  jetstream: ['core', 'messages', 'engine/ports.ts'],
+  runtime: ['core', 'messages', 'engine/ports.ts'],
+  sdk: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime'],
+  client: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime'],
+  cli: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'client'],
+  processes: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'processes/common'],
+  operators: ['sdk/index.ts'],
+  'stand-ins': [],
+  index: ['core', 'messages', 'client', 'domain'],
+};
+
+/** Packages and where they may be imported: a prefix of the file's path below src. */
+const packageHomes: Record<string, readonly string[]> = {
+  nats: ['jetstream/'],
+  ajv: ['messages/validation/'],
+  re2js: ['messages/validation/'],
+  yaml: ['messages/manifest/', 'cli/'],
+  'fast-json-patch': ['messages/patch.ts'],
+  pino: ['runtime/'],
+  uuid: ['runtime/'],
+};
+
+type Import = { readonly file: string; readonly target: string };
+
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const textOf = (file: string): string => readFileSync(join(root, file), 'utf8');
+const importsOf = (file: string): readonly string[] =>
+  [...textOf(file).matchAll(/(?:\bfrom\s+|^import\s+|\bimport\()\s*['"]([^'"]+)['"]/gm)].map((match) => match[1] ?? '');
+const roomOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? '') : file.replace(/\.ts$/, ''));
+
+const internal: Import[] = [];
+const external: Import[] = [];
+for (const file of files) {
+  for (const target of importsOf(file)) {
+    if (target.startsWith('.')) internal.push({ file, target: relative(root, resolve(root, dirname(file), target)) });
+    else external.push({ file, target });
+  }
+}
+
+const isAllowed = ({ file, target }: Import): boolean => {
+  const room = roomOf(file);
+  const own =
+    room === 'operators' || room === 'stand-ins' || room === 'processes' ? file.split('/').slice(0, 2).join('/') : room;
+  if (target.startsWith(`${own}/`)) return true;
+  return (allowed[room] ?? []).some((place) => target === place || target.startsWith(`${place}/`));
+};
+
+describe('the rooms of src', () => {
+  it('are all in the table', () => {
+    assert.deepEqual(
+      [...new Set(files.map(roomOf))].filter((room) => !(room in allowed)),
+      [],
+    );
+  });
+
+  it('import only downwards', () => {
+    assert.ok(internal.length > 200, `saw only ${internal.length} imports between files`);
+    assert.deepEqual(
+      internal.filter((one) => !isAllowed(one)).map(({ file, target }) => `${file} -> ${target}`),
+      [],
+    );
+  });
+
+  it('import packages only where they are at home', () => {
+    assert.ok(external.length > 20, `saw only ${external.length} imports of packages`);
+    const strays = external.filter(({ file, target }) => {
+      if (target.startsWith('node:')) return PURE.includes(roomOf(file)) || roomOf(file) === 'engine';
+      const name = target.split('/')[0] ?? target;
+      return !(packageHomes[name] ?? []).some((home) => file.startsWith(home));
+    });
+    assert.deepEqual(
+      strays.map(({ file, target }) => `${file} -> ${target}`),
+      [],
+    );
+  });
+
+  it('keep clocks, chance and the process out of the pure ones', () => {
+    const impure = /\b(?:process\.|Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|crypto\.)/;
+    const strays = files.filter((file) => [...PURE, 'engine'].includes(roomOf(file)) && impure.test(textOf(file)));
+    assert.deepEqual(strays, []);
+  });
+
+  it('read the environment in one place', () => {
+    const readers = files.filter((file) => /\bprocess\.env\b/.test(textOf(file)) && !file.startsWith('stand-ins/'));
+    assert.deepEqual(
+      readers.filter((file) => !file.startsWith('runtime/')),
+      [],
+    );
+  });
+
+  it('have files of at most 300 lines', () => {
+    assert.deepEqual(
+      files.filter((file) => textOf(file).split('\n').length > 301),
+      [],
+    );
+  });
+});

@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { decideResource, type Host, type ResourceCommand } from '../../../src/domain/resource/decide.ts';
+import { evolveResource } from '../../../src/domain/resource/evolve.ts';
+import { initialResourceState, type ResourceState } from '../../../src/domain/resource/state.ts';
+import type { ResourceEvent } from '../../../src/messages/events.ts';
+import type { OperatorDocument } from '../../../src/messages/queries.ts';
+import { dated, operatorManifest, resourceManifest } from '../../support/fixtures.ts';
+
+const where = { workspace: 'public', name: 'run-1' };
+
+const operator = (changes: Partial<OperatorDocument> = {}): OperatorDocument => ({
+  name: 'adf-operator',
+  uid: 'operator-uid',
+  generation: 1,
+  createdAt: '',
+  updatedAt: '',
+  createdBy: '',
+  updatedBy: '',
+  manifest: operatorManifest(),
+  sequence: 1,
+  ...changes,
+});
+const host = (changes: Partial<Host> = {}): Host => ({ operator: operator(), checkSpec: () => [], ...changes });
+const apply = (spec = {}, changes: Partial<Extract<ResourceCommand, { type: 'apply' }>> = {}): ResourceCommand => ({
+  type: 'apply',
+  manifest: resourceManifest(spec),
+  host: host(),
+  mustBeNew: false,
+  ...changes,
+});
+
+/** Runs commands one after the other, each on the state that the events before it made. */
+const play = (commands: readonly ResourceCommand[]) => {
+  let state: ResourceState = initialResourceState;
+  let sequence = 0;
+  const history: ResourceEvent[] = [];
+  const outcomes: (string | readonly string[])[] = [];
+  for (const [index, command] of commands.entries()) {
+    const decision = decideResource(
+      command,
+      state,
+      { time: '2026-01-01T00:00:00.000Z', eventId: `event-${index}` },
+      where,
+    );
+    outcomes.push(
+      decision.ok ? decision.value.map(({ type }) => type.slice('io.opstream.resource.'.length)) : decision.error.code,
+    );
+    for (const event of decision.ok ? decision.value : []) {
+      const stored = dated(event, index) as ResourceEvent;
+      sequence += 1;
+      history.push(stored);
+      state = evolveResource(state, stored, sequence);
+    }
+  }
+  return { state, history, outcomes };
+};
+
+describe('declaring a resource', () => {
+  it('declares a runnable one with its first run wanted', () => {
+    const { state, outcomes } = play([apply({ pipelineName: 'copy' })]);
+    assert.deepEqual(outcomes, [['declared.v1']]);
+    assert.equal(state.entity?.generation, 1);
+    assert.equal(state.entity?.uid, 'event-0');
+    assert.deepEqual(state.entity?.run, {
+      id: 'event-0',
+      number: 1,
+      requestedAt: '2026-01-01T00:00:00.000Z',
+      cancelRequested: false,
+    });
+  });
+
+  it('does nothing when applied again as it is', () => {
+    assert.deepEqual(play([apply(), apply()]).outcomes, [['declared.v1'], []]);
+  });
+
+  it('stores a change as a patch, counts the generation and wants a new run', () => {
+    const { state, history } = play([apply({ a: 1 }), apply({ a: 2 })]);
+    const changed = history[1];
+    assert.equal(changed?.type, 'io.opstream.resource.changed.v1');
+    assert.deepEqual(changed?.data, {
+      patch: [{ op: 'replace', path: '/resource/spec/a', value: 2 }],
+      run: { id: 'event-1', number: 2, requestedAt: '2026-01-01T00:00:00.000Z' },
+    });
+    assert.equal(state.entity?.generation, 2);
+    assert.deepEqual(state.entity?.manifest.resource.spec, { a: 2 });
+  });
+
+  it('wants no new run when only the description changed', () => {
+    const described = apply({}, { manifest: resourceManifest({}, { description: 'other' }) });
+    assert.equal(play([apply({}), described]).state.entity?.run?.number, 1);
+  });
+
+  const refusals: readonly [string, ResourceCommand, string][] = [
+    ['an unknown operator', apply({}, { host: host({ operator: undefined }) }), 'OPERATOR_NOT_FOUND'],
+    [
+      'an operator on its way out',
+      apply({}, { host: host({ operator: operator({ deletionRequestedAt: 'x' }) }) }),
+      'OPERATOR_DELETING',
+    ],
+    [
+      'a workspace that is not enabled',
+      apply({}, { manifest: resourceManifest({}, { workspace: 'secret' }) }),
+      'WORKSPACE_NOT_ENABLED',
+    ],
+    [
+      'an unknown type',
+      apply({}, { manifest: resourceManifest({}, { resource: { operator: 'adf-operator', type: 'nope', spec: {} } }) }),
+      'TYPE_NOT_FOUND',
+    ],
+    [
+      'a spec that breaks the schema',
+      apply({}, { host: host({ checkSpec: () => [{ message: 'bad', pointer: '/resource/spec/x' }] }) }),
+      'SPEC_INVALID',
+    ],
+    ['an expected generation that is not there', apply({}, { expectedGeneration: 3 }), 'VERSION_CONFLICT'],
+  ];
+  for (const [what, command, code] of refusals) {
+    it(`refuses ${what}`, () => {
+      assert.deepEqual(play([command]).outcomes, [code]);
+    });
+  }
+
+  it('refuses to create what is there, and to move it to another type', () => {
+    const moved = apply(
+      {},
+      { manifest: resourceManifest({}, { resource: { operator: 'adf-operator', type: 'dataset', spec: {} } }) },
+    );
+    assert.deepEqual(play([apply(), apply({}, { mustBeNew: true }), moved]).outcomes, [
+      ['declared.v1'],
+      'ALREADY_EXISTS',
+      'OPERATOR_IMMUTABLE',
+    ]);
+  });
+
+  it('names every problem at once', () => {
+    const command = apply(
+      {},
+      {
+        manifest: resourceManifest({}, { workspace: 'secret' }),
+        host: host({ checkSpec: () => [{ message: 'one' }, { message: 'two' }] }),
+      },
+    );
+    const decision = decideResource(command, initialResourceState, { time: '', eventId: 'e' }, where);
+    assert.equal(decision.ok ? 0 : decision.error.details.length, 3);
+  });
+});
+
+describe('steering a resource', () => {
+  it('runs, cancels once, and runs again', () => {
+    const { outcomes, state } = play([apply(), { type: 'cancel' }, { type: 'cancel' }, { type: 'run' }]);
+    assert.deepEqual(outcomes, [['declared.v1'], ['cancel-requested.v1'], [], ['run-requested.v1']]);
+    assert.deepEqual([state.entity?.run?.number, state.entity?.run?.cancelRequested], [2, false]);
+  });
+
+  it('does not run what is suspended or not runnable', () => {
+    const dataset = apply(
+      {},
+      { manifest: resourceManifest({}, { resource: { operator: 'adf-operator', type: 'dataset', spec: {} } }) },
+    );
+    assert.deepEqual(
+      play([apply(), { type: 'suspend' }, { type: 'run' }, { type: 'resume' }, { type: 'run' }]).outcomes.slice(2),
+      ['SUSPENDED', ['resumed.v1'], ['run-requested.v1']],
+    );
+    assert.deepEqual(play([dataset, { type: 'run' }, { type: 'cancel' }]).outcomes.slice(1), [
+      'NOT_RUNNABLE',
+      'NOT_RUNNABLE',
+    ]);
+  });
+});
+
+describe('deleting a resource', () => {
+  it('takes two phases, and the generation goes on counting', () => {
+    const { outcomes, state } = play([
+      apply(),
+      { type: 'delete' },
+      { type: 'delete' },
+      apply({ other: true }),
+      { type: 'run' },
+      { type: 'finalize', uid: 'somebody-else' },
+      { type: 'finalize', uid: 'event-0' },
+      apply(),
+    ]);
+    assert.deepEqual(outcomes, [
+      ['declared.v1'],
+      ['deletion-requested.v1'],
+      [],
+      'BEING_DELETED',
+      'BEING_DELETED',
+      [],
+      ['deleted.v1'],
+      ['declared.v1'],
+    ]);
+    assert.equal(state.entity?.generation, 2);
+    assert.equal(state.entity?.uid, 'event-7');
+  });
+
+  it('is not finished unless somebody asked for it', () => {
+    assert.deepEqual(play([apply(), { type: 'finalize', uid: 'event-0' }]).outcomes[1], 'COMMAND_INVALID');
+  });
+});
+
+describe('the resource decider as a whole', () => {
+  const commands = fc.array(
+    fc.oneof(
+      fc.integer({ min: 0, max: 3 }).map((a) => apply({ a })),
+      fc.constantFrom<ResourceCommand>(
+        { type: 'delete' },
+        { type: 'run' },
+        { type: 'cancel' },
+        { type: 'suspend' },
+        { type: 'resume' },
+      ),
+      fc.integer({ min: 0, max: 9 }).map((n): ResourceCommand => ({ type: 'finalize', uid: `event-${n}` })),
+    ),
+    { maxLength: 25 },
+  );
+
+  it('gives the same state when its history is folded again, from plain JSON', () => {
+    fc.assert(
+      fc.property(commands, (sequence) => {
+        const { state, history } = play(sequence);
+        const copy = JSON.parse(JSON.stringify(history)) as ResourceEvent[];
+        const again = copy.reduce(
+          (before, event, index) => evolveResource(before, event, index + 1),
+          initialResourceState,
+        );
+        assert.equal(JSON.stringify(again), JSON.stringify(state));
+      }),
+    );
+  });
+
+  it('decides the same on the same input and changes neither', () => {
+    fc.assert(
+      fc.property(
+        commands,
+        fc.constantFrom<ResourceCommand>(apply({ a: 9 }), { type: 'run' }, { type: 'delete' }),
+        (sequence, command) => {
+          const { state } = play(sequence);
+          const before = JSON.stringify([state, command]);
+          const context = { time: 't', eventId: 'e' };
+          assert.deepEqual(
+            decideResource(command, state, context, where),
+            decideResource(command, state, context, where),
+          );
+          assert.equal(JSON.stringify([state, command]), before);
+        },
+      ),
+    );
+  });
+});

@@ -157,6 +157,22 @@ export interface Publisher {
   publish(subject: string, data: Uint8Array, headers?: Readonly<Record<string, string>>): void;
 }
 
+export type ReceivedMessage = {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly replySubject: string | undefined;
+  header(name: string): string | undefined;
+};
+
+export interface Subscriber {
+  /** Core NATS, at most once. Subscriptions with the same `queue` share the messages. Resolves when the server knows of it. */
+  subscribe(
+    subject: string,
+    queue: string,
+    onMessage: (message: ReceivedMessage) => void,
+  ): Promise<{ stop(): Promise<void> }>;
+}
+
 /** `token` grows with every holder: the fencing token. `lost` aborts when the lease could not be renewed in time. */
 export type Lease = {
   readonly name: string;

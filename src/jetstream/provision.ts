@@ -82,7 +82,8 @@ const driftFault = (name: string, drift: readonly Drift[]): Fault => {
   return new Fault('STREAM_DRIFT', message, { retry: 'never', details: { drift } });
 };
 
-const ensureStream = async (connection: JetStreamConnection, definition: StreamDefinition): Promise<void> => {
+/** Makes one stream, or adds to it what can be added. Faults: STREAM_DRIFT, JS_REFUSED. */
+export const ensureStream = async (connection: JetStreamConnection, definition: StreamDefinition): Promise<void> => {
   const { name } = definition;
   const info = await call(connection, `$JS.API.STREAM.INFO.${name}`, undefined);
   if (info.config === undefined) {

@@ -2,7 +2,7 @@
 // EntityStore, EntityStatusStore); Go's context became `ReconcileContext`. runOperator() puts the parts together.
 
 import type { Log } from '../engine/ports.ts';
-import type { CloudEvent } from '../messages/envelope.ts';
+import type { CloudEvent, Provenance } from '../messages/envelope.ts';
 import type {
   Condition,
   Entity,
@@ -23,8 +23,9 @@ export type EntityOfInterestType = string;
 export type ReconcileRequest = { readonly key: EntityKey; readonly type: EntityOfInterestType };
 
 /**
- * Nothing (`{}`): done until the entity changes or the next resync. `requeueAfterMs`: look again then (polling); the back-off of
- * earlier failures is forgotten either way. A throw: `Fault` with retry `never` is terminal (condition Stalled, no retry until the
+ * Nothing (`{}`): done until the entity changes or the next resync; what was last reported then holds for the entity as it is now
+ * (and if nothing was, it is `active` and Ready). `requeueAfterMs`: look again then (polling). The back-off of earlier failures is
+ * forgotten either way. A throw: `Fault` with retry `never` is terminal (condition Stalled, no retry until the
  * entity changes), anything else is retried with exponential back-off and jitter (or after `Fault.retry.afterMs`).
  */
 export type ReconcileResult = { readonly requeueAfterMs?: number };
@@ -49,17 +50,23 @@ export interface Reconciler {
   reconcile(request: ReconcileRequest, context: ReconcileContext): Promise<ReconcileResult>;
 }
 
-/** What a reconciler wants to say of an entity. The SDK fills in uid, generation, sequence, operator, and transition times. */
+/**
+ * What a reconciler wants to say of an entity, whole each time: what is left out is not so any more. The SDK fills in uid,
+ * generation, sequence, operator and transition times. Without `conditions` they follow from `status`: `active` is Ready, `pending`
+ * and `deleting` are Reconciling, `error` is neither.
+ */
 export type StatusUpdate = {
   readonly key: EntityKey;
   readonly status: LifecycleStatus;
   readonly runtime?: RuntimeStatus;
   readonly run?: ObservedRun;
-  readonly conditions?: readonly Pick<Condition, 'type' | 'status' | 'reason' | 'message'>[];
+  readonly conditions?: readonly ReportedCondition[];
   readonly externalId?: string;
   readonly message?: string;
   readonly properties?: JsonObject;
 };
+
+export type ReportedCondition = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 export interface OController {
   /** Desired state; undefined when unknown here (never declared, or deleted and purged). */
@@ -67,8 +74,9 @@ export interface OController {
   /** What was last reported; undefined before the first report. */
   getEntityStatus(key: EntityKey, type: EntityOfInterestType): Promise<EntityStatus | undefined>;
   /**
-   * Stores the status in OPSTREAM_STATUS (durable when resolved). Writes nothing when it equals the last one. Faults: JS_CONFLICT when
-   * another component wrote in between (this process is no longer the leader).
+   * Stores the status in OPSTREAM_STATUS (durable when resolved). Writes nothing when it equals the last one. It answers the entity
+   * as this reconcile read it, not a newer one. Faults: JS_NOT_FOUND when the entity is unknown here; JS_CONFLICT when another
+   * component wrote in between (an earlier leader, or this process is no longer the leader): let it through, the reconcile runs again.
    */
   updateEntityStatus(update: StatusUpdate): Promise<void>;
 }
@@ -86,17 +94,29 @@ export interface MessageHandler {
   handleQuery(query: EntityQuery, entities: EntityStore, statuses: EntityStatusStore): Promise<EntityAnswer>;
 }
 
-/** Desired state as the component keeps it. `put` keeps the larger `sequence` and says whether it changed anything. */
+/** Desired state as the component keeps it. */
 export interface EntityStore {
+  /** Called when this process becomes the leader: forget what was cached, read what is kept. */
+  open?(signal: AbortSignal): Promise<void>;
   get(key: EntityKey): Promise<Entity | undefined>;
-  put(entity: Entity): Promise<boolean>;
-  delete(key: EntityKey): Promise<void>;
-  /** All keys with their types, for the resync. */
+  /**
+   * Keeps the larger `sequence` and says whether it changed anything; durable when resolved, if the store is. `provenance`: of the
+   * command that brought it, for `provenance()`.
+   */
+  put(entity: Entity, provenance?: Provenance): Promise<boolean>;
+  /** Where the entity came from, when the store keeps that: copied onto the status events about it. */
+  provenance?(key: EntityKey): Promise<Provenance | undefined>;
+  /** Removes the entity, only if its sequence is still `sequence`. */
+  delete(key: EntityKey, sequence: number): Promise<void>;
+  /** All keys with their types. */
   list(): AsyncIterable<ReconcileRequest>;
 }
 
 /** Observed state as last reported. */
 export interface EntityStatusStore {
+  /** Called when this process becomes the leader: forget what was cached. */
+  open?(signal: AbortSignal): Promise<void>;
   get(key: EntityKey, operator: string): Promise<EntityStatus | undefined>;
-  put(status: EntityStatus, fence: number): Promise<void>;
+  /** `provenance`: ids of the command that is answered. Faults: JS_CONFLICT when it is not based on the last status stored. */
+  put(status: EntityStatus, fence: number, provenance?: Provenance): Promise<void>;
 }

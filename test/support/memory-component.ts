@@ -10,7 +10,7 @@ import type {
   AppendMessage,
   Delivery,
   Lease,
-  ServiceRequest,
+  ReceivedMessage,
   StoredMessage,
 } from '../../src/engine/ports.ts';
 import type { StatusEvent } from '../../src/messages/entity.ts';
@@ -89,7 +89,7 @@ export const memoryComponent = (
 
   let channelSequence = 0;
   let deliver: ((delivery: Delivery) => void) | undefined;
-  let ask: ((request: ServiceRequest) => void) | undefined;
+  let ask: ((request: ReceivedMessage) => void) | undefined;
   const leases: { token: number; released: number; current: AbortController } = {
     token: 0,
     released: 0,
@@ -126,9 +126,9 @@ export const memoryComponent = (
           deliver = undefined;
         },
       },
-      services: {
-        serve: async ({ onRequest }) => {
-          ask = onRequest;
+      subscriber: {
+        subscribe: async (_subject, _queue, onMessage) => {
+          ask = onMessage;
           return { stop: async () => {} };
         },
       },
@@ -186,20 +186,17 @@ export const memoryComponent = (
       });
       await clock.settle();
     },
-    ask: async (value: unknown, replySubject: string | undefined): Promise<unknown> => {
+    /** What is published on the reply subject. */
+    ask: async (value: unknown, replySubject: string): Promise<unknown> => {
       assert.ok(ask, 'the component serves no queries');
-      let answer: unknown;
       ask({
         subject: 'adf.pipeline.run.query',
         data: encodeJson(value),
         replySubject,
         header: () => undefined,
-        respond: (data) => {
-          answer = decodeJson(data);
-        },
       });
       await clock.settle();
-      return answer;
+      return published.find(({ subject }) => subject === replySubject)?.value;
     },
     statuses: (): readonly StatusEvent[] => status.json() as unknown as StatusEvent[],
   };

@@ -155,7 +155,10 @@ export const parseManifests = (
   const isJson = first === 0x7b || first === 0x5b;
   const parsed = isJson ? parseJson(text, start, data.byteLength, limits) : parseYaml(text, limits);
   if (!parsed.ok) return parsed;
-  if (parsed.value.length === 0) return err(unreadable('expected a manifest in JSON or YAML, found only comments'));
+  if (parsed.value.length === 0) {
+    const message = 'expected at least one document with fields, found none';
+    return err(unreadable(message, [{ message, pointer: '' }]));
+  }
   const refused = notMappings(parsed.value);
   return refused === undefined ? parsed : err(refused);
 };

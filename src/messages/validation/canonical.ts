@@ -15,14 +15,19 @@ export const canonical = (value: JsonValue): string => {
 
 /** Whether no two items are equal. `charge` is told the size of what is compared. */
 export const areUnique = (items: readonly JsonValue[], charge: (steps: number) => void): boolean => {
-  const seen = new Set<JsonValue>();
+  const plain = new Set<JsonValue>();
+  const composite = new Set<string>();
   for (const item of items) {
-    const isPlain = typeof item !== 'object' || item === null;
-    // A composite's text starts with a bracket and a space, which no other item's text can.
-    const key = isPlain ? item : `\u0000${canonical(item)}`;
-    charge(isPlain ? 1 / 16 : 1 + (key as string).length / 64);
-    if (seen.has(key)) return false;
-    seen.add(key);
+    if (typeof item !== 'object' || item === null) {
+      charge(1 / 16);
+      if (plain.has(item)) return false;
+      plain.add(item);
+    } else {
+      const text = canonical(item);
+      charge(1 + text.length / 64);
+      if (composite.has(text)) return false;
+      composite.add(text);
+    }
   }
   return true;
 };

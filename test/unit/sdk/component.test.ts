@@ -323,7 +323,7 @@ test('queries are answered on the reply subject and to an inbox, malformed ones 
   assert.equal(refused.error.code, 'QUERY_INVALID');
   assert.deepEqual(
     component.published.map(({ subject }) => subject),
-    ['adf.reply', 'adf.reply', 'adf.reply'],
+    ['adf.reply', '_INBOX.x.1', 'adf.reply', 'adf.reply', '_INBOX.x.2'],
   );
   component.stop();
   await running;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { componentConfig } from '../../../src/sdk/config.ts';
+import { isToken } from '../../../src/messages/names.ts';
+import { componentConfig, toToken } from '../../../src/sdk/config.ts';
 
 // As the seed's operator manifest has them.
 const seed = {
@@ -31,7 +32,7 @@ test("the seed's environment and arguments are a configuration", () => {
     logLevel: 'info',
     leaseTtlMs: 5000,
     metricPort: 30001,
-    electionName: 'azure-operators',
+    electionName: 'component-azure-operators',
     electionSize: 1,
     electionStateFile: '/opt/leader-election.log',
     maxWorkers: 1,
@@ -57,7 +58,14 @@ test('stream and command subject are enough; names follow from them', () => {
   });
   assert.ok(loaded.ok);
   assert.equal(loaded.value.queue, 'adf-pipeline-run');
-  assert.equal(loaded.value.electionName, 'adf-pipeline-run');
+  assert.equal(loaded.value.electionName, 'component-adf-pipeline-run');
+});
+
+test('any name becomes a token, and another name another one', () => {
+  const names = ['adf', 'Adf', 'a.b', 'a-b', 'a_b', '-', 'x'.repeat(200), 'x'.repeat(201)];
+  const tokens = names.map(toToken);
+  assert.equal(new Set(tokens).size, names.length);
+  for (const token of tokens) assert.ok(isToken(token), token);
 });
 
 test('every problem is named at once', () => {

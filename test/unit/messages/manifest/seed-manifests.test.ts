@@ -112,7 +112,7 @@ describe('put right', () => {
     const { details } = refused(parseManifests(fixture('seed-copy-operator-inline-secrets.corrected.yaml')));
     assert.deepEqual(
       details.map(({ pointer, line, column }) => [pointer, line, column]),
-      [['/operator/components/0/image', 27, 14]],
+      [['/operator/components/0/image', 26, 14]],
     );
     assert.match(details[0]?.message ?? '', /placeholder without a value/);
   });

@@ -1,0 +1,30 @@
+// Plain core subscriptions for the rooms that know no NATS: for messages that need no answer, which a micro service does not take.
+
+import type { Subscriber } from '../engine/ports.ts';
+import type { JetStreamConnection } from './connection.ts';
+
+export const createSubscriber = ({ nc, log }: JetStreamConnection): Subscriber => ({
+  subscribe: async (subject, queue, onMessage) => {
+    const subscription = nc.subscribe(subject, {
+      queue,
+      callback: (error, { subject: receivedOn, data, reply, headers }) => {
+        if (error !== null) {
+          log.warn({ subject, err: error }, 'message could not be received');
+          return;
+        }
+        onMessage({
+          subject: receivedOn,
+          data,
+          replySubject: reply,
+          header: (name) => (headers?.has(name) === true ? headers.get(name) : undefined),
+        });
+      },
+    });
+    await nc.flush();
+    return {
+      stop: async () => {
+        if (!nc.isClosed()) await subscription.drain();
+      },
+    };
+  },
+});

@@ -1,0 +1,214 @@
+// Entities in a KV bucket of the component's own (OPERATOR_STATE_STORE_TYPE=jetstream_kv): one key per entity, `entity.<ws>.<name>`.
+// In memory are the keys, types and sequences of all, and the entities used last. Puts that wait at the same time are committed
+// together. Every write carries the revision it replaces, so that a replica that is no longer the leader cannot undo a newer entity.
+
+import { decodeJson, encodeJson } from '../core/decode.ts';
+import { Fault, isFault } from '../core/fault.ts';
+import { isJsonObject } from '../core/json.ts';
+import type { KeyValueEntry, KeyValueStore, KeyValueWrite, Log, StreamFollower } from '../engine/ports.ts';
+import type { Entity, EntityKey } from '../messages/entity.ts';
+import type { Provenance } from '../messages/envelope.ts';
+import { createRecent } from './recent.ts';
+import type { EntityStore } from './types.ts';
+
+const PREFIX = 'entity.';
+const MAX_GROUP = 500;
+const RECENT = { count: 10_000, weight: 16 * 1024 * 1024 } as const;
+
+type Document = { readonly entity: Entity; readonly provenance?: Provenance };
+/** `sequence` 0: the key was deleted; its marker has `revision`. */
+type Known = { readonly type: string; readonly sequence: number; readonly revision: number };
+type Waiting = {
+  document: Document;
+  readonly settle: { readonly resolve: (changed: boolean) => void; readonly reject: (error: unknown) => void }[];
+};
+
+const readDocument = (data: Uint8Array): Document | undefined => {
+  const value = decodeJson(data);
+  if (!isJsonObject(value) || !isJsonObject(value['entity']) || !isJsonObject(value['entity']['manifest']))
+    return undefined;
+  return value as unknown as Document;
+};
+
+export type BucketEntityStoreOptions = {
+  readonly bucket: string;
+  readonly store: KeyValueStore;
+  /** Of the bucket's stream. */
+  readonly follower: StreamFollower;
+  readonly log: Log;
+};
+
+export const createBucketEntityStore = ({ bucket, store, follower, log }: BucketEntityStoreOptions): EntityStore => {
+  const known = new Map<EntityKey, Known>();
+  const recent = createRecent<Document>(RECENT);
+  const types = new Map<string, string>();
+  let waiting = new Map<EntityKey, Waiting>();
+  let isCommitting = false;
+
+  // One string per type, not one per entity.
+  const typeOf = ({ entity }: Document): string => {
+    const { type } = entity.manifest.resource;
+    const same = types.get(type);
+    if (same === undefined) types.set(type, type);
+    return same ?? type;
+  };
+
+  const learn = (key: EntityKey, document: Document, revision: number, weight: number): void => {
+    known.set(key, { type: typeOf(document), sequence: document.entity.sequence, revision });
+    recent.set(key, document, weight);
+  };
+
+  const load = async (signal: AbortSignal): Promise<void> => {
+    known.clear();
+    recent.clear();
+    const caughtUp = new AbortController();
+    const subjects = `$KV.${bucket}.${PREFIX}`;
+    await follower.follow({
+      fromSequence: 1,
+      filters: [`${subjects}>`],
+      lastPerSubject: true,
+      signal: AbortSignal.any([signal, caughtUp.signal]),
+      onEmpty: () => caughtUp.abort(),
+      onBatch: (batch, pending) => {
+        for (const { subject, data, sequence } of batch) {
+          const key = subject.slice(subjects.length);
+          const document = data.length === 0 ? undefined : readDocument(data);
+          if (document !== undefined) learn(key, document, sequence, data.length);
+          else if (data.length === 0) known.set(key, { type: '', sequence: 0, revision: sequence });
+          else log.warn({ bucket, key, sequence }, 'kept entity cannot be read, waiting for its next command');
+        }
+        if (pending === 0) caughtUp.abort();
+      },
+    });
+    log.info({ bucket, entities: known.size }, 'entities loaded');
+  };
+
+  const writeOf = (key: EntityKey, document: Document): KeyValueWrite => ({
+    key: `${PREFIX}${key}`,
+    data: encodeJson(document),
+    expectedRevision: known.get(key)?.revision ?? 0,
+  });
+
+  const done = (one: Waiting, changed: boolean): void => {
+    for (const { resolve } of one.settle) resolve(changed);
+  };
+
+  // Somebody else wrote the key, or a part of a group was written before the conflict: look, and write only what is newer.
+  const putAlone = async (key: EntityKey, one: Waiting): Promise<void> => {
+    const entry = await store.get(`${PREFIX}${key}`);
+    const stored = entry === undefined ? undefined : readDocument(entry.data);
+    if (entry !== undefined && stored !== undefined) {
+      learn(key, stored, entry.revision, entry.data.length);
+      if (stored.entity.sequence >= one.document.entity.sequence) {
+        done(one, stored.entity.sequence === one.document.entity.sequence);
+        return;
+      }
+    }
+    const { data, key: fullKey } = writeOf(key, one.document);
+    // Without an entry there may be a marker of a deletion, whose revision is not told: nothing newer can be overwritten then.
+    const check = entry === undefined ? {} : { expectedRevision: entry.revision };
+    const [revision = 0] = await store.commit([{ key: fullKey, data, ...check }]);
+    learn(key, one.document, revision, data?.length ?? 0);
+    done(one, true);
+  };
+
+  const commitGroup = async (group: ReadonlyMap<EntityKey, Waiting>): Promise<void> => {
+    const keys = [...group.keys()];
+    const writes = [...group].map(([key, { document }]) => writeOf(key, document));
+    try {
+      const revisions = await store.commit(writes);
+      keys.forEach((key, index) => {
+        const one = group.get(key);
+        if (one === undefined) return;
+        learn(key, one.document, revisions[index] ?? 0, writes[index]?.data?.length ?? 0);
+        done(one, true);
+      });
+    } catch (error) {
+      const isConflict = isFault(error, 'JS_CONFLICT') || isFault(error, 'JS_DUPLICATE');
+      await Promise.all(
+        [...group].map(async ([key, one]) => {
+          try {
+            if (!isConflict) throw error;
+            await putAlone(key, one);
+          } catch (problem) {
+            for (const { reject } of one.settle) reject(problem);
+          }
+        }),
+      );
+    }
+  };
+
+  const takeGroup = (): Map<EntityKey, Waiting> => {
+    if (waiting.size <= MAX_GROUP) {
+      const all = waiting;
+      waiting = new Map();
+      return all;
+    }
+    const group = new Map([...waiting].slice(0, MAX_GROUP));
+    for (const key of group.keys()) waiting.delete(key);
+    return group;
+  };
+
+  const commitWaiting = async (): Promise<void> => {
+    if (isCommitting) return;
+    isCommitting = true;
+    // What else arrives in the same turn of the event loop goes into the same group.
+    await Promise.resolve();
+    while (waiting.size > 0) await commitGroup(takeGroup());
+    isCommitting = false;
+  };
+
+  const read = async (key: EntityKey): Promise<Document | undefined> => {
+    const { sequence } = known.get(key) ?? { sequence: 0 };
+    if (sequence === 0) return undefined;
+    const cached = recent.get(key);
+    if (cached !== undefined) return cached;
+    const entry: KeyValueEntry | undefined = await store.get(`${PREFIX}${key}`);
+    const document = entry === undefined ? undefined : readDocument(entry.data);
+    if (entry === undefined || document === undefined) return undefined;
+    // A write that was confirmed while this read was under way is newer.
+    if ((known.get(key)?.revision ?? 0) <= entry.revision) learn(key, document, entry.revision, entry.data.length);
+    return recent.get(key) ?? document;
+  };
+
+  return {
+    open: load,
+    get: async (key) => (await read(key))?.entity,
+    provenance: async (key) => (await read(key))?.provenance,
+    put: (entity, provenance) => {
+      const { key, sequence } = entity;
+      if ((known.get(key)?.sequence ?? 0) >= sequence) return Promise.resolve(false);
+      return new Promise((resolve, reject) => {
+        const document: Document = { entity, ...(provenance === undefined ? {} : { provenance }) };
+        const before = waiting.get(key);
+        if (before === undefined) waiting.set(key, { document, settle: [{ resolve, reject }] });
+        else {
+          if (before.document.entity.sequence < sequence) before.document = document;
+          before.settle.push({ resolve, reject });
+        }
+        void commitWaiting();
+      });
+    },
+    delete: async (key, sequence) => {
+      const entry = known.get(key);
+      if (entry === undefined || entry.sequence !== sequence || waiting.has(key)) return;
+      try {
+        const [revision = 0] = await store.commit([
+          { key: `${PREFIX}${key}`, data: undefined, expectedRevision: entry.revision },
+        ]);
+        if (known.get(key)?.sequence !== sequence) return;
+        known.set(key, { type: entry.type, sequence: 0, revision });
+        recent.delete(key);
+      } catch (error) {
+        // A newer entity was put in between: it stays.
+        if (!isFault(error, 'JS_CONFLICT')) throw error;
+        throw new Fault('JS_CONFLICT', `entity ${key} changed while it was being removed; it is kept`, {
+          cause: error,
+        });
+      }
+    },
+    list: async function* () {
+      for (const [key, { type, sequence }] of known) if (sequence > 0) yield { key, type };
+    },
+  };
+};

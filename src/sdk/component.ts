@@ -1,0 +1,79 @@
+// A component at work: waits for its channel, competes for the lease, and while it leads takes commands in, reconciles, answers
+// queries and keeps house. Over ports only; run-operator.ts connects it to a server and makes a program of it.
+
+import { Fault, isFault } from '../core/fault.ts';
+import { whileLeading } from '../engine/lead.ts';
+import type { LeaseKeeper } from '../engine/ports.ts';
+import { createMessageHandler } from './message-handler.ts';
+import { leadTerm, type TermParts } from './term.ts';
+import type { MessageHandler, OController } from './types.ts';
+
+export type ComponentOptions = Omit<TermParts, 'handler' | 'lease' | 'leading' | 'onController'> & {
+  readonly handler?: MessageHandler;
+  readonly leases: LeaseKeeper;
+  /** Name of this replica, for the lease. */
+  readonly holder: string;
+  /** Whether the stream of the channel exists; the operator-runtime makes it when the operator is applied. */
+  channelExists(): Promise<boolean>;
+};
+
+const LOOK_AGAIN_MS = 500;
+
+const waitForChannel = async (options: ComponentOptions): Promise<void> => {
+  const { config, clock, log, signal } = options;
+  let isTold = false;
+  while (!signal.aborted) {
+    try {
+      if (await options.channelExists()) return;
+      if (!isTold) {
+        const hint =
+          "the operator-runtime makes it from the manifest's natsApi.command.stream; is the operator applied?";
+        log.info({ stream: config.stream, hint }, 'waiting for the stream of the channel');
+      }
+      isTold = true;
+    } catch (error) {
+      if (!isFault(error) || error.retry === 'never') throw error;
+      log.warn({ err: error }, 'server not ready');
+    }
+    await clock.sleep(LOOK_AGAIN_MS, signal);
+  }
+};
+
+/** Resolves when `signal` aborts. Rejects with a bug. */
+export const runComponent = async (options: ComponentOptions): Promise<void> => {
+  const { config, reconciler, leases, clock, log, metrics, signal } = options;
+  const handler =
+    options.handler ?? createMessageHandler(config.operator === undefined ? {} : { operator: config.operator });
+  let isInitialised = false;
+  // Authors keep the controller of `init`; each term has its own.
+  let current: OController | undefined;
+  metrics.gauge('is_leader', '1 while this replica leads', () => Number(current !== undefined));
+
+  const inTerm = (): OController => {
+    if (current !== undefined) return current;
+    throw new Fault('LEASE_LOST', 'this replica does not lead: no state can be read or reported now');
+  };
+  const lasting: OController = {
+    getEntity: async (key, type) => inTerm().getEntity(key, type),
+    getEntityStatus: async (key, type) => inTerm().getEntityStatus(key, type),
+    updateEntityStatus: async (update) => inTerm().updateEntityStatus(update),
+  };
+  const onController = async (controller: OController): Promise<void> => {
+    current = controller;
+    if (!isInitialised) await reconciler.init(lasting);
+    isInitialised = true;
+  };
+
+  await waitForChannel(options);
+  await whileLeading({
+    ...{ leases, holder: options.holder, ttlMs: config.leaseTtlMs, clock, log, signal },
+    name: config.electionName,
+    work: async (lease, leading) => {
+      try {
+        await leadTerm({ ...options, handler, lease, onController, leading });
+      } finally {
+        current = undefined;
+      }
+    },
+  });
+};

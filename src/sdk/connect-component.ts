@@ -1,0 +1,111 @@
+// The component's side of the server: everything of the jetstream room that it uses, made from its configuration.
+
+import { isFault } from '../core/fault.ts';
+import type {
+  Appender,
+  Clock,
+  LeaseKeeper,
+  Log,
+  Publisher,
+  StreamFollower,
+  StreamReader,
+  Subscriber,
+  WorkQueue,
+} from '../engine/ports.ts';
+import { createAppender } from '../jetstream/appender.ts';
+import { connectNats } from '../jetstream/connection.ts';
+import { createFollower } from '../jetstream/follower.ts';
+import { createKeyValueStore } from '../jetstream/key-value-store.ts';
+import { createLeaseKeeper } from '../jetstream/lease-keeper.ts';
+import { createPublisher } from '../jetstream/requester.ts';
+import { ensureStateBucket } from '../jetstream/state-bucket.ts';
+import { createStreamReader } from '../jetstream/stream-reader.ts';
+import { createSubscriber } from '../jetstream/subscriber.ts';
+import { createWorkQueue } from '../jetstream/work-queue.ts';
+import type { Names } from '../messages/subjects.ts';
+import { createBucketEntityStore } from './bucket-entity-store.ts';
+import { toToken, type ComponentConfig } from './config.ts';
+import type { EntityStore } from './types.ts';
+
+export type ComponentPorts = {
+  readonly commands: WorkQueue;
+  readonly subscriber: Subscriber;
+  readonly publisher: Publisher;
+  readonly leases: LeaseKeeper;
+  readonly statuses: Appender;
+  readonly statusReader: StreamReader;
+  readonly statusFollower: StreamFollower;
+  readonly dead: Appender;
+};
+
+export type ConnectedComponent = {
+  readonly ports: ComponentPorts;
+  /** The bucket of the queue, made when it is missing. */
+  openEntityStore(): Promise<EntityStore>;
+  channelExists(): Promise<boolean>;
+  close(): Promise<void>;
+};
+
+/** A command is settled as soon as it is kept: what a killed replica left is not waited for longer than this. */
+const ACK_WAIT_MS = 5000;
+
+const credentials = ({ natsUser, natsPassword, natsToken, natsCreds }: ComponentConfig) => ({
+  ...(natsUser === undefined ? {} : { user: natsUser }),
+  ...(natsPassword === undefined ? {} : { password: natsPassword }),
+  ...(natsToken === undefined ? {} : { token: natsToken }),
+  ...(natsCreds === undefined ? {} : { credentialsPath: natsCreds }),
+});
+
+/** Waits for the server. Faults: NATS_UNREACHABLE when `signal` aborted meanwhile, SERVER_TOO_OLD. */
+export const connectComponent = async (options: {
+  readonly config: ComponentConfig;
+  readonly names: Names;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}): Promise<ConnectedComponent> => {
+  const { config, names, log, clock, signal } = options;
+  const connection = await connectNats({
+    ...credentials(config),
+    url: config.natsUrl,
+    name: `${config.prefix}-component-${config.queue}`,
+    log,
+    signal,
+  });
+  const channel = createStreamReader(connection, config.stream);
+  return {
+    ports: {
+      commands: createWorkQueue(connection, config.stream, config.queue, {
+        filterSubjects: [config.commandSubject],
+        ackWaitMs: ACK_WAIT_MS,
+      }),
+      subscriber: createSubscriber(connection),
+      publisher: createPublisher(connection),
+      leases: createLeaseKeeper(connection, { bucket: names.buckets.leases, clock, log }),
+      statuses: createAppender(connection, names.streams.status),
+      statusReader: createStreamReader(connection, names.streams.status),
+      statusFollower: createFollower(connection, names.streams.status),
+      dead: createAppender(connection, names.streams.dead),
+    },
+    openEntityStore: async () => {
+      const { prefix, replicas } = config;
+      const bucket = toToken(`${prefix}-state-${config.queue}`);
+      await ensureStateBucket(connection, { prefix, bucket, ...(replicas === undefined ? {} : { replicas }) });
+      return createBucketEntityStore({
+        ...{ bucket, log },
+        store: createKeyValueStore(connection, bucket),
+        follower: createFollower(connection, `KV_${bucket}`),
+      });
+    },
+    channelExists: async () => {
+      try {
+        await channel.lastSequence();
+        return true;
+      } catch (error) {
+        if (isFault(error, 'JS_NOT_FOUND')) return false;
+        throw error;
+      }
+    },
+    close: () => connection.close(),
+  };
+};

@@ -1,0 +1,96 @@
+// The OController behind a reconciler, and what the reconcile loop asks about a reconcile afterwards: which entity it read, whether
+// it reported. A status answers the entity that the reconcile read, not a newer one that arrived meanwhile.
+
+import { Fault } from '../core/fault.ts';
+import type { Clock } from '../engine/ports.ts';
+import type { Entity, EntityKey, EntityStatus, LifecycleStatus, RuntimeStatus } from '../messages/entity.ts';
+import { sameStatus, statusFrom } from './status-rules.ts';
+import type { EntityStatusStore, EntityStore, OController, StatusUpdate } from './types.ts';
+
+const LIFECYCLES: readonly LifecycleStatus[] = ['pending', 'active', 'error', 'deleting', 'deleted'];
+const RUNTIMES: readonly (RuntimeStatus | undefined)[] = [
+  undefined,
+  'pending',
+  'inprogress',
+  'succeeded',
+  'failed',
+  'cancelled',
+];
+
+/** What one reconcile did so far. */
+export type ReconcileRecord = { entity: Entity; reported: boolean };
+
+export type Controller = OController & {
+  /** From here to `end`, updates of the key answer `entity`, or a newer one once the reconcile has read it. */
+  begin(entity: Entity): ReconcileRecord;
+  end(key: EntityKey): void;
+};
+
+export type ControllerOptions = {
+  readonly entities: EntityStore;
+  readonly statuses: EntityStatusStore;
+  readonly operator: string | undefined;
+  readonly clock: Clock;
+  /** Token of the lease held now. */
+  fence(): number;
+  /** Told of every status that was written. */
+  onWritten(status: EntityStatus): void;
+};
+
+// Authors may write JavaScript: what the projectors would set aside as unreadable is refused here, where it can be seen.
+const assertUpdate = ({ key, status, runtime, run }: StatusUpdate): void => {
+  if (!LIFECYCLES.includes(status)) {
+    throw new TypeError(`status of ${key} must be one of ${LIFECYCLES.join(', ')}; found ${JSON.stringify(status)}`);
+  }
+  for (const state of [runtime, run?.state]) {
+    if (RUNTIMES.includes(state)) continue;
+    throw new TypeError(
+      `runtime of ${key} must be one of ${RUNTIMES.slice(1).join(', ')}; found ${JSON.stringify(state)}`,
+    );
+  }
+};
+
+export const createController = (options: ControllerOptions): Controller => {
+  const { entities, statuses, operator, clock, fence, onWritten } = options;
+  const active = new Map<EntityKey, ReconcileRecord>();
+
+  return {
+    begin: (entity) => {
+      const record: ReconcileRecord = { entity, reported: false };
+      active.set(entity.key, record);
+      return record;
+    },
+    end: (key) => {
+      active.delete(key);
+    },
+    getEntity: async (key) => {
+      const entity = await entities.get(key);
+      const record = active.get(key);
+      if (record !== undefined && entity !== undefined) record.entity = entity;
+      return entity;
+    },
+    getEntityStatus: async (key) => {
+      const entity = active.get(key)?.entity ?? (await entities.get(key));
+      const owner = entity?.manifest.resource.operator ?? operator;
+      return owner === undefined ? undefined : statuses.get(key, owner);
+    },
+    updateEntityStatus: async (update) => {
+      assertUpdate(update);
+      const { key } = update;
+      const record = active.get(key);
+      const entity = record?.entity ?? (await entities.get(key));
+      if (entity === undefined) {
+        throw new Fault('JS_NOT_FOUND', `no entity ${key} is kept here; a status can only answer a known entity`, {
+          retry: 'never',
+        });
+      }
+      const previous = await statuses.get(key, entity.manifest.resource.operator);
+      const next = statusFrom(entity, update, previous, new Date(clock.nowMs()).toISOString());
+      if (!sameStatus(previous, next)) {
+        await statuses.put(next, fence(), await entities.provenance?.(key));
+        onWritten(next);
+      }
+      if (record !== undefined) record.reported = true;
+    },
+  };
+};

@@ -1,0 +1,55 @@
+// What component authors import. A component is `await runOperator({ reconciler })`; everything else here is for authors who want
+// stores, a message handler or conditions of their own, or to test their reconciler without a server.
+
+export { operate, runOperator, type ComponentTools, type OperatorOptions } from './run-operator.ts';
+export { Fault, isFault, type FaultCode, type Retry } from '../core/fault.ts';
+export { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+export type {
+  EntityOfInterestType,
+  EntityStatusStore,
+  EntityStore,
+  MessageEnvelope,
+  MessageHandler,
+  OController,
+  Reconciler,
+  ReconcileContext,
+  ReconcileRequest,
+  ReconcileResult,
+  ReportedCondition,
+  StatusUpdate,
+} from './types.ts';
+export type {
+  Condition,
+  Entity,
+  EntityAnswer,
+  EntityCommand,
+  EntityKey,
+  EntityQuery,
+  EntityStatus,
+  LifecycleStatus,
+  ObservedRun,
+  RuntimeStatus,
+  StatusEvent,
+} from '../messages/entity.ts';
+export type { Provenance } from '../messages/envelope.ts';
+export type { ResourceManifest } from '../messages/manifest/types.ts';
+export type { Clock, Log } from '../engine/ports.ts';
+export { createMemoryEntityStatusStore, createMemoryEntityStore } from './memory-stores.ts';
+export { createMessageHandler } from './message-handler.ts';
+export { conditionsFor, notReady, ready, reconciling, stalled } from './conditions.ts';
+export { componentTable } from './config.ts';
+export {
+  booleanEntry,
+  choiceEntry,
+  configFault,
+  describeConfig,
+  durationEntry,
+  integerEntry,
+  loadConfig,
+  optional,
+  textEntry,
+  type ConfigOf,
+  type ConfigTable,
+  type Environment,
+} from '../runtime/config-table.ts';
+export { formatDurationMs, parseDurationMs } from '../runtime/duration.ts';

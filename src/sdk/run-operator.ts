@@ -1,0 +1,120 @@
+// `runOperator`: an author's reconciler as a whole program. Here the component meets the process (configuration, signals, exit
+// codes) and the server; what it does is in component.ts.
+
+import { createDeadLetters } from '../engine/dead-letters.ts';
+import type { Log } from '../engine/ports.ts';
+import { namesFor } from '../messages/subjects.ts';
+import type { Environment } from '../runtime/config-table.ts';
+import { describeConfig } from '../runtime/config-table.ts';
+import { processName } from '../runtime/environment.ts';
+import { runProcess, type ProcessContext } from '../runtime/lifecycle.ts';
+import { runComponent } from './component.ts';
+import { componentConfig, componentTable, type ComponentConfig } from './config.ts';
+import { connectComponent } from './connect-component.ts';
+import { createMemoryEntityStore } from './memory-stores.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { createComponentMetrics } from './metrics.ts';
+import { createStreamStatusStore } from './stream-status-store.ts';
+import type { EntityStatusStore, EntityStore, MessageHandler, Reconciler } from './types.ts';
+
+/** What an author's factory is given: the environment for its own settings, and the program's log. */
+export type ComponentTools = { readonly environment: Environment; readonly log: Log };
+
+export type OperatorOptions = {
+  /** One of the two. The factory may throw a Fault CONFIG_INVALID (see `configFault`) to end the program with exit code 2. */
+  readonly reconciler?: Reconciler;
+  createReconciler?(tools: ComponentTools): Promise<Reconciler> | Reconciler;
+  /** Default: keeps the entity with the larger sequence, answers from the stores. */
+  readonly messageHandler?: MessageHandler;
+  /** Default: as OPERATOR_STATE_STORE_TYPE says. */
+  readonly entityStore?: EntityStore;
+  /** Default: the stream OPSTREAM_STATUS. */
+  readonly statusStore?: EntityStatusStore;
+};
+
+const makeReconciler = async (options: OperatorOptions, tools: ComponentTools): Promise<Reconciler> => {
+  const made = options.reconciler ?? (await options.createReconciler?.(tools));
+  if (made === undefined) throw new TypeError('runOperator needs `reconciler` or `createReconciler`');
+  return made;
+};
+
+const explainElection = ({ electionStateFile, electionSize }: ComponentConfig, log: Log): void => {
+  if (electionStateFile === undefined && electionSize === 1) return;
+  const note = 'a lease in JetStream elects the leader: no state file and no cluster size are needed';
+  log.info({ electionStateFile, electionSize, note }, 'election settings accepted and not used');
+};
+
+/**
+ * The component without the process around it: runs until `signal` aborts, then lets running reconciles end (up to 8 s), releases
+ * the lease and closes the connection. For programs that hold more than a component, and for tests. Faults: CONFIG_INVALID.
+ */
+export const operate = async (
+  options: OperatorOptions,
+  signal: AbortSignal,
+  context: Pick<ProcessContext, 'environment' | 'log' | 'clock' | 'ids'>,
+): Promise<void> => {
+  const { environment, log, clock, ids } = context;
+  const loaded = componentConfig(environment);
+  if (!loaded.ok) throw loaded.error;
+  const config = loaded.value;
+  const reconciler = await makeReconciler(options, { environment, log });
+  explainElection(config, log);
+  const names = namesFor(config.prefix);
+  const metrics = createComponentMetrics();
+  const progress = { isConnected: false };
+  const server =
+    config.metricPort === undefined
+      ? undefined
+      : await serveMetrics({
+          port: config.metricPort,
+          log,
+          metrics: () => metrics.render(),
+          healthy: () => !signal.aborted,
+          ready: () => progress.isConnected && !signal.aborted,
+        });
+  const connected = await connectComponent({ config, names, log, clock, signal });
+  progress.isConnected = true;
+  const { ports } = connected;
+  try {
+    await runComponent({
+      ...{ config, reconciler, log, clock, metrics, signal },
+      ...(options.messageHandler === undefined ? {} : { handler: options.messageHandler }),
+      entities:
+        options.entityStore ??
+        (config.stateStore === 'memory' ? createMemoryEntityStore() : await connected.openEntityStore()),
+      statuses:
+        options.statusStore ??
+        createStreamStatusStore({
+          ...{ names, clock, ids },
+          appender: ports.statuses,
+          reader: ports.statusReader,
+          follower: ports.statusFollower,
+          ...(config.operator === undefined ? {} : { operator: config.operator }),
+        }),
+      commands: ports.commands,
+      subscriber: ports.subscriber,
+      publisher: ports.publisher,
+      leases: ports.leases,
+      holder: processName(),
+      deadLetters: createDeadLetters(names, ports.dead, clock),
+      random: Math.random,
+      channelExists: () => connected.channelExists(),
+    });
+  } finally {
+    server?.stop();
+    await connected.close();
+  }
+};
+
+/**
+ * Runs the component as the whole program: reads the environment (the seed's variables), connects, waits for its channel, and works
+ * until SIGTERM. Exit codes: 0 stopped, 2 configuration wrong, 70 a bug. `--help` prints every setting.
+ */
+export const runOperator = (options: OperatorOptions): Promise<never> =>
+  runProcess(options.reconciler?.id() ?? 'component', async (signal, context) => {
+    if (context.environment.argv.includes('--help')) {
+      process.stdout.write(`Settings of a component:\n\n${describeConfig(componentTable)}\n`);
+      return;
+    }
+    await operate(options, signal, context);
+  });

@@ -1,0 +1,131 @@
+// What a status becomes, as pure functions: filling in what the author does not say, when two statuses are equal, what a failed
+// reconcile adds, and what a successful one that reported nothing means.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Condition, Entity, EntityStatus } from '../messages/entity.ts';
+import { conditionsFor, failureReasons, notReady, reconciling, stalled } from './conditions.ts';
+import type { ReportedCondition, StatusUpdate } from './types.ts';
+
+const MAX_MESSAGE_LENGTH = 2000;
+
+const datedConditions = (
+  reported: readonly ReportedCondition[],
+  previous: readonly Condition[],
+  entity: Entity,
+  now: string,
+): readonly Condition[] =>
+  reported.map(({ type, status, reason, message }) => {
+    const before = previous.find((condition) => condition.type === type);
+    return {
+      type,
+      status,
+      reason,
+      message,
+      lastTransitionTime: before?.status === status ? before.lastTransitionTime : now,
+      observedGeneration: entity.generation,
+    };
+  });
+
+/** The status that an update makes of an entity. `previous` is the last one stored; one of another uid counts as none. */
+export const statusFrom = (
+  entity: Entity,
+  update: StatusUpdate,
+  previous: EntityStatus | undefined,
+  now: string,
+): EntityStatus => {
+  const before = previous?.uid === entity.uid ? previous.conditions : [];
+  const { status, runtime, run, externalId, message, properties = {} } = update;
+  return {
+    key: entity.key,
+    operator: entity.manifest.resource.operator,
+    uid: entity.uid,
+    observedGeneration: entity.generation,
+    observedSequence: entity.sequence,
+    status,
+    ...(runtime === undefined ? {} : { runtime }),
+    ...(run === undefined ? {} : { run }),
+    conditions: datedConditions(update.conditions ?? conditionsFor(status, message), before, entity, now),
+    ...(externalId === undefined ? {} : { externalId }),
+    ...(message === undefined ? {} : { message }),
+    properties,
+  };
+};
+
+/** Nothing in `next` that a reader of `previous` would not know. Transition times follow from the rest. */
+export const sameStatus = (previous: EntityStatus | undefined, next: EntityStatus): boolean =>
+  previous !== undefined &&
+  previous.observedSequence === next.observedSequence &&
+  isDeepStrictEqual(undefinedLess(previous), undefinedLess(next));
+
+// Through JSON: what the store gives back has no undefined fields, what an author made may have them.
+const undefinedLess = (status: EntityStatus): unknown => {
+  const { properties, run, ...rest } = status;
+  return { ...rest, rest: JSON.parse(JSON.stringify([properties, run ?? null])) as unknown };
+};
+
+const carriedOver = (
+  entity: Entity,
+  previous: EntityStatus | undefined,
+): Omit<StatusUpdate, 'status' | 'conditions' | 'message'> => {
+  if (previous?.uid !== entity.uid) return { key: entity.key };
+  const { runtime, run, externalId, properties } = previous;
+  return {
+    key: entity.key,
+    ...(runtime === undefined ? {} : { runtime }),
+    ...(run === undefined ? {} : { run }),
+    ...(externalId === undefined ? {} : { externalId }),
+    properties,
+  };
+};
+
+/** After a throw: what was known stays, Ready is False, and either Reconciling (it is tried again) or Stalled (it is not). */
+export const failureUpdate = (
+  entity: Entity,
+  previous: EntityStatus | undefined,
+  problem: { readonly message: string; readonly terminal: boolean },
+): StatusUpdate => {
+  const message = problem.message.slice(0, MAX_MESSAGE_LENGTH);
+  const reason = problem.terminal ? failureReasons.terminal : failureReasons.retrying;
+  const unfinished = entity.deletionRequestedAt === undefined ? 'pending' : 'deleting';
+  const before = previous?.uid === entity.uid && previous.status !== 'error' ? previous.status : unfinished;
+  return {
+    ...carriedOver(entity, previous),
+    status: problem.terminal ? 'error' : before,
+    message,
+    conditions: [notReady(reason, message), problem.terminal ? stalled(reason, message) : reconciling(reason, message)],
+  };
+};
+
+const isFailure = ({ reason }: ReportedCondition): boolean =>
+  reason === failureReasons.retrying || reason === failureReasons.terminal;
+
+/**
+ * After a reconcile that reported nothing: undefined when the last status says it all, else the last one for the entity as it is
+ * now, without what the SDK had said about failures. `finished`: the reconciler asked for no further look.
+ */
+export const silentUpdate = (
+  entity: Entity,
+  previous: EntityStatus | undefined,
+  finished: boolean,
+): StatusUpdate | undefined => {
+  const known = previous?.uid === entity.uid ? previous : undefined;
+  const failed = known?.conditions.some(isFailure) ?? false;
+  const behind = known === undefined || known.observedSequence < entity.sequence;
+  const answered = finished && entity.deletionRequestedAt === undefined;
+  if (!failed && !(behind && answered)) return undefined;
+  const fallback = answered ? 'active' : entity.deletionRequestedAt === undefined ? 'pending' : 'deleting';
+  const provisional = known === undefined || (failed && (known.status === 'error' || known.status === 'pending'));
+  const status = provisional ? fallback : known.status;
+  const conditions = failed || known === undefined ? undefined : known.conditions;
+  const message = failed ? undefined : known?.message;
+  return {
+    ...carriedOver(entity, previous),
+    status,
+    ...(message === undefined ? {} : { message }),
+    ...(conditions === undefined ? {} : { conditions }),
+  };
+};
+
+/** The component has said of this very entity that nothing is left of it outside. */
+export const isGone = (entity: Entity, status: EntityStatus | undefined): boolean =>
+  entity.deletionRequestedAt !== undefined && status?.uid === entity.uid && status.status === 'deleted';

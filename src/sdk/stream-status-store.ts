@@ -1,0 +1,162 @@
+// Observed state where everybody reads it: the last message of an entity's subject in OPSTREAM_STATUS is its status. A put is an
+// append that names the last message it knows, so that two components cannot overwrite each other unseen; what was read or
+// written last is cached.
+
+import { encodeJson } from '../core/decode.ts';
+import { Fault, isFault } from '../core/fault.ts';
+import type { Appender, Clock, IdSource, StoredMessage, StreamFollower, StreamReader } from '../engine/ports.ts';
+import { STATUS_TYPE, type EntityKey, type EntityStatus, type StatusEvent } from '../messages/entity.ts';
+import { schemaUri, type Provenance } from '../messages/envelope.ts';
+import { decodeStatusEvent } from '../messages/stored-event.ts';
+import { refKey, resourceRef, type Names } from '../messages/subjects.ts';
+import { createRecent } from './recent.ts';
+import type { EntityStatusStore } from './types.ts';
+
+const RECENT = { count: 10_000, weight: 16 * 1024 * 1024 } as const;
+
+/** `sequence` 0: no status was ever stored. `status` undefined with a sequence: what is stored cannot be read. */
+type Last = {
+  readonly sequence: number;
+  readonly status: EntityStatus | undefined;
+  readonly fence: number;
+  readonly id: string;
+};
+
+const NONE: Last = { sequence: 0, status: undefined, fence: 0, id: '' };
+
+const lastFrom = ({ sequence, data }: StoredMessage): Last => {
+  const decoded = decodeStatusEvent(data);
+  if ('problem' in decoded || decoded.event.type !== STATUS_TYPE) return { ...NONE, sequence };
+  const { fence, ...status } = decoded.event.data;
+  return { sequence, status, fence, id: decoded.event.id };
+};
+
+export type StreamStatusStoreOptions = {
+  readonly names: Names;
+  readonly appender: Appender;
+  readonly reader: StreamReader;
+  /**
+   * With both, the last statuses of the operator are read once at the start of a term, so that an entity without a status is known
+   * to have none without asking the server.
+   */
+  readonly follower?: StreamFollower;
+  readonly operator?: string;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+};
+
+export const splitKey = (key: EntityKey): { readonly workspace: string; readonly name: string } => {
+  const dot = key.indexOf('.');
+  return { workspace: key.slice(0, dot), name: key.slice(dot + 1) };
+};
+
+export const createStreamStatusStore = (options: StreamStatusStoreOptions): EntityStatusStore => {
+  const { names, appender, reader, follower, operator, clock, ids } = options;
+  const recent = createRecent<Last>(RECENT);
+  /** Every subject with a status, when that is known. */
+  let subjects: Set<string> | undefined;
+
+  const readLast = async (subject: string): Promise<Last> => {
+    const message = await reader.readLast(subject);
+    return message === undefined ? NONE : lastFrom(message);
+  };
+
+  const load = async (signal: AbortSignal): Promise<void> => {
+    recent.clear();
+    subjects = undefined;
+    if (follower === undefined || operator === undefined) return;
+    const found = new Set<string>();
+    const caughtUp = new AbortController();
+    await follower.follow({
+      fromSequence: 1,
+      filters: [`${names.prefix}.status.*.${operator}.>`],
+      lastPerSubject: true,
+      signal: AbortSignal.any([signal, caughtUp.signal]),
+      onEmpty: () => caughtUp.abort(),
+      onBatch: (batch, pending) => {
+        for (const message of batch) {
+          found.add(message.subject);
+          recent.set(message.subject, lastFrom(message), message.data.length);
+        }
+        if (pending === 0) caughtUp.abort();
+      },
+    });
+    if (!signal.aborted) subjects = found;
+  };
+
+  const lastOf = async (subject: string): Promise<Last> => {
+    const cached = recent.get(subject);
+    if (cached !== undefined) return cached;
+    if (subjects !== undefined && !subjects.has(subject)) return NONE;
+    const last = await readLast(subject);
+    // A put that was confirmed while this read was under way is newer.
+    const meanwhile = recent.get(subject);
+    if (meanwhile !== undefined && meanwhile.sequence >= last.sequence) return meanwhile;
+    recent.set(subject, last, 500);
+    return last;
+  };
+
+  const subjectOf = (key: EntityKey, operator: string): string => names.status({ operator, ...splitKey(key) });
+
+  const eventOf = (status: EntityStatus, fence: number, provenance: Provenance | undefined): StatusEvent => {
+    const id = ids.next();
+    const { workspace, name } = splitKey(status.key);
+    return {
+      specversion: '1.0',
+      id,
+      source: `/${names.prefix}/component/${status.operator}`,
+      type: STATUS_TYPE,
+      subject: refKey(resourceRef(workspace, name)),
+      time: new Date(clock.nowMs()).toISOString(),
+      datacontenttype: 'application/json',
+      dataschema: schemaUri(STATUS_TYPE),
+      ...(provenance ?? {
+        correlationid: id,
+        causationid: id,
+        commandid: id,
+        actor: `component:${status.operator}`,
+      }),
+      generation: status.observedGeneration,
+      data: { ...status, fence },
+    };
+  };
+
+  return {
+    open: load,
+    get: async (key, operator) => (await lastOf(subjectOf(key, operator))).status,
+    put: async (status, fence, provenance) => {
+      const subject = subjectOf(status.key, status.operator);
+      const last = await lastOf(subject);
+      const event = eventOf(status, fence, provenance);
+      const data = encodeJson(event);
+      const remember = (sequence: number): void => {
+        subjects?.add(subject);
+        recent.set(subject, { sequence, status, fence, id: event.id }, data.length);
+      };
+      try {
+        const [sequence = 0] = await appender.append([
+          { subject, id: event.id, data, expectedLastSequence: last.sequence },
+        ]);
+        remember(sequence);
+      } catch (error) {
+        recent.delete(subject);
+        if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
+        const found = await readLast(subject);
+        // The answer to an earlier attempt of this very append was lost.
+        if (found.id === event.id) {
+          remember(found.sequence);
+          return;
+        }
+        subjects?.add(subject);
+        recent.set(subject, found, 500);
+        throw new Fault(
+          'JS_CONFLICT',
+          found.fence > fence
+            ? `${status.key}: a component with a newer lease reports on it (fence ${found.fence}, ours ${fence})`
+            : `${status.key}: another component reported on it in between; read its status and decide again`,
+          { details: { key: status.key, fence, foundFence: found.fence, foundSequence: found.sequence }, cause: error },
+        );
+      }
+    },
+  };
+};

@@ -1,0 +1,167 @@
+// One term of leadership, from the loading of the entities to the end of the last reconcile. Ends when the program stops, the lease
+// is lost, or a component with a newer lease is met.
+
+import type { DeadLetters } from '../engine/dead-letters.ts';
+import type { Clock, Delivery, Lease, Log, Publisher, ReceivedMessage, Subscriber, WorkQueue } from '../engine/ports.ts';
+import { createCommandIntake, type CommandIntake } from './command-intake.ts';
+import type { ComponentConfig } from './config.ts';
+import { createController } from './controller.ts';
+import { createMaintenance } from './maintenance.ts';
+import type { ComponentMetrics } from './metrics.ts';
+import { createQueryDesk } from './query-desk.ts';
+import { createReconcileLoop } from './reconcile-loop.ts';
+import type { EntityStatusStore, EntityStore, MessageHandler, OController, Reconciler } from './types.ts';
+
+export type TermParts = {
+  readonly config: ComponentConfig;
+  readonly lease: Lease;
+  readonly reconciler: Reconciler;
+  readonly handler: MessageHandler;
+  readonly entities: EntityStore;
+  readonly statuses: EntityStatusStore;
+  /** The durable consumer of the channel; used when `config.durable`. */
+  readonly commands: WorkQueue;
+  readonly subscriber: Subscriber;
+  readonly publisher: Publisher;
+  readonly deadLetters: DeadLetters;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: ComponentMetrics;
+  /** Aborts when the program stops. */
+  readonly signal: AbortSignal;
+  /** Aborts also when the lease is lost. */
+  readonly leading: AbortSignal;
+  random(): number;
+  /** Called before anything is reconciled. */
+  onController(controller: OController): Promise<void>;
+};
+
+const MAX_IN_FLIGHT = 1000;
+/** Shorter than the 10 s after which a stopping process is left behind. */
+const STOP_DEADLINE_MS = 8000;
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** Whether `work` ends in time. */
+const endsInTime = async (work: Promise<unknown>, clock: Clock): Promise<boolean> => {
+  const enough = new AbortController();
+  const ended = await Promise.race([
+    work.then(() => true),
+    clock.sleep(STOP_DEADLINE_MS, enough.signal).then(() => false),
+  ]);
+  enough.abort();
+  return ended;
+};
+
+const consume = async (parts: TermParts, intake: CommandIntake, signal: AbortSignal): Promise<void> => {
+  const { config, commands } = parts;
+  if (!config.durable) return aborted(signal);
+  await commands.consume({
+    maxInFlight: MAX_IN_FLIGHT,
+    signal,
+    onDelivery: (delivery: Delivery) => {
+      intake.take({
+        message: delivery,
+        attempt: delivery.attempt,
+        ack: () => delivery.ack(),
+        retry: (delayMs) => delivery.nak(delayMs),
+      });
+    },
+  });
+};
+
+/** The core subscriptions: queries, and commands when they need not be durable. */
+const subscribe = async (parts: TermParts, intake: CommandIntake): Promise<() => Promise<void>> => {
+  const { config, subscriber, clock, log, publisher, handler, entities, statuses, metrics } = parts;
+  const { querySubject, commandSubject, durable, queue, queryReplySubject } = config;
+  const running: { stop(): Promise<void> }[] = [];
+  if (querySubject !== undefined) {
+    const answer = createQueryDesk({
+      ...{ handler, entities, statuses, publisher, log, metrics },
+      replySubject: queryReplySubject,
+    });
+    running.push(await subscriber.subscribe(querySubject, queue, answer));
+  }
+  if (!durable) {
+    let received = 0;
+    const take = ({ subject, data, header }: ReceivedMessage): void => {
+      // No stream, so no place in it: a made-up one tells dead letters apart.
+      const timeMs = clock.nowMs();
+      received += 1;
+      intake.take({
+        message: { subject, data, timeMs, sequence: timeMs * 1000 + (received % 1000), header },
+        attempt: Number.MAX_SAFE_INTEGER,
+        ack: () => {},
+        retry: () => log.error({ subject }, 'command lost: MESSAGE_DURABILITY is false'),
+      });
+    };
+    running.push(await subscriber.subscribe(commandSubject, queue, take));
+  }
+  return async () => {
+    await Promise.all(running.map((one) => one.stop()));
+  };
+};
+
+/** Resolves when the term is over. Throws, for the process to end, when a reconcile goes on although its signal was aborted. */
+export const leadTerm = async (parts: TermParts): Promise<void> => {
+  const { config, lease, entities, statuses, clock, log, metrics } = parts;
+  const ending = new AbortController();
+  const term = AbortSignal.any([parts.leading, ending.signal]);
+  await entities.open?.(term);
+  await statuses.open?.(term);
+  if (term.aborted) return;
+
+  const maintenance = createMaintenance({
+    ...{ entities, clock, log },
+    intervalMs: config.maintenanceIntervalMs,
+    purgeAfterMs: config.purgeAfterMs,
+  });
+  const controller = createController({
+    ...{ entities, statuses, clock, operator: config.operator },
+    fence: () => lease.token,
+    onWritten: () => metrics.statusWritten(),
+  });
+  await parts.onController(controller);
+
+  const { line, stop } = createReconcileLoop({
+    ...{ controller, entities, clock, log, metrics },
+    reconciler: parts.reconciler,
+    fence: lease.token,
+    maxWorkers: config.maxWorkers,
+    resyncIntervalMs: config.resyncIntervalMs,
+    reconcileTimeoutMs: config.reconcileTimeoutMs,
+    random: () => parts.random(),
+    onFenced: () => ending.abort(),
+    onGone: (entity) => maintenance.gone(entity),
+  });
+  metrics.gauge('keys_waiting', 'keys that wait for a worker', () => line.waiting);
+  metrics.gauge('keys_working', 'reconciles under way', () => line.working);
+  metrics.gauge('keys_delayed', 'keys that wait for their time', () => line.delayed);
+  const intake = createCommandIntake({
+    ...{ entities, statuses, log, metrics, operator: config.operator, stream: config.stream },
+    handler: parts.handler,
+    deadLetters: parts.deadLetters,
+    random: () => parts.random(),
+    onRequest: ({ key }) => line.changed(key),
+  });
+
+  let unsubscribe = (): Promise<void> => Promise.resolve();
+  try {
+    // Entities that were kept but not reconciled before a crash, and everything that may have changed outside since.
+    for await (const { key } of entities.list()) line.due(key);
+    unsubscribe = await subscribe(parts, intake);
+    await Promise.all([consume(parts, intake, term), maintenance.run(term)]);
+  } finally {
+    ending.abort();
+    const settled = Promise.all([unsubscribe(), intake.idle(), stop(term.reason)]);
+    if (!(await endsInTime(settled, clock))) {
+      log.error({ working: line.working, deadlineMs: STOP_DEADLINE_MS }, 'reconciles do not end although told to');
+      // A next term in this process could reconcile an entity for the second time at once.
+      if (!parts.signal.aborted) throw new Error('a reconcile does not end although its signal was aborted');
+    }
+  }
+};

@@ -1,22 +1,36 @@
-// Runs a program to its end, keeping what it printed; the caller decides what a failure means.
+// Runs a program to its end, keeping what it printed; the caller decides what a failure means. Programs are never waited for without end.
 
 import { spawn } from 'node:child_process';
 
-/** `{ code, output }`; `code` is null when the program could not be started or was killed. Never rejects. */
-export const runCommand = (command, args, options = {}) =>
+const DEFAULT_TIMEOUT_MS = 10 * 60_000;
+
+/**
+ * `{ code, stdout, output }`, where `output` is standard output and standard error in the order they came. `code` is null when the
+ * program could not be started, was killed, or took longer than `timeoutMs` (default ten minutes); `output` then says which. Never
+ * rejects. Further options are those of `spawn`.
+ */
+export const runCommand = (command, args, { timeoutMs = DEFAULT_TIMEOUT_MS, ...options } = {}) =>
   new Promise((resolve) => {
-    const chunks = [];
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
-    child.stdout?.on('data', (chunk) => chunks.push(chunk));
-    child.stderr?.on('data', (chunk) => chunks.push(chunk));
-    child.on('error', (error) => resolve({ code: null, output: String(error.message) }));
-    child.on('close', (code) => resolve({ code, output: Buffer.concat(chunks).toString('utf8') }));
+    const all = [];
+    const standard = [];
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, ...options });
+    child.stdout?.on('data', (chunk) => {
+      all.push(chunk);
+      standard.push(chunk);
+    });
+    child.stderr?.on('data', (chunk) => all.push(chunk));
+    child.on('error', (error) => resolve({ code: null, stdout: '', output: error.message }));
+    child.on('close', (code, signal) => {
+      const output = Buffer.concat(all).toString('utf8');
+      const ending = signal === null ? '' : `\n${command} was ended by ${signal}`;
+      resolve({ code, stdout: Buffer.concat(standard).toString('utf8'), output: `${output}${ending}` });
+    });
   });
 
-/** The output of a program that has to succeed. */
+/** The standard output of a program that has to succeed. Rejects with the command and the last 15 lines it printed. */
 export const mustRun = async (command, args, options) => {
-  const { code, output } = await runCommand(command, args, options);
-  if (code === 0) return output;
+  const { code, stdout, output } = await runCommand(command, args, options);
+  if (code === 0) return stdout;
   const tail = output.trim().split('\n').slice(-15).join('\n');
   throw new Error(`${command} ${args.join(' ')} ended with ${code ?? 'no exit code'}:\n${tail}`);
 };

@@ -4,6 +4,7 @@
 import { decideOperator } from '../domain/operator/decide.ts';
 import { decideResource, type Host } from '../domain/resource/decide.ts';
 import { applyPatch } from '../messages/patch.ts';
+import { documentFromValue } from '../messages/manifest/document.ts';
 import { validateManifest } from '../messages/manifest/validate.ts';
 import { reject } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -46,11 +47,14 @@ const patched = (intent: TargetIntent, aggregate: Aggregate, context: DecideInte
     return err(reject('NOT_FOUND', `there is no ${intent.ref.kind} "${intent.ref.name}" to patch`));
   const after = applyPatch(before as unknown as JsonValue, intent.command.patch);
   if (!after.ok) return after;
+  const document = documentFromValue(after.value);
+  if (!document.ok) return document;
   const { request, prefix } = context;
-  const validated = validateManifest(
-    { value: after.value, index: 0, locate: () => undefined },
-    { defaultWorkspace: intent.ref.workspace, actor: request.actor, prefix },
-  );
+  const validated = validateManifest(document.value, {
+    defaultWorkspace: intent.ref.workspace,
+    actor: request.actor,
+    prefix,
+  });
   if (!validated.ok) return validated;
   if (refKey(refOf(validated.value)) !== refKey(intent.ref)) {
     return err(

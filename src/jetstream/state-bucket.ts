@@ -12,7 +12,8 @@ export const ensureStateBucket = async (
 ): Promise<void> => {
   const { prefix, bucket } = options;
   const like = readStreamDefinitions(options).find(({ name }) => name === `KV_${prefix}-entities`);
-  if (like === undefined) throw new Fault('JS_NOT_FOUND', 'no definition of the entity bucket in streams/', { retry: 'never' });
+  if (like === undefined)
+    throw new Fault('JS_NOT_FOUND', 'no definition of the entity bucket in streams/', { retry: 'never' });
   await ensureStream(connection, {
     ...like,
     name: `KV_${bucket}`,

@@ -76,6 +76,8 @@ export const createWorkQueue = (
     });
     const stop = (): void => messages.stop();
     signal.addEventListener('abort', stop, { once: true });
+    // It may have aborted while the consumer was being made; the listener would then never be called.
+    if (signal.aborted) stop();
     const watch = async (): Promise<void> => {
       for await (const status of await messages.status()) {
         if (

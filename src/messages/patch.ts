@@ -14,6 +14,9 @@ export type Operation =
 /** At most this many operations in a patch that somebody sends. */
 export const MAX_PATCH_OPERATIONS = 1000;
 
+/** Characters of JSON that `copy` operations may add in all: each may double the document, and forty of them would fill the memory. */
+const MAX_COPIED_LENGTH = 256 * 1024;
+
 /** The operations that turn `before` into `after`; empty when they are equal. */
 export const diff = (before: JsonValue, after: JsonValue): readonly Operation[] =>
   jsonPatch.compare(before as object, after as object) as readonly Operation[];
@@ -45,11 +48,44 @@ const checkOperation = (operation: unknown, index: number): readonly RejectionDe
   if ((op === 'add' || op === 'replace' || op === 'test') && !Object.hasOwn(operation, 'value')) {
     details.push({ message: `op ${op} needs a value`, pointer: `${at}/value` });
   }
+  if (op === 'move' && typeof path === 'string' && path.startsWith(`${String(from)}/`)) {
+    details.push({ message: 'a value cannot be moved into itself', pointer: `${at}/path` });
+  }
   return details.filter((detail) => detail !== undefined);
 };
 
+const valueAt = (document: JsonValue, pointer: string): JsonValue | undefined => {
+  let at: JsonValue | undefined = document;
+  for (const segment of fromPointer(pointer)) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, segment)) return undefined;
+    at = (at as { readonly [key: string]: JsonValue })[segment];
+  }
+  return at;
+};
+
+const textLength = (value: JsonValue): number => {
+  try {
+    return JSON.stringify(value).length;
+  } catch (error) {
+    // Nested too deep for JSON.stringify.
+    if (error instanceof RangeError) return Number.POSITIVE_INFINITY;
+    throw error;
+  }
+};
+
+const doesNotApply = (index: number, why: string) =>
+  reject('PATCH_INVALID', `operation ${index} of the patch does not apply to the manifest as it stands`, [
+    { message: `the operation does not apply (${why})`, pointer: `/patch/${index}` },
+  ]);
+
+const doesNotFit = (index: number) => {
+  const message = 'the copies or the nesting that the patch makes are larger than a manifest may be';
+  return reject('PATCH_INVALID', `operation ${index}: ${message}`, [{ message, pointer: `/patch/${index}` }]);
+};
+
 /**
- * Applies a patch that somebody sent, all or nothing.
+ * Applies a patch that somebody sent, all or nothing. The result may be deeper or larger than a manifest may be: its reader checks that
+ * (documentFromValue).
  * Errors: PATCH_INVALID with a pointer to each bad operation.
  */
 export const applyPatch = <T extends JsonValue>(document: T, patch: unknown): Result<JsonValue> => {
@@ -67,18 +103,27 @@ export const applyPatch = <T extends JsonValue>(document: T, patch: unknown): Re
   if (details.length > 0)
     return err(reject('PATCH_INVALID', 'the patch has operations that cannot be applied', details));
 
-  let current: JsonValue = document;
-  for (const [index, operation] of patch.entries()) {
+  // One copy of each, so that the operations may work in place and the inputs stay as they are.
+  let current: JsonValue = structuredClone(document);
+  let copied = 0;
+  for (const [index, operation] of (structuredClone(patch) as readonly LibraryOperation[]).entries()) {
+    if (operation.op === 'copy' || operation.op === 'move') {
+      // The library checks this itself, except when the target is the root.
+      const source = valueAt(current, operation.from);
+      if (source === undefined) return err(doesNotApply(index, 'there is nothing at "from"'));
+      if (operation.op === 'copy') copied += textLength(source);
+    }
+    if (copied > MAX_COPIED_LENGTH) return err(doesNotFit(index));
+    // The library throws a TypeError of its own when there is nothing left to change.
+    if (typeof current !== 'object' || current === null)
+      return err(doesNotApply(index, 'the patch has removed the manifest'));
     try {
-      current = jsonPatch.applyOperation(current, operation as LibraryOperation, true, false).newDocument as JsonValue;
+      current = jsonPatch.applyOperation(current, operation, true, true).newDocument as JsonValue;
     } catch (error) {
+      // A stack overflow means that moves have nested the document without end.
+      if (error instanceof RangeError) return err(doesNotFit(index));
       if (!(error instanceof jsonPatch.JsonPatchError)) throw error;
-      const detail = { message: `the operation does not apply (${error.name})`, pointer: `/patch/${index}` };
-      return err(
-        reject('PATCH_INVALID', `operation ${index} of the patch does not apply to the manifest as it stands`, [
-          detail,
-        ]),
-      );
+      return err(doesNotApply(index, error.name));
     }
   }
   return ok(current);

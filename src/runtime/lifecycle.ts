@@ -39,6 +39,8 @@ export type ProcessContext = {
   readonly log: Log;
   readonly clock: Clock;
   readonly ids: IdSource;
+  /** Writes to stdout, as it is. */
+  print(text: string): void;
 };
 
 export type ProcessOptions = {
@@ -94,7 +96,14 @@ export const runProcess = async (
     process.exit(error.code === 'EPIPE' ? 0 : exitCodes.bug),
   );
   try {
-    const code = await main(stopping.signal, { name, environment, log, clock: systemClock, ids: uuidSource });
+    const code = await main(stopping.signal, {
+      name,
+      environment,
+      log,
+      clock: systemClock,
+      ids: uuidSource,
+      print: (text) => process.stdout.write(text),
+    });
     process.exit(code ?? exitCodes.done);
   } catch (error) {
     const code = exitCodeOf(error);

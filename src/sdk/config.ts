@@ -143,7 +143,10 @@ export const toToken = (text: string): string => {
   const isFine: boolean = isToken(text);
   if (isFine) return text;
   const hash = fnv1a(text).toString(36);
-  const plain = text.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').slice(0, 63 - hash.length);
+  const plain = text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, 63 - hash.length);
   return `${plain}-${hash}`.replaceAll(/^-+/g, '').replaceAll(/-+/g, '-');
 };
 

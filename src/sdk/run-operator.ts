@@ -1,6 +1,7 @@
 // `runOperator`: an author's reconciler as a whole program. Here the component meets the process (configuration, signals, exit
 // codes) and the server; what it does is in component.ts.
 
+import { isFault } from '../core/fault.ts';
 import { createDeadLetters } from '../engine/dead-letters.ts';
 import type { Log } from '../engine/ports.ts';
 import { namesFor } from '../messages/subjects.ts';
@@ -10,7 +11,7 @@ import { processName } from '../runtime/environment.ts';
 import { runProcess, type ProcessContext } from '../runtime/lifecycle.ts';
 import { runComponent } from './component.ts';
 import { componentConfig, componentTable, type ComponentConfig } from './config.ts';
-import { connectComponent } from './connect-component.ts';
+import { connectComponent, type ConnectedComponent } from './connect-component.ts';
 import { createMemoryEntityStore } from './memory-stores.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { createComponentMetrics } from './metrics.ts';
@@ -72,16 +73,16 @@ export const operate = async (
           healthy: () => !signal.aborted,
           ready: () => progress.isConnected && !signal.aborted,
         });
-  const connected = await connectComponent({ config, names, log, clock, signal });
-  progress.isConnected = true;
-  const { ports } = connected;
+  let connected: ConnectedComponent | undefined;
   try {
+    connected = await connectComponent({ config, names, log, clock, signal });
+    const { ports, openEntityStore, channelExists } = connected;
+    progress.isConnected = true;
     await runComponent({
       ...{ config, reconciler, log, clock, metrics, signal },
       ...(options.messageHandler === undefined ? {} : { handler: options.messageHandler }),
       entities:
-        options.entityStore ??
-        (config.stateStore === 'memory' ? createMemoryEntityStore() : await connected.openEntityStore()),
+        options.entityStore ?? (config.stateStore === 'memory' ? createMemoryEntityStore() : await openEntityStore()),
       statuses:
         options.statusStore ??
         createStreamStatusStore({
@@ -98,11 +99,14 @@ export const operate = async (
       holder: processName(),
       deadLetters: createDeadLetters(names, ports.dead, clock),
       random: Math.random,
-      channelExists: () => connected.channelExists(),
+      channelExists,
     });
+  } catch (error) {
+    // Told to stop while it waited for the server.
+    if (!(signal.aborted && isFault(error))) throw error;
   } finally {
     server?.stop();
-    await connected.close();
+    await connected?.close();
   }
 };
 
@@ -113,7 +117,7 @@ export const operate = async (
 export const runOperator = (options: OperatorOptions): Promise<never> =>
   runProcess(options.reconciler?.id() ?? 'component', async (signal, context) => {
     if (context.environment.argv.includes('--help')) {
-      process.stdout.write(`Settings of a component:\n\n${describeConfig(componentTable)}\n`);
+      context.print(`Settings of a component:\n\n${describeConfig(componentTable)}\n`);
       return;
     }
     await operate(options, signal, context);

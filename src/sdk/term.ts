@@ -2,7 +2,16 @@
 // is lost, or a component with a newer lease is met.
 
 import type { DeadLetters } from '../engine/dead-letters.ts';
-import type { Clock, Delivery, Lease, Log, Publisher, ReceivedMessage, Subscriber, WorkQueue } from '../engine/ports.ts';
+import type {
+  Clock,
+  Delivery,
+  Lease,
+  Log,
+  Publisher,
+  ReceivedMessage,
+  Subscriber,
+  WorkQueue,
+} from '../engine/ports.ts';
 import { createCommandIntake, type CommandIntake } from './command-intake.ts';
 import type { ComponentConfig } from './config.ts';
 import { createController } from './controller.ts';
@@ -154,7 +163,7 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
     // Entities that were kept but not reconciled before a crash, and everything that may have changed outside since.
     for await (const { key } of entities.list()) line.due(key);
     unsubscribe = await subscribe(parts, intake);
-    await Promise.all([consume(parts, intake, term), maintenance.run(term)]);
+    await Promise.race([Promise.all([consume(parts, intake, term), maintenance.run(term)]), aborted(term)]);
   } finally {
     ending.abort();
     const settled = Promise.all([unsubscribe(), intake.idle(), stop(term.reason)]);

@@ -1,0 +1,145 @@
+// The things that are measured, each on a running instance. All clients go over the reply slots, which are also what the limit uses.
+
+import { createStream, countWrites, lastSequence } from './instance.mjs';
+import { closedLoop } from './figures.mjs';
+import { eventBytes, resource } from './workload.mjs';
+
+const dist = (path) => import(`../../dist/${path}`);
+
+/** (a) Pipelined publishes of events with message id and expected sequence. */
+export const rawPublishes = async ({ connection }, { count, inFlight, label }) => {
+  const { rawHeaders } = await dist('jetstream/raw-headers.js');
+  const stream = `BENCH_${label.toUpperCase()}`;
+  await createStream(connection, { name: stream, subjects: [`bench.${label}.>`], storage: 'file', compression: 's2', duplicate_window: 300e9, allow_direct: true, allow_atomic: true });
+  const result = await closedLoop({
+    count,
+    inFlight,
+    once: (index) =>
+      new Promise((resolve, reject) => {
+        const name = `r-${index}`;
+        connection.slots.send(`bench.${label}.${name}`, eventBytes(name, index), {
+          headers: rawHeaders({ 'Nats-Msg-Id': `${label}-${index}`, 'Nats-Expected-Last-Subject-Sequence': 0 }),
+          onReply: (message) => {
+            if (message.data.length > 0 && message.data[2] === 101) reject(new Error(new TextDecoder().decode(message.data)));
+            else resolve();
+          },
+          onFault: reject,
+        });
+      }),
+  });
+  await connection.slots.request(`$JS.API.STREAM.DELETE.${stream}`, new Uint8Array());
+  return result;
+};
+
+export const sendApply = async ({ connection }) => {
+  const { rawHeaders } = await dist('jetstream/raw-headers.js');
+  return (name) =>
+    new Promise((resolve, reject) => {
+      connection.slots.send('opstream.rpc.apply', resource(name), {
+        headers: rawHeaders({ 'Opstream-Command-Id': `bench-${name}` }),
+        timeoutMs: 20_000,
+        onReply: (message) => {
+          if (message.headers?.has('Nats-Service-Error')) reject(new Error(new TextDecoder().decode(message.data)));
+          else resolve();
+        },
+        onFault: reject,
+      });
+    });
+};
+
+/** (b) Applies until their receipt. */
+export const accepted = async (instance, { count, inFlight, label }) => {
+  const apply = await sendApply(instance);
+  return closedLoop({ count, inFlight, once: (index) => apply(`${label}-${index}`) });
+};
+
+/** (b) Applies until their status is in KV. */
+export const reconciled = async (instance, { count, inFlight, label }) => {
+  const { createFollower } = await dist('jetstream/follower.js');
+  const apply = await sendApply(instance);
+  const waiting = new Map();
+  const stop = new AbortController();
+  const prefix = '$KV.opstream-entities.status.public.';
+  const from = (await lastSequence(instance.connection, 'KV_opstream-entities')) + 1;
+  const following = createFollower(instance.connection, 'KV_opstream-entities').follow({
+    fromSequence: from,
+    filters: [`${prefix}*`],
+    signal: stop.signal,
+    onBatch: (batch) => {
+      for (const { subject } of batch) {
+        const name = subject.slice(prefix.length);
+        waiting.get(name)?.();
+        waiting.delete(name);
+      }
+    },
+  });
+  const writesBefore = await countWrites(instance.connection);
+  const result = await closedLoop({
+    count,
+    inFlight,
+    once: async (index) => {
+      const name = `${label}-${index}`;
+      const visible = new Promise((resolve) => waiting.set(name, resolve));
+      await Promise.all([apply(name), visible]);
+    },
+  });
+  const writes = (await countWrites(instance.connection)) - writesBefore;
+  stop.abort();
+  await following;
+  return { ...result, writesPerApply: writes / count };
+};
+
+/** (c) Reading and parsing every event, without doing anything with it. */
+export const consumeAndParse = async ({ connection }, upToSequence) => {
+  const { createFollower } = await dist('jetstream/follower.js');
+  const stop = new AbortController();
+  const decoder = new TextDecoder();
+  let count = 0;
+  const startedMs = performance.now();
+  await createFollower(connection, 'OPSTREAM_EVENTS').follow({
+    fromSequence: 1,
+    maxBatch: 2000,
+    signal: stop.signal,
+    onBatch: (batch) => {
+      for (const { data } of batch) JSON.parse(decoder.decode(data));
+      count += batch.length;
+      if (batch.at(-1).sequence >= upToSequence) stop.abort();
+    },
+  });
+  return (count / (performance.now() - startedMs)) * 1000;
+};
+
+/** (c) The whole view of resources, from sequence 1 into an empty bucket. */
+export const rebuild = async ({ connection }, upToSequence, round) => {
+  const { createFollower } = await dist('jetstream/follower.js');
+  const { createKeyValueStore } = await dist('jetstream/key-value-store.js');
+  const { rebuildView } = await dist('engine/rebuild.js');
+  const { entities } = await dist('views/desired-state.js');
+  const { namesFor } = await dist('messages/subjects.js');
+  const { silentLog } = await dist('runtime/logger.js');
+  const { systemClock } = await dist('runtime/clock.js');
+  const bucket = `bench-rebuild-${round}`;
+  await createStream(connection, {
+    name: `KV_${bucket}`,
+    subjects: [`$KV.${bucket}.>`],
+    storage: 'file',
+    max_msgs_per_subject: 1,
+    discard: 'new',
+    allow_rollup_hdrs: true,
+    allow_direct: true,
+    allow_atomic: true,
+  });
+  const startedMs = performance.now();
+  await rebuildView({
+    projection: { ...entities(namesFor('opstream')), bucket },
+    follower: createFollower(connection, 'OPSTREAM_EVENTS'),
+    store: createKeyValueStore(connection, bucket),
+    upToSequence,
+    clock: systemClock,
+    log: silentLog,
+    signal: new AbortController().signal,
+  });
+  const rate = (upToSequence / (performance.now() - startedMs)) * 1000;
+  await connection.slots.request(`$JS.API.STREAM.DELETE.KV_${bucket}`, new Uint8Array());
+  return rate;
+};

@@ -1,0 +1,156 @@
+// The main job from end to end: an instance, the Azure Data Factory operator against a stand-in of its API, the seed's manifests, and
+// what can be seen of them. Everything that is started is stopped; what a killed demo left behind is ended first.
+
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { root } from '../setup.mjs';
+import { withProgress } from '../progress.mjs';
+import { opstream, startProgram } from './programs.mjs';
+
+const directory = join(root, '.opstream', 'demo');
+const manifests = join('src', 'operators', 'azure-data-factory', 'manifests');
+const published = join('test', 'fixtures', 'manifests', 'seed-operator-inline-secrets.published.yaml');
+
+const heading = (text) => process.stdout.write(`\n── ${text} ${'─'.repeat(Math.max(3, 96 - text.length))}\n`);
+
+/** The variables of the seed's component, as its manifest has them. */
+const componentVariables = async () => {
+  const { parseManifests } = await import('../../dist/messages/manifest/parse.js');
+  const parsed = parseManifests(readFileSync(join(root, manifests, 'operator.yaml')));
+  if (!parsed.ok) throw new Error(parsed.error.message);
+  const [component] = parsed.value[0].value.operator.components;
+  const variables = Object.entries(component.environmentVars).filter(([name]) => name !== 'METRIC_PORT');
+  return Object.fromEntries(variables.map(([name, value]) => [name, String(value)]));
+};
+
+const parseLine = (line) => {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+};
+
+const expectCode = (code, expected, what) => {
+  if (code !== expected) throw new Error(`${what}: expected exit code ${expected}, found ${code}`);
+};
+
+export const runDemo = async ({ natsServer }) => {
+  const { endLeftovers, startEmbedded } = await import('../../dist/cli/up/embedded.js');
+  const { awaitServices } = await import('../../dist/cli/up/await-services.js');
+  const { silentLog } = await import('../../dist/runtime/logger.js');
+  const stop = new AbortController();
+  const started = [];
+  const stopAll = async () => {
+    for (const one of started.splice(0).reverse()) await one.stop().catch((error) => process.stderr.write(`${error.message}\n`));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(130);
+      stop.abort();
+      process.stderr.write('\nstopping ...\n');
+      void stopAll().then(() => process.exit(130));
+    });
+  }
+
+  try {
+    await endLeftovers(directory);
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { recursive: true });
+
+    heading('an instance: nats-server and the four processes');
+    const instance = await withProgress('starting', async () => {
+      const embedded = await startEmbedded({ directory, natsServer, port: 0, syncAlways: true, environment: process.env, log: silentLog });
+      started.push(embedded);
+      await awaitServices(embedded.url, { config: { prefix: 'opstream' }, log: silentLog, signal: stop.signal }, 30_000);
+      return embedded;
+    });
+    process.stdout.write(`  NATS at ${instance.url}, data and logs in ${relative(root, directory)}\n`);
+    const environment = { ...process.env, OPSTREAM_NATS_URL: instance.url, OPSTREAM_ACTOR: 'iamgroot' };
+
+    heading("the outside world: a stand-in of Azure Data Factory's API, and the operator's component");
+    const standIn = await startProgram({
+      name: 'stand-in',
+      directory,
+      program: 'stand-ins/azure-data-factory/main.js',
+      args: ['--port', '0', '--queued-ms', '700', '--run-ms', '3500'],
+      environment: process.env,
+      ready: (line) => (parseLine(line)?.ready === true ? parseLine(line) : undefined),
+    });
+    started.push(standIn);
+    const component = await startProgram({
+      name: 'component',
+      directory,
+      program: 'operators/azure-data-factory/main.js',
+      environment: {
+        ...environment,
+        ...(await componentVariables()),
+        AZURE_AUTHORITY_HOST: standIn.value.loginUrl,
+        AZURE_MANAGEMENT_URL: standIn.value.url,
+        AZURE_POLL_INTERVAL: '500ms',
+      },
+      ready: (line) => (parseLine(line)?.msg === undefined ? undefined : true),
+    });
+    started.push(component);
+    process.stdout.write(`  stand-in at ${standIn.value.url}; the component waits for its channel\n`);
+
+    heading("the seed's operator manifest as it was published: tabs");
+    expectCode(await opstream(['apply', '-f', published], environment), 1, 'applying the manifest with tabs');
+
+    heading('the corrected one');
+    expectCode(await opstream(['apply', '-f', join(manifests, 'operator.yaml'), '--wait=30s'], environment), 0, 'applying the operator');
+    expectCode(await opstream(['get', '-t', 'operator'], environment), 0, 'get operator');
+
+    heading("the seed's resource: a pipeline run; its statuses as they happen");
+    const live = await startProgram({
+      name: 'live',
+      directory,
+      program: 'cli/main.js',
+      args: ['events', '--follow'],
+      environment,
+      ready: (line) => (line.length > 0 ? true : undefined),
+      onLine: (line) => process.stdout.write(`  live | ${line}\n`),
+    });
+    started.push(live);
+    const applied = opstream(['apply', '-f', join(manifests, 'resource.yaml'), '-w', 'public', '--wait=60s'], environment);
+    await untilInProgress(environment, stop.signal);
+    expectCode(await opstream(['get', '-t', 'resource', '-w', 'public'], environment), 0, 'get resource');
+    expectCode(await applied, 0, 'the pipeline run');
+    await live.stop();
+
+    heading('what there is now, and the metadata that was synchronized');
+    expectCode(await opstream(['get', '-t', 'resource', '-w', 'public'], environment), 0, 'get resource');
+    expectCode(await opstream(['get', '-t', 'resource', '-w', 'public', '-n', 'pipeline-run-1', '-d'], environment), 0, 'get -d');
+
+    heading('how it came about: the history, and a replay of the stored events');
+    expectCode(await opstream(['history', '-t', 'resource', '-w', 'public', '-n', 'pipeline-run-1'], environment), 0, 'history');
+    expectCode(await opstream(['replay', '-t', 'resource', '-w', 'public', '-n', 'pipeline-run-1'], environment), 0, 'replay');
+
+    heading('done; stopping everything');
+    await stopAll();
+    process.stdout.write('  stopped. `npm start` runs an instance that stays.\n');
+    return 0;
+  } finally {
+    await stopAll();
+  }
+};
+
+/** Until the run is seen under way, so that the table shows what the seed's shows. */
+const untilInProgress = async (environment, signal) => {
+  const { openClient } = await import('../../dist/client/open-client.js');
+  const { silentLog } = await import('../../dist/runtime/logger.js');
+  const { systemClock } = await import('../../dist/runtime/clock.js');
+  const { uuidSource } = await import('../../dist/runtime/ids.js');
+  const config = { natsUrl: environment.OPSTREAM_NATS_URL, prefix: 'opstream' };
+  const client = await openClient({ config, log: silentLog, ids: uuidSource, clock: systemClock, signal });
+  const body = new TextEncoder().encode(JSON.stringify({ name: 'pipeline-run-1' }));
+  try {
+    for (let tries = 0; tries < 300; tries += 1) {
+      const answer = await client.query('get', body).catch(() => undefined);
+      if (['inprogress', 'succeeded'].includes(answer?.value?.summary?.runtime)) return;
+      await systemClock.sleep(50, signal);
+    }
+  } finally {
+    await client.close();
+  }
+};

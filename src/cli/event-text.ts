@@ -1,0 +1,91 @@
+// One stored or live event as one line, for history, replay and events; and the fold that shows the state after each. Pure.
+
+import { encodeJson } from '../core/decode.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { evolveOperator } from '../domain/operator/evolve.ts';
+import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
+import { evolveResource } from '../domain/resource/evolve.ts';
+import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
+import { NO_WORKSPACE, printable } from '../messages/names.ts';
+import { decodeEvent } from '../messages/stored-event.ts';
+import type { OperatorEvent, ResourceEvent } from '../messages/events.ts';
+import type { HistoryEntry } from '../messages/queries.ts';
+
+const textIn = (event: JsonObject, field: string): string => {
+  const value = event[field];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+};
+
+const dataOf = (event: JsonObject): JsonObject => (isJsonObject(event['data']) ? event['data'] : {});
+
+/** `io.opstream.resource.run-requested.v1` -> `run-requested` */
+export const shortType = (type: string): string => type.replace(/^io\.opstream\.(?:operator|resource|entity)\./, '').replace(/\.v\d+$/, '');
+
+const patchText = (patch: JsonValue | undefined): string => {
+  if (!Array.isArray(patch)) return '';
+  const operations = (patch as readonly JsonValue[]).flatMap((one) => (isJsonObject(one) ? [`${textIn(one, 'op')} ${textIn(one, 'path')}`] : []));
+  return operations.slice(0, 5).join(', ') + (operations.length > 5 ? `, and ${operations.length - 5} more` : '');
+};
+
+const runText = (run: JsonValue | undefined): string => (isJsonObject(run) ? `run ${textIn(run, 'number')}` : '');
+
+const eventFacts = (data: JsonObject): readonly string[] => [patchText(data['patch']), runText(data['run'])];
+
+const statusFacts = (data: JsonObject): readonly string[] => {
+  const externalId = textIn(data, 'externalId');
+  const conditions = Array.isArray(data['conditions']) ? (data['conditions'] as readonly JsonValue[]) : [];
+  const held = conditions.flatMap((one) => (isJsonObject(one) && one['status'] === 'True' ? [textIn(one, 'type')] : []));
+  return [
+    [textIn(data, 'status'), textIn(data, 'runtime')].filter((part) => part !== '').join(' '),
+    held.length === 0 ? '' : `[${held.join(' ')}]`,
+    externalId === '' ? '' : `id ${printable(externalId)}`,
+    textIn(data, 'message') === '' ? '' : JSON.stringify(printable(textIn(data, 'message'))),
+  ];
+};
+
+/** What happened, without when and where: `changed replace /resource/spec/x`. */
+export const factsOf = (stream: HistoryEntry['stream'], event: JsonObject): string => {
+  const data = dataOf(event);
+  const facts = stream === 'events' ? eventFacts(data) : statusFacts(data);
+  return [shortType(textIn(event, 'type')), ...facts].filter((part) => part !== '').join('  ');
+};
+
+const aboutOf = (event: JsonObject): string => {
+  const [kind = '', workspace = '', ...name] = textIn(event, 'subject').split('.');
+  return workspace === NO_WORKSPACE ? `${kind} ${name.join('.')}` : `${kind} ${workspace}/${name.join('.')}`;
+};
+
+/** `2025-01-01T00:00:00.000Z events#12 gen 1 resource public/x  declared  by iamgroot` */
+export const eventLine = (entry: HistoryEntry, options: { readonly withSubject?: boolean } = {}): string => {
+  const { stream, sequence, event } = entry;
+  const actor = stream === 'events' ? textIn(event, 'actor') : '';
+  const generation = stream === 'events' ? textIn(event, 'generation') : textIn(dataOf(event), 'observedGeneration');
+  return [
+    textIn(event, 'time'),
+    `${stream === 'events' ? 'event ' : 'status'} #${sequence}`,
+    `gen ${generation}`,
+    ...(options.withSubject === true ? [aboutOf(event)] : []),
+    factsOf(stream, event),
+    ...(actor === '' ? [] : [`by ${printable(actor)}`]),
+  ].join('  ');
+};
+
+/** Folds the events of one thing as they come; statuses leave the desired state as it is. */
+export const createReplay = () => {
+  let resource: ResourceState = initialResourceState;
+  let operator: OperatorState = initialOperatorState;
+  return {
+    /** The state after the entry: the entity or operator document, undefined when there is none (any more). */
+    absorb: (entry: HistoryEntry): unknown => {
+      if (entry.stream === 'status') return dataOf(entry.event);
+      const decoded = decodeEvent(encodeJson(entry.event));
+      if ('problem' in decoded) return { problem: decoded.problem };
+      if (decoded.event.type.startsWith('io.opstream.operator.')) {
+        operator = evolveOperator(operator, decoded.event as OperatorEvent, entry.sequence);
+        return operator.operator;
+      }
+      resource = evolveResource(resource, decoded.event as ResourceEvent, entry.sequence);
+      return resource.entity;
+    },
+  };
+};

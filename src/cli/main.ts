@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+// The program `opstream`. Answers go to stdout, everything else to stderr; nothing is logged unless --log-level asks for it.
+
+import { runProcess } from '../runtime/lifecycle.ts';
+import { currentUser } from '../runtime/environment.ts';
+import { runCli } from './run.ts';
+import { processTerminal, readStdin } from './terminal.ts';
+import { allVerbs } from './verbs/index.ts';
+
+await runProcess(
+  'opstream',
+  (signal, { environment, log, clock, ids }) =>
+    runCli({
+      verbs: allVerbs,
+      environment,
+      terminal: processTerminal(environment.env, () => clock.nowMs()),
+      log,
+      clock,
+      ids,
+      signal,
+      user: currentUser(),
+      readStdin,
+    }),
+  { logTo: 'stderr', logLevel: 'error' },
+);

@@ -1,0 +1,110 @@
+// What verbs that send commands have in common: sending with the caller's name, telling a refusal, waiting, and the exit code of it all.
+
+import type { JsonObject } from '../core/json.ts';
+import type { Rejection } from '../core/rejection.ts';
+import type { EntityIdentity, Receipt, Verb } from '../messages/commands.ts';
+import type { Client, Identity, Progress, SendOptions, WaitOutcome } from '../client/types.ts';
+import { exitCodes } from '../runtime/lifecycle.ts';
+import { formatDurationMs } from '../runtime/duration.ts';
+import { has, type ParsedArguments } from './arguments.ts';
+import type { CliContext } from './context.ts';
+import type { JoinedManifests } from './joined-manifests.ts';
+import { rejectionLines } from './rejection-text.ts';
+import { choiceOf, countOf, durationOf, DEFAULT_WAIT_MS, spoken, tokenOf } from './verb.ts';
+import { toJson, toYaml } from './yaml.ts';
+
+const WAITERS = 32;
+
+export const outputOf = (args: ParsedArguments): 'json' | 'yaml' | undefined => choiceOf(args, 'output', ['json', 'yaml']);
+
+export const printAs = (context: CliContext, output: 'json' | 'yaml', value: unknown): void =>
+  context.terminal.out(output === 'json' ? toJson(value) : toYaml(value));
+
+/** Headers of a command as the flags say. */
+export const sendOptionsOf = (args: ParsedArguments, context: CliContext): SendOptions => {
+  const workspace = tokenOf(args, 'workspace');
+  const commandId = tokenOf(args, 'command-id');
+  const expectedGeneration = countOf(args, 'expected-generation');
+  return {
+    actor: context.actor,
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(commandId === undefined ? {} : { commandId }),
+    ...(expectedGeneration === undefined ? {} : { expectedGeneration }),
+    ...(has(args, 'dry-run') ? { dryRun: true } : {}),
+  };
+};
+
+export const sendVerb = (client: Client, verb: Verb, body: Uint8Array | JsonObject, args: ParsedArguments, context: CliContext): Promise<Receipt> =>
+  client.send(verb, body, sendOptionsOf(args, context));
+
+export const tellRejection = (context: CliContext, rejection: Rejection, manifests?: Pick<JoinedManifests, 'place'>): void => {
+  const [message = '', ...details] = rejectionLines(rejection, manifests);
+  context.terminal.error(message);
+  for (const detail of details) context.terminal.note(detail);
+};
+
+export const entitiesOf = (receipt: Receipt): readonly EntityIdentity[] =>
+  receipt.entities ?? (receipt.entity === undefined ? [] : [receipt.entity]);
+
+/** `active inprogress (generation 2 of 3): waiting for the run` */
+export const progressText = (progress: Progress): string => {
+  if (progress.isGone) return 'gone';
+  const { status, runtime, observedGeneration, generation, message } = progress;
+  const lag = observedGeneration < generation ? ` (generation ${observedGeneration} of ${generation})` : '';
+  return `${[status, runtime].filter((part) => part !== '').join(' ')}${lag}${message === '' ? '' : `: ${message}`}`;
+};
+
+const codeOf: Readonly<Record<WaitOutcome['outcome'], number>> = {
+  ready: exitCodes.done,
+  failed: exitCodes.failed,
+  'timed-out': exitCodes.timedOut,
+  stopped: exitCodes.interrupted,
+};
+
+export type WaitTarget = { readonly identity: Identity; readonly generation: number };
+
+/** Waits for all of them and says how it goes. The worst outcome is the exit code: timed out before failed. */
+export const waitForAll = async (
+  context: CliContext,
+  client: Client,
+  targets: readonly WaitTarget[],
+  options: { readonly timeoutMs: number; readonly minSequence?: number; readonly untilGone?: boolean },
+): Promise<number> => {
+  const { terminal, signal } = context;
+  const queue = [...targets];
+  let code: number = exitCodes.done;
+  const work = async (): Promise<void> => {
+    for (let target = queue.shift(); target !== undefined; target = queue.shift()) {
+      const { identity, generation } = target;
+      const waited = await client.waitReady(identity, generation, {
+        ...options,
+        signal,
+        onChange: (progress) => terminal.info(`⏳ ${spoken(identity)}...${progressText(progress)}`),
+      });
+      if (waited.outcome === 'ready') continue;
+      const last = waited.last === undefined ? 'nothing was observed' : progressText(waited.last);
+      if (waited.outcome === 'timed-out') {
+        terminal.error(`${spoken(identity)}: not done within ${formatDurationMs(options.timeoutMs)}; last seen: ${last}`);
+      } else if (waited.outcome === 'failed') terminal.error(`${spoken(identity)}: ${last}`);
+      code = Math.max(code, codeOf[waited.outcome]);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(WAITERS, targets.length) }, work));
+  return code;
+};
+
+/** After an accepted command: waits when --wait asks for it. */
+export const waitIfAsked = async (
+  args: ParsedArguments,
+  context: CliContext,
+  client: Client,
+  receipt: Receipt,
+  options: { readonly untilGone?: boolean } = {},
+): Promise<number> => {
+  const timeoutMs = durationOf(args, 'wait', DEFAULT_WAIT_MS);
+  if (timeoutMs === undefined || receipt.dryRun === true) return exitCodes.done;
+  const minSequence = Math.max(0, ...receipt.events.map(({ sequence }) => sequence));
+  const targets = entitiesOf(receipt).map(({ generation, ...identity }) => ({ identity, generation }));
+  return waitForAll(context, client, targets, { timeoutMs, ...(minSequence === 0 ? {} : { minSequence }), ...options });
+};
+

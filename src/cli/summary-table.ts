@@ -1,0 +1,45 @@
+// Summaries as rows of the seed's table, with the columns that `-o wide` and `--tags` add. Pure.
+
+import type { Summary } from '../messages/queries.ts';
+import { renderTable } from './table.ts';
+
+const SEED_HEADERS = ['NAME', 'VERSION', 'TYPE', 'WORKSPACE', 'STATUS', 'RUNTIME', 'OWNER'];
+
+export type TableOptions = { readonly isWide?: boolean; readonly withTags?: boolean; readonly nowMs: number };
+
+/** `5s`, `12m`, `3h`, `4d`. */
+export const ageOf = (time: string, nowMs: number): string => {
+  const seconds = Math.max(0, Math.floor((nowMs - Date.parse(time)) / 1000));
+  if (!Number.isFinite(seconds)) return '';
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 86_400 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
+};
+
+const rowOf = (summary: Summary, { isWide, withTags, nowMs }: TableOptions): readonly string[] => [
+  summary.name,
+  summary.version,
+  summary.type,
+  summary.workspace,
+  summary.status,
+  summary.runtime,
+  summary.owner,
+  ...(isWide === true
+    ? [
+        summary.operator ?? '',
+        summary.resourceType ?? '',
+        `${summary.observedGeneration}/${summary.generation}`,
+        ageOf(summary.createdAt, nowMs),
+      ]
+    : []),
+  ...(withTags === true ? [summary.tags.join(',')] : []),
+];
+
+export const summaryHeaders = ({ isWide, withTags }: TableOptions): readonly string[] => [
+  ...SEED_HEADERS,
+  ...(isWide === true ? ['OPERATOR', 'RESOURCE TYPE', 'OBSERVED', 'AGE'] : []),
+  ...(withTags === true ? ['TAGS'] : []),
+];
+
+export const summaryTable = (summaries: readonly Summary[], options: TableOptions): string =>
+  renderTable(summaryHeaders(options), summaries.map((summary) => rowOf(summary, options)));

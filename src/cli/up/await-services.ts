@@ -1,0 +1,48 @@
+// Waits until an instance can be used: both services answer and the operator-runtime and projector hold their leases.
+
+import { Fault } from '../../core/fault.ts';
+import { createKeyValueStore } from '../../jetstream/key-value-store.ts';
+import { connectNats } from '../../jetstream/connection.ts';
+import { createRequester } from '../../jetstream/requester.ts';
+import { pause } from '../../jetstream/pause.ts';
+import { namesFor } from '../../messages/subjects.ts';
+import type { InstanceConfig } from '../../runtime/instance-config.ts';
+import type { Log } from '../../engine/ports.ts';
+
+const LEASES = ['projector', 'operator-runtime', 'command-intake'] as const;
+const LOOK_AGAIN_MS = 100;
+const EMPTY = new Uint8Array();
+
+/** Faults: NATS_TIMEOUT naming what is still missing. */
+export const awaitServices = async (
+  url: string,
+  context: { readonly config: Pick<InstanceConfig, 'prefix'>; readonly log: Log; readonly signal: AbortSignal },
+  timeoutMs: number,
+): Promise<void> => {
+  const { config, log, signal } = context;
+  const names = namesFor(config.prefix);
+  const connection = await connectNats({ url, name: `${config.prefix}-up`, log, signal });
+  const requester = createRequester(connection);
+  const leases = createKeyValueStore(connection, names.buckets.leases);
+  const checks = [
+    ...[names.services.commandHandler, names.services.queryResponder].map((service) => ({
+      what: service,
+      isThere: () => requester.request(`$SRV.PING.${service}`, EMPTY, { timeoutMs: 500 }).then(() => true),
+    })),
+    ...LEASES.map((lease) => ({ what: lease, isThere: () => leases.get(lease).then((entry) => entry !== undefined) })),
+  ];
+  const deadlineMs = performance.now() + timeoutMs;
+  try {
+    for (const { what, isThere } of checks) {
+      while (!(await isThere().catch(() => false))) {
+        if (signal.aborted) return;
+        if (performance.now() > deadlineMs) {
+          throw new Fault('NATS_TIMEOUT', `${what} did not come up within ${timeoutMs / 1000} s; its log is in the logs folder`);
+        }
+        await pause(LOOK_AGAIN_MS, signal);
+      }
+    }
+  } finally {
+    await connection.close();
+  }
+};

@@ -1,0 +1,140 @@
+// The embedded nats-server of `opstream up`: its configuration, its start, its end. One data folder, one server: what an earlier `up`
+// left running after a kill -9 is found by its pid file and ended first.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, connect } from 'node:net';
+import { join } from 'node:path';
+import { Fault } from '../../core/fault.ts';
+import { pause } from '../../jetstream/pause.ts';
+
+export type EmbeddedServer = { readonly url: string; readonly port: number; readonly pid: number; stop(): Promise<void>; readonly exited: Promise<number | null> };
+
+export type EmbeddedServerOptions = {
+  readonly directory: string;
+  readonly binary: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Every acknowledgement means: on disk. Default true. */
+  readonly syncAlways: boolean;
+};
+
+const START_MS = 15_000;
+const STOP_MS = 10_000;
+const HOST = '127.0.0.1';
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, HOST, () => probe.close(() => resolve(true)));
+  });
+
+const anyFreePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, HOST, () => {
+      const address = probe.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      probe.close(() => resolve(port));
+    });
+  });
+
+const answers = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host: HOST, port });
+    const end = (result: boolean): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('data', () => end(true));
+    socket.once('error', () => end(false));
+    socket.setTimeout(1000, () => end(false));
+  });
+
+export const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Whether `pid` is a process that was started with `marker` on its command line: a pid may have been given to somebody else since. */
+export const isProcessOf = (pid: number, marker: string): boolean => {
+  if (!isAlive(pid)) return false;
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(marker);
+  } catch {
+    return false;
+  }
+};
+
+/** Ends a process, first politely. */
+export const endProcess = async (pid: number, politeMs: number): Promise<void> => {
+  if (!isAlive(pid)) return;
+  process.kill(pid, 'SIGTERM');
+  for (let waitedMs = 0; waitedMs < politeMs && isAlive(pid); waitedMs += 50) await pause(50);
+  if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  for (let waitedMs = 0; waitedMs < 2000 && isAlive(pid); waitedMs += 50) await pause(50);
+};
+
+const configuration = (options: EmbeddedServerOptions, port: number): string =>
+  [
+    '# Written by `opstream up` at each start; changes are lost.',
+    `listen: "${HOST}:${port}"`,
+    'server_name: "opstream-embedded"',
+    'jetstream {',
+    `  store_dir: ${JSON.stringify(join(options.directory, 'jetstream'))}`,
+    ...(options.syncAlways ? ['  sync_interval: always'] : []),
+    '}',
+    '',
+  ].join('\n');
+
+/** Faults: CONFIG_INVALID (the port is taken), NATS_UNREACHABLE (it did not start; its log says why). */
+export const startEmbeddedServer = async (options: EmbeddedServerOptions): Promise<EmbeddedServer> => {
+  const { directory, binary } = options;
+  mkdirSync(join(directory, 'logs'), { recursive: true });
+  const configPath = join(directory, 'nats-server.conf');
+  const pidPath = join(directory, 'nats-server.pid');
+  const logPath = join(directory, 'logs', 'nats-server.log');
+
+  const earlier = existsSync(pidPath) ? Number(readFileSync(pidPath, 'utf8')) : 0;
+  if (earlier > 0 && isProcessOf(earlier, configPath)) await endProcess(earlier, STOP_MS);
+
+  const port = options.port === 0 ? await anyFreePort() : options.port;
+  if (!(await isFree(port))) {
+    throw new Fault('CONFIG_INVALID', `port ${port} of ${HOST} is taken by another program; choose one with --port, or use that server with --nats-url`, { retry: 'never' });
+  }
+  writeFileSync(configPath, configuration(options, port));
+  const log = openSync(logPath, 'a');
+  // A group of its own: a Ctrl-C on the terminal must not end the server before the processes that use it.
+  const child: ChildProcess = spawn(binary, ['-c', configPath], { stdio: ['ignore', log, log], detached: true });
+  const exited = new Promise<number | null>((resolve) => {
+    child.once('error', () => resolve(null));
+    child.once('exit', (code) => resolve(code));
+  });
+  const pid = child.pid ?? 0;
+  writeFileSync(pidPath, String(pid));
+  const startedMs = performance.now();
+  while (!(await answers(port))) {
+    const isGone = child.exitCode !== null || child.pid === undefined;
+    if (isGone || performance.now() - startedMs > START_MS) {
+      if (!isGone) child.kill('SIGKILL');
+      throw new Fault('NATS_UNREACHABLE', `nats-server did not start; see ${logPath}`, { retry: 'never' });
+    }
+    await pause(50);
+  }
+  return {
+    url: `nats://${HOST}:${port}`,
+    port,
+    pid,
+    exited,
+    stop: async () => {
+      await endProcess(pid, STOP_MS);
+      rmSync(pidPath, { force: true });
+    },
+  };
+};

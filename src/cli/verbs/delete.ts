@@ -1,0 +1,110 @@
+// delete: one thing by name, or all that manifests declare. Resources first; their operators only when the resources are gone, because
+// an operator with resources cannot be deleted.
+
+import { isJsonObject } from '../../core/json.ts';
+import { exitCodes } from '../../runtime/lifecycle.ts';
+import { DEFAULT_WORKSPACE, type Receipt } from '../../messages/commands.ts';
+import { isToken, NO_WORKSPACE, printable } from '../../messages/names.ts';
+import type { Client, Identity } from '../../client/types.ts';
+import { has, listOf, textOf, type ParsedArguments } from '../arguments.ts';
+import type { CliContext } from '../context.ts';
+import type { SourceDocument } from '../joined-manifests.ts';
+import { readManifests } from '../manifest-files.ts';
+import { entitiesOf, outputOf, printAs, sendVerb, tellRejection, waitForAll, type WaitTarget } from '../reporting.ts';
+import { commonFlags, DEFAULT_WAIT_MS, durationOf, identityOf, spoken, targetOf, UsageError, type Verb } from '../verb.ts';
+
+const GONE = new Set(['io.opstream.operator.deleted.v1', 'io.opstream.resource.deleted.v1']);
+
+/** `(public) pipeline-run-1:resource` */
+const label = ({ kind, workspace, name }: Identity): string => `${kind === 'operator' ? '' : `(${workspace})`} ${name}:${kind}`;
+
+/** The thing that a manifest declares. Only its name matters, so manifests that have become invalid can be deleted too. */
+export const identityOfDocument = ({ path, value }: SourceDocument, defaultWorkspace: string): Identity => {
+  const { name, type, workspace = defaultWorkspace } = value;
+  if (!isToken(name)) throw new UsageError(`${path}: expected a manifest with a name, found ${printable(name ?? 'none')}`);
+  if (type === 'operator' || (type === undefined && isJsonObject(value['operator']))) {
+    return { kind: 'operator', workspace: NO_WORKSPACE, name };
+  }
+  if (!isToken(workspace)) throw new UsageError(`${path}: expected a workspace, found ${printable(workspace)}`);
+  return { kind: 'resource', workspace, name };
+};
+
+const targetsOf = async (args: ParsedArguments, context: CliContext): Promise<readonly Identity[]> => {
+  const paths = listOf(args, 'file');
+  if (paths.length === 0) return [identityOf(args)];
+  if (has(args, 'name')) throw new UsageError('expected one of -f FILE and -n NAME');
+  const manifests = await readManifests(context, paths, has(args, 'recursive'));
+  if (manifests.documents.length === 0) throw new UsageError('the manifests cannot be read; `opstream apply --dry-run -f` says why');
+  return manifests.documents.map((document) => identityOfDocument(document, textOf(args, 'workspace') ?? DEFAULT_WORKSPACE));
+};
+
+const tell = (context: CliContext, identity: Identity, receipt: Receipt): void => {
+  const { terminal } = context;
+  if (receipt.rejection?.code === 'NOT_FOUND') terminal.warn(`🗑 deleting${label(identity)}...nothing`);
+  else if (receipt.rejection !== undefined) terminal.warn(`🗑 deleting${label(identity)}...error`);
+  else if (receipt.dryRun === true) terminal.info(`🗑 deleting${label(identity)}...deleted (dry run)`);
+  else if (receipt.unchanged === true) terminal.info(`🗑 deleting${label(identity)}...unchanged`);
+  else {
+    const isGone = receipt.events.some(({ type }) => GONE.has(type));
+    terminal.info(`🗑 deleting${label(identity)}...${isGone ? 'deleted' : 'requested'}`);
+  }
+  if (receipt.rejection !== undefined) tellRejection(context, receipt.rejection);
+};
+
+const deleteAll = async (args: ParsedArguments, context: CliContext, client: Client, targets: readonly Identity[]) => {
+  const output = outputOf(args);
+  const waits: WaitTarget[] = [];
+  let code: number = exitCodes.done;
+  for (const identity of targets) {
+    const receipt = await sendVerb(client, 'delete', targetOf(identity), args, context);
+    if (output !== undefined) printAs(context, output, receipt);
+    tell(context, identity, receipt);
+    if (receipt.rejection !== undefined) code = exitCodes.failed;
+    else waits.push({ identity, generation: entitiesOf(receipt)[0]?.generation ?? 0 });
+  }
+  return { code, waits };
+};
+
+export const deleteVerb: Verb = {
+  name: 'delete',
+  about: 'delete a resource or an operator; the component removes the external thing first',
+  usage: '-n NAME [-t operator|resource] [-w WORKSPACE] | -f FILE|DIR|-  [--dry-run] [--wait[=DURATION]]',
+  flags: {
+    type: commonFlags.type,
+    name: commonFlags.name,
+    workspace: commonFlags.workspace,
+    file: commonFlags.file,
+    recursive: commonFlags.recursive,
+    'dry-run': commonFlags['dry-run'],
+    wait: { ...commonFlags.wait, about: 'wait until it is gone; default 5m' },
+    output: commonFlags.output,
+    'command-id': commonFlags['command-id'],
+    'expected-generation': commonFlags['expected-generation'],
+  },
+  notes: ['Manifests of operators and their resources together: the operators are deleted when the resources are gone.'],
+  run: async (args, context) => {
+    const { terminal } = context;
+    const targets = await targetsOf(args, context);
+    if (targets.length > 1 && has(args, 'command-id')) throw new UsageError('--command-id belongs to one command, but these are several');
+    const timeoutMs = durationOf(args, 'wait', DEFAULT_WAIT_MS);
+    const isDryRun = has(args, 'dry-run');
+    terminal.info('🗑 delete...');
+    const client = await context.connect();
+    const resources = targets.filter(({ kind }) => kind === 'resource');
+    const operators = targets.filter(({ kind }) => kind === 'operator');
+    let code: number = exitCodes.done;
+    for (const [group, mustWait] of [[resources, operators.length > 0], [operators, false]] as const) {
+      if (group.length === 0) continue;
+      const deleted = await deleteAll(args, context, client, group);
+      code = Math.max(code, deleted.code);
+      if (isDryRun || (timeoutMs === undefined && !mustWait)) continue;
+      code = Math.max(code, await waitForAll(context, client, deleted.waits, { timeoutMs: timeoutMs ?? DEFAULT_WAIT_MS, untilGone: true }));
+      if (code !== exitCodes.done && mustWait) {
+        for (const operator of operators) terminal.warn(`${spoken(operator)} stays: not all of the resources are gone`);
+        break;
+      }
+    }
+    terminal[code === exitCodes.done ? 'info' : 'warn'](`🗑 delete...${code === exitCodes.done ? 'complete' : 'error'}`);
+    return code;
+  },
+};

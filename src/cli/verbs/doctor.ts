@@ -1,0 +1,91 @@
+// doctor: whether an instance is whole: the server, its streams, the services that answer, and who holds the leases. Each line says what
+// to do when something is missing. Exit code 1 when something is.
+
+import { decodeJson, encodeJson } from '../../core/decode.ts';
+import { isFault } from '../../core/fault.ts';
+import { isJsonObject, type JsonObject } from '../../core/json.ts';
+import { exitCodes } from '../../runtime/lifecycle.ts';
+import type { Client } from '../../client/types.ts';
+import type { Names } from '../../messages/subjects.ts';
+import { outputOf, printAs } from '../reporting.ts';
+import { commonFlags, type Verb } from '../verb.ts';
+
+export type Finding = { readonly what: string; readonly isGood: boolean; readonly text: string };
+
+const good = (what: string, text: string): Finding => ({ what, isGood: true, text });
+const bad = (what: string, text: string): Finding => ({ what, isGood: false, text });
+
+const ask = async (client: Client, subject: string, body: JsonObject = {}): Promise<JsonObject | undefined> => {
+  try {
+    const reply = decodeJson(await client.request(subject, encodeJson(body)));
+    return isJsonObject(reply) ? reply : undefined;
+  } catch (error) {
+    if (isFault(error)) return undefined;
+    throw error;
+  }
+};
+
+const numberIn = (value: unknown, ...path: readonly string[]): number => {
+  const [field, ...rest] = path;
+  if (field === undefined) return typeof value === 'number' ? value : 0;
+  return isJsonObject(value) ? numberIn(value[field], ...rest) : 0;
+};
+
+const streamFinding = async (client: Client, stream: string): Promise<Finding> => {
+  const info = await ask(client, `$JS.API.STREAM.INFO.${stream}`);
+  if (info === undefined) return bad(stream, 'JetStream does not answer; is it enabled in the server?');
+  if (isJsonObject(info['error'])) return bad(stream, 'is not there; starting any of the processes makes it (`opstream up`)');
+  const [messages, bytes, replicas] = [numberIn(info, 'state', 'messages'), numberIn(info, 'state', 'bytes'), numberIn(info, 'config', 'num_replicas')];
+  return good(stream, `${messages} messages, ${Math.ceil(bytes / 1024)} KiB, ${replicas} replicas`);
+};
+
+const serviceFindings = async (client: Client, names: Names): Promise<readonly Finding[]> => {
+  const present = await client.services();
+  return Object.values(names.services).map((name) => {
+    const copies = present.filter((one) => one.name === name);
+    if (copies.length === 0) return bad(name, 'does not answer; start one with `opstream up`');
+    const versions = [...new Set(copies.map(({ version }) => version))].join(', ');
+    return good(name, `${copies.length} answering, version ${versions}`);
+  });
+};
+
+const leaseFindings = async (client: Client, names: Names): Promise<readonly Finding[]> => {
+  const bucket = names.buckets.leases;
+  const info = await ask(client, `$JS.API.STREAM.INFO.KV_${bucket}`, { subjects_filter: `$KV.${bucket}.>` });
+  const subjects = isJsonObject(info?.['state']) && isJsonObject(info['state']['subjects']) ? Object.keys(info['state']['subjects']) : [];
+  const findings = await Promise.all(
+    subjects.sort().map(async (subject): Promise<readonly Finding[]> => {
+      const what = `lease ${subject.split('.').at(-1) ?? ''}`;
+      const lease = await ask(client, `$JS.API.DIRECT.GET.KV_${bucket}.${subject}`);
+      // A released lease is an empty message: nobody holds it at the moment.
+      return [good(what, lease === undefined ? 'held by nobody' : `held by ${String(lease['holder'])}`)];
+    }),
+  );
+  return findings.flat().length === 0
+    ? [bad('leases', 'nobody holds one; no projector and no operator-runtime is running')]
+    : findings.flat();
+};
+
+export const doctorVerb: Verb = {
+  name: 'doctor',
+  about: 'check the server, the streams, the services and the leases',
+  usage: '[-o json|yaml]',
+  flags: { output: commonFlags.output },
+  run: async (args, context) => {
+    const { terminal, names, config } = context;
+    const output = outputOf(args);
+    const client = await context.connect();
+    const { streams, buckets } = names;
+    const allStreams = [...Object.values(streams), ...Object.values(buckets).map((bucket) => `KV_${bucket}`)];
+    const [ofStreams, ofServices, ofLeases] = await Promise.all([
+      Promise.all(allStreams.map((stream) => streamFinding(client, stream))),
+      serviceFindings(client, names),
+      leaseFindings(client, names),
+    ]);
+    const findings = [good('nats-server', `version ${client.serverVersion} at ${config.natsUrl.replaceAll(/\/\/[^/@]+@/g, '//')}`), ...ofStreams, ...ofServices, ...ofLeases];
+    const isWhole = findings.every(({ isGood }) => isGood);
+    if (output !== undefined) printAs(context, output, { isWhole, findings });
+    else for (const { what, isGood, text } of findings) terminal.out(`${isGood ? 'ok  ' : 'FAIL'} ${what}: ${text}`);
+    return isWhole ? exitCodes.done : exitCodes.failed;
+  },
+};

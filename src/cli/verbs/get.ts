@@ -1,0 +1,127 @@
+// get: what is there, as the seed's table, whole as YAML (-d), or as JSON. Without -a only what the caller owns, in one workspace.
+
+import { exitCodes } from '../../runtime/lifecycle.ts';
+import { MAX_PAGE_SIZE, type GetAnswer, type ListQuery, type Summary } from '../../messages/queries.ts';
+import { DEFAULT_WORKSPACE } from '../../messages/commands.ts';
+import type { Client } from '../../client/types.ts';
+import { has, textOf, type ParsedArguments } from '../arguments.ts';
+import type { CliContext } from '../context.ts';
+import { tellRejection } from '../reporting.ts';
+import { storedYaml } from '../stored-form.ts';
+import { summaryTable } from '../summary-table.ts';
+import { choiceOf, commonFlags, identityOf, kindOf, targetOf, tokenOf, UsageError, type Verb } from '../verb.ts';
+import { toJson, toYaml } from '../yaml.ts';
+import { watchSummaries } from '../watch.ts';
+
+type Found = { readonly summaries: readonly Summary[]; readonly answers?: readonly GetAnswer[] };
+
+/** Which rows are meant: by default what the caller owns, resources in the workspace `public`. */
+export const listQueryOf = (args: ParsedArguments, actor: string): ListQuery => {
+  const type = kindOf(args);
+  const isAll = has(args, 'all');
+  const given = tokenOf(args, 'workspace');
+  if (type === 'operator' && given !== undefined) throw new UsageError('an operator lives in no workspace; leave -w out');
+  const workspace = given ?? (isAll || type === 'operator' ? undefined : DEFAULT_WORKSPACE);
+  const owner = textOf(args, 'owner') ?? (isAll ? undefined : actor);
+  const tag = textOf(args, 'tag');
+  const label = textOf(args, 'label');
+  const operator = tokenOf(args, 'operator');
+  return {
+    type,
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(tag === undefined ? {} : { tag }),
+    ...(label === undefined ? {} : { label }),
+    ...(operator === undefined ? {} : { operator }),
+  };
+};
+
+/** All pages. A string is a refusal that was told already. */
+const listAll = async (context: CliContext, client: Client, query: ListQuery): Promise<readonly Summary[] | undefined> => {
+  const items: Summary[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await client.query('list', { ...query, limit: MAX_PAGE_SIZE, ...(cursor === undefined ? {} : { cursor }) });
+    if (!page.ok) {
+      tellRejection(context, page.error);
+      return undefined;
+    }
+    items.push(...page.value.items);
+    cursor = page.value.next;
+    if (cursor === undefined) return items;
+  }
+};
+
+const find = async (args: ParsedArguments, context: CliContext, client: Client): Promise<Found | undefined> => {
+  if (has(args, 'name')) {
+    const answer = await client.query('get', targetOf(identityOf(args)));
+    if (answer.ok) return { summaries: [answer.value.summary], answers: [answer.value] };
+    if (answer.error.code !== 'NOT_FOUND') {
+      tellRejection(context, answer.error);
+      return undefined;
+    }
+    context.terminal.info('🔍 get...nothing');
+    tellRejection(context, answer.error);
+    return undefined;
+  }
+  const summaries = await listAll(context, client, listQueryOf(args, context.actor));
+  if (summaries === undefined) return undefined;
+  if (!has(args, 'details')) return { summaries };
+  const answers: GetAnswer[] = [];
+  for (const { type, workspace, name } of summaries) {
+    const answer = await client.query('get', targetOf({ kind: type, workspace, name }));
+    if (answer.ok) answers.push(answer.value);
+  }
+  return { summaries, answers };
+};
+
+const print = (args: ParsedArguments, context: CliContext, { summaries, answers }: Found): void => {
+  const { terminal, clock } = context;
+  const output = choiceOf(args, 'output', OUTPUTS);
+  const [only] = answers ?? [];
+  if (output === 'json' || output === 'yaml') {
+    const value = has(args, 'name') && only !== undefined ? only : { items: answers ?? summaries, total: summaries.length };
+    terminal.out(output === 'json' ? toJson(value) : toYaml(value));
+  } else if (has(args, 'details') && answers !== undefined) {
+    if (answers.length > 0) terminal.out(answers.map(storedYaml).join('---\n'));
+  } else if (summaries.length > 0) {
+    const options = { isWide: output === 'wide', withTags: has(args, 'tags'), nowMs: clock.nowMs() };
+    terminal.out(`\n${summaryTable(summaries, options)}\n`);
+  }
+};
+
+const OUTPUTS = ['table', 'wide', 'json', 'yaml'] as const;
+
+export const getVerb: Verb = {
+  name: 'get',
+  about: 'list operators or resources, or show one',
+  usage: '[-t operator|resource] [-n NAME] [-w WORKSPACE] [-a] [-d] [-o table|wide|json|yaml] [--watch]',
+  flags: {
+    type: commonFlags.type,
+    name: commonFlags.name,
+    workspace: commonFlags.workspace,
+    all: { kind: 'bare', short: 'a', about: 'all owners and all workspaces; default: only what you own' },
+    details: { kind: 'bare', short: 'd', about: 'the whole stored form, as YAML' },
+    output: { kind: 'text', short: 'o', value: 'table|wide|json|yaml', about: 'form of the answer; default table' },
+    watch: { kind: 'bare', about: 'go on with a row for each change, until interrupted' },
+    tags: { kind: 'bare', about: 'a column with the tags' },
+    tag: { kind: 'text', value: 'TAG', about: 'only what has this tag' },
+    label: { kind: 'text', value: 'KEY[=VALUE]', about: 'only what has this label' },
+    operator: { kind: 'text', value: 'NAME', about: 'only resources of this operator' },
+    owner: { kind: 'text', value: 'NAME', about: 'only what this one owns' },
+  },
+  notes: ['You are OPSTREAM_ACTOR, else the user of the operating system.', 'With -n the owner does not matter.'],
+  run: async (args, context) => {
+    const { terminal } = context;
+    choiceOf(args, 'output', OUTPUTS);
+    if (has(args, 'name')) identityOf(args);
+    else listQueryOf(args, context.actor);
+    terminal.info('🔍 get...');
+    const client = await context.connect();
+    if (has(args, 'watch')) return watchSummaries(args, context, client, async () => (await find(args, context, client))?.summaries);
+    const found = await find(args, context, client);
+    if (found === undefined) return exitCodes.failed;
+    terminal.info(found.summaries.length === 0 ? '🔍 get...nothing' : '🔍 get...complete');
+    print(args, context, found);
+    return exitCodes.done;
+  },
+};

@@ -1,0 +1,116 @@
+// run, cancel, suspend, resume and patch: commands on one thing that exists.
+
+import { readFileSync } from 'node:fs';
+import type { JsonObject, JsonValue } from '../../core/json.ts';
+import { exitCodes } from '../../runtime/lifecycle.ts';
+import type { TargetVerb } from '../../messages/commands.ts';
+import { textOf, type ParsedArguments } from '../arguments.ts';
+import type { CliContext } from '../context.ts';
+import { outputOf, printAs, sendVerb, tellRejection, waitIfAsked } from '../reporting.ts';
+import { commonFlags, identityOf, spoken, targetOf, UsageError, type Verb } from '../verb.ts';
+
+type Words = { readonly icon: string; readonly doing: string; readonly done: string };
+
+const runTarget =
+  (verb: TargetVerb, words: Words, extra: (args: ParsedArguments) => JsonObject = () => ({})) =>
+  async (args: ParsedArguments, context: CliContext): Promise<number> => {
+    const { terminal } = context;
+    const output = outputOf(args);
+    const identity = identityOf(args);
+    const body = { ...targetOf(identity), ...extra(args) };
+    terminal.info(`${words.icon} ${verb}...`);
+    const client = await context.connect();
+    const receipt = await sendVerb(client, verb, body, args, context);
+    if (output !== undefined) printAs(context, output, receipt);
+    if (receipt.rejection !== undefined) {
+      terminal.warn(`${words.icon} ${words.doing} ${spoken(identity)}...error`);
+      tellRejection(context, receipt.rejection);
+      return exitCodes.failed;
+    }
+    const outcome = receipt.unchanged === true ? 'unchanged' : words.done;
+    terminal.info(`${words.icon} ${words.doing} ${spoken(identity)}...${outcome}${receipt.dryRun === true ? ' (dry run)' : ''}`);
+    terminal.info(`${words.icon} ${verb}...${receipt.dryRun === true ? 'nothing stored' : 'complete'}`);
+    return waitIfAsked(args, context, client, receipt);
+  };
+
+const flags = {
+  name: commonFlags.name,
+  workspace: commonFlags.workspace,
+  'dry-run': commonFlags['dry-run'],
+  wait: commonFlags.wait,
+  output: commonFlags.output,
+  'command-id': commonFlags['command-id'],
+  'expected-generation': commonFlags['expected-generation'],
+} as const;
+
+const USAGE = '-n NAME [-w WORKSPACE] [--dry-run] [--wait[=DURATION]] [-o json|yaml]';
+
+export const runVerb: Verb = {
+  name: 'run',
+  about: 'run a runnable resource once more',
+  usage: USAGE,
+  flags,
+  run: runTarget('run', { icon: '🚀', doing: 'running', done: 'requested' }),
+};
+
+// Cancelled is what is wanted here, and waiting for success would fail: so no --wait.
+const { wait: _wait, ...withoutWait } = flags;
+
+export const cancelVerb: Verb = {
+  name: 'cancel',
+  about: 'cancel the run that is going on',
+  usage: '-n NAME [-w WORKSPACE] [--dry-run] [-o json|yaml]',
+  flags: withoutWait,
+  run: runTarget('cancel', { icon: '🛑', doing: 'cancelling', done: 'requested' }),
+};
+
+export const suspendVerb: Verb = {
+  name: 'suspend',
+  about: 'stop reconciling a resource until it is resumed',
+  usage: '-n NAME [-w WORKSPACE] [--dry-run] [-o json|yaml]',
+  flags: withoutWait,
+  run: runTarget('suspend', { icon: '⏸', doing: 'suspending', done: 'suspended' }),
+};
+
+export const resumeVerb: Verb = {
+  name: 'resume',
+  about: 'reconcile a suspended resource again',
+  usage: USAGE,
+  flags,
+  run: runTarget('resume', { icon: '▶', doing: 'resuming', done: 'resumed' }),
+};
+
+const readPatchFile = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new UsageError(`-p ${path}: the file cannot be read`);
+  }
+};
+
+/** The operations that --patch or -p give. What they mean is judged by the command-handler. */
+export const patchOf = (args: ParsedArguments): JsonValue => {
+  const inline = textOf(args, 'patch');
+  const path = textOf(args, 'patch-file');
+  if ((inline === undefined) === (path === undefined)) throw new UsageError('expected one of --patch JSON and -p FILE');
+  const text = inline ?? readPatchFile(path ?? '');
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : '';
+    throw new UsageError(`the patch is not JSON: ${reason}; expected RFC 6902: [{"op":"replace","path":"/description","value":"x"}]`);
+  }
+};
+
+export const patchVerb: Verb = {
+  name: 'patch',
+  about: 'change some fields of a stored manifest (RFC 6902)',
+  usage: '[-t operator|resource] -n NAME [-w WORKSPACE] --patch JSON | -p FILE [--dry-run] [--wait[=DURATION]]',
+  flags: {
+    type: commonFlags.type,
+    ...flags,
+    patch: { kind: 'text', value: 'JSON', about: 'list of operations' },
+    'patch-file': { kind: 'text', short: 'p', value: 'FILE', about: 'the same, in a file' },
+  },
+  run: runTarget('patch', { icon: '🔧', doing: 'patching', done: 'updated' }, (args) => ({ patch: patchOf(args) })),
+};

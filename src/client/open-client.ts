@@ -1,0 +1,143 @@
+// A client of one instance, over subjects only: whatever it does can be done with the nats CLI. Used by the CLI and by programs that
+// import the package. It never waits for a server that is not there: NATS_UNREACHABLE at once.
+
+import { decodeJson, encodeJson } from '../core/decode.ts';
+import { Fault, isFault } from '../core/fault.ts';
+import { isJsonObject } from '../core/json.ts';
+import { err, ok } from '../core/result.ts';
+import { connectNats, type JetStreamConnection } from '../jetstream/connection.ts';
+import { createRequester } from '../jetstream/requester.ts';
+import { namesFor } from '../messages/subjects.ts';
+import type { Rejection } from '../core/rejection.ts';
+import type { Clock, IdSource, Log } from '../engine/ports.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { uuidSource } from '../runtime/ids.ts';
+import { createLogger } from '../runtime/logger.ts';
+import type { InstanceConfig } from '../runtime/instance-config.ts';
+import { sendCommand } from './send-command.ts';
+import type { Client, LiveMessage, ServicePresence } from './types.ts';
+import { waitReady } from './wait-ready.ts';
+
+const QUERY_TIMEOUT_MS = 10_000;
+const PING_WAIT_MS = 500;
+const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
+const EMPTY = new Uint8Array();
+
+export type ClientOptions = {
+  /** Where the server is and which instance is meant. */
+  readonly config: Pick<InstanceConfig, 'natsUrl' | 'natsUser' | 'natsPassword' | 'natsToken' | 'natsCreds' | 'prefix'>;
+  /** Default: nothing is logged. */
+  readonly log?: Log;
+  /** Default: UUID v7. */
+  readonly ids?: IdSource;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Ends what waits. */
+  readonly signal?: AbortSignal;
+};
+
+const connect = ({ config, signal }: ClientOptions, log: Log): Promise<JetStreamConnection> =>
+  connectNats({
+    url: config.natsUrl,
+    name: `${config.prefix}-client`,
+    log,
+    waitForServer: false,
+    ...(config.natsUser === undefined ? {} : { user: config.natsUser }),
+    ...(config.natsPassword === undefined ? {} : { password: config.natsPassword }),
+    ...(config.natsToken === undefined ? {} : { token: config.natsToken }),
+    ...(config.natsCreds === undefined ? {} : { credentialsPath: config.natsCreds }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+
+const readAnswer = (data: Uint8Array): ReturnType<typeof ok<unknown>> | ReturnType<typeof err<Rejection>> => {
+  const reply = decodeJson(data);
+  if (!isJsonObject(reply)) {
+    throw new Fault('DOCUMENT_INVALID', 'the query-responder answered with something that is no JSON object', { retry: 'never' });
+  }
+  const { error, failure } = reply;
+  if (isJsonObject(error) && typeof error['code'] === 'string') return err(error as unknown as Rejection);
+  if (isJsonObject(failure)) {
+    const isRetryable = failure['isRetryable'] === true;
+    throw new Fault(isRetryable ? 'JS_UNAVAILABLE' : 'JS_REFUSED', String(failure['message']), {
+      retry: isRetryable ? 'later' : 'never',
+      details: { code: failure['code'] },
+    });
+  }
+  return ok(reply);
+};
+
+/** Faults: NATS_UNREACHABLE, SERVER_TOO_OLD. Close it when done. */
+export const openClient = async (options: ClientOptions): Promise<Client> => {
+  const { log = createLogger({ name: 'opstream-client', level: 'silent' }), ids = uuidSource, clock = systemClock, signal } = options;
+  const names = namesFor(options.config.prefix);
+  const connection = await connect(options, log);
+  const { nc, slots } = connection;
+  const requester = createRequester(connection);
+  const maxPayloadBytes = nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES;
+  const tools = { names, requester, ids, clock, maxPayloadBytes, ...(signal === undefined ? {} : { signal }) };
+
+  const subscribe = (subject: string, stream: LiveMessage['stream'], until: AbortSignal, onMessage: (message: LiveMessage) => void): void => {
+    const subscription = nc.subscribe(subject, {
+      callback: (error, message) => {
+        if (error !== null) {
+          log.warn({ subject, err: error }, 'subscription failed');
+          return;
+        }
+        const event = decodeJson(message.data);
+        if (!isJsonObject(event)) return;
+        const sequence = message.headers?.has('Nats-Sequence') === true ? Number(message.headers.get('Nats-Sequence')) : 0;
+        onMessage({ stream, subject: message.subject, sequence, event });
+      },
+    });
+    until.addEventListener('abort', () => subscription.unsubscribe(), { once: true });
+  };
+
+  const client: Client = {
+    serverVersion: connection.serverVersion,
+    send: (verb, body, sendOptions) => sendCommand(tools, verb, body, sendOptions),
+    query: async (verb, body) => {
+      const subject = names.query(verb);
+      try {
+        const reply = await requester.request(subject, encodeJson(body), { timeoutMs: QUERY_TIMEOUT_MS });
+        return readAnswer(reply.data) as Awaited<ReturnType<typeof client.query<typeof verb>>>;
+      } catch (error) {
+        if (!isFault(error, 'NATS_NO_RESPONDERS')) throw error;
+        throw new Fault('NATS_NO_RESPONDERS', 'no query-responder is running; start one with `opstream up`', {
+          details: { subject },
+          cause: error,
+        });
+      }
+    },
+    waitReady: (identity, generation, waitOptions) =>
+      waitReady(client, clock, identity, generation, {
+        ...waitOptions,
+        ...(waitOptions.signal === undefined && signal !== undefined ? { signal } : {}),
+      }),
+    liveEvents: async (until, onMessage) => {
+      if (until.aborted) return;
+      subscribe(names.liveEventFilter, 'events', until, onMessage);
+      subscribe(names.liveStatusFilter, 'status', until, onMessage);
+      await nc.flush();
+    },
+    services: (waitMs = PING_WAIT_MS) =>
+      new Promise((resolve) => {
+        const found: ServicePresence[] = [];
+        slots.send('$SRV.PING', EMPTY, {
+          timeoutMs: waitMs,
+          onReply: (message) => {
+            const info = decodeJson(message.data);
+            if (isJsonObject(info)) {
+              found.push({ name: String(info['name']), id: String(info['id']), version: String(info['version']) });
+            }
+            return true;
+          },
+          // The time being over is how a ping of everybody ends.
+          onFault: () => resolve(found),
+        });
+      }),
+    request: async (subject, body, timeoutMs) =>
+      (await requester.request(subject, body, timeoutMs === undefined ? {} : { timeoutMs })).data,
+    close: () => connection.close(),
+  };
+  return client;
+};

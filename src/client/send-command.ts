@@ -1,0 +1,111 @@
+// One command over request/reply, until its receipt is there. Every attempt carries the same command id, so a lost answer costs a
+// second request and never a second event.
+
+import { decodeJson, encodeJson } from '../core/decode.ts';
+import { Fault, faultCodes, isFault, type FaultCode } from '../core/fault.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import type { Receipt, Verb } from '../messages/commands.ts';
+import { commandHeaders } from '../messages/envelope.ts';
+import type { Names } from '../messages/subjects.ts';
+import type { Clock, IdSource, Requester } from '../engine/ports.ts';
+import type { SendOptions } from './types.ts';
+
+const DEADLINE_MS = 15_000;
+const ATTEMPT_MS = 5_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2_000;
+/** Room for headers and protocol in the largest message that the server takes. */
+const HEADER_ROOM_BYTES = 4096;
+
+export type SendTools = {
+  readonly names: Names;
+  readonly requester: Requester;
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  readonly maxPayloadBytes: number;
+  readonly signal?: AbortSignal;
+};
+
+const ASCII = /^[\x20-\x7e]*$/;
+
+const headersOf = (options: SendOptions, commandId: string): Record<string, string> => {
+  const given: readonly (readonly [string, string | undefined])[] = [
+    [commandHeaders.commandId, commandId],
+    [commandHeaders.actor, options.actor],
+    [commandHeaders.correlationId, options.correlationId],
+    [commandHeaders.workspace, options.workspace],
+    [commandHeaders.dryRun, options.dryRun === true ? 'true' : undefined],
+    [commandHeaders.expectedGeneration, options.expectedGeneration?.toString()],
+  ];
+  const headers: Record<string, string> = {};
+  for (const [name, value] of given) {
+    if (value === undefined) continue;
+    if (!ASCII.test(value)) {
+      throw new Fault('CONFIG_INVALID', `header ${name}: expected printable ASCII, found other characters`, { retry: 'never' });
+    }
+    headers[name] = value;
+  }
+  return headers;
+};
+
+const faultOf = (failure: JsonObject): Fault => {
+  const { code, message, isRetryable } = failure;
+  const known = typeof code === 'string' && Object.hasOwn(faultCodes, code) ? (code as FaultCode) : undefined;
+  return new Fault(known ?? (isRetryable === true ? 'JS_UNAVAILABLE' : 'JS_REFUSED'), String(message), {
+    retry: isRetryable === true ? 'later' : 'never',
+    details: { code },
+  });
+};
+
+/** The receipt in a reply. Throws the Fault that the handler answered with, or DOCUMENT_INVALID for what is no receipt. */
+export const readReply = (data: Uint8Array): Receipt => {
+  const reply = decodeJson(data);
+  if (isJsonObject(reply)) {
+    if (isJsonObject(reply['failure'])) throw faultOf(reply['failure']);
+    if (typeof reply['accepted'] === 'boolean' && Array.isArray(reply['events'])) return reply as unknown as Receipt;
+  }
+  throw new Fault('DOCUMENT_INVALID', 'the command-handler answered with something that is no receipt', { retry: 'never' });
+};
+
+const explain = (error: unknown, subject: string): unknown =>
+  isFault(error, 'NATS_NO_RESPONDERS')
+    ? new Fault('NATS_NO_RESPONDERS', 'no command-handler is running; start one with `opstream up`', {
+        retry: 'later',
+        details: { subject },
+        cause: error,
+      })
+    : error;
+
+const mayWorkLater = (error: unknown): boolean =>
+  isFault(error) && error.retry !== 'never' && error.code !== 'NATS_NO_RESPONDERS' && error.code !== 'NATS_UNREACHABLE';
+
+export const sendCommand = async (
+  tools: SendTools,
+  verb: Verb,
+  body: Uint8Array | JsonObject,
+  options: SendOptions = {},
+): Promise<Receipt> => {
+  const { clock, signal } = tools;
+  const subject = tools.names.rpc(verb);
+  const headers = headersOf(options, options.commandId ?? tools.ids.next());
+  const data = body instanceof Uint8Array ? body : encodeJson(body);
+  const roomBytes = tools.maxPayloadBytes - HEADER_ROOM_BYTES;
+  if (data.byteLength > roomBytes) {
+    const found = Math.ceil(data.byteLength / 1024);
+    throw new Fault('JS_REFUSED', `expected a command of at most ${Math.floor(roomBytes / 1024)} KiB, found ${found} KiB; split it up`, {
+      retry: 'never',
+    });
+  }
+  const deadlineMs = clock.nowMs() + DEADLINE_MS;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
+    const restMs = deadlineMs - clock.nowMs();
+    try {
+      const reply = await tools.requester.request(subject, data, { headers, timeoutMs: Math.max(1, Math.min(ATTEMPT_MS, restMs)) });
+      return readReply(reply.data);
+    } catch (error) {
+      const isLast = clock.nowMs() + pauseMs >= deadlineMs || signal?.aborted === true;
+      if (isLast || !mayWorkLater(error)) throw explain(error, subject);
+    }
+    await clock.sleep(pauseMs, signal);
+  }
+};

@@ -1,0 +1,102 @@
+// Programs as the operating system sees them: exit codes, signals, what they print.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { waitFor } from '../support/wait-for.ts';
+
+const source = (path: string): string => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
+
+type Program = { output(): string; kill(signal: NodeJS.Signals): void; readonly code: Promise<number | null> };
+
+const run = (script: string, env: Readonly<Record<string, string>> = {}, argv: readonly string[] = []): Program => {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, '--', ...argv], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return {
+    output: () => text,
+    kill: (signal) => child.kill(signal),
+    code: new Promise((resolve) => child.once('close', resolve)),
+  };
+};
+
+const program = (main: string): string =>
+  `import { runProcess } from ${source('runtime/lifecycle.ts')};
+   import { Fault } from ${source('core/fault.ts')};
+   await runProcess('test', async (signal, context) => { ${main} }, { stopDeadlineMs: 500 });`;
+
+const started = async (one: Program): Promise<void> => {
+  await waitFor(() => one.output().includes('started'), { what: 'start' });
+};
+
+test('the exit code says how it ended', async () => {
+  const cases: readonly (readonly [string, number])[] = [
+    ['return;', 0],
+    ['return 3;', 3],
+    ["throw new Fault('CONFIG_INVALID', 'x');", 2],
+    ["throw new Fault('NATS_UNREACHABLE', 'x');", 4],
+    ["throw new Fault('JS_REFUSED', 'x');", 1],
+    ["throw new Error('bug');", 70],
+    ["setTimeout(() => { throw new Error('bug'); }, 1); await new Promise(() => {});", 70],
+    ["Promise.reject(new Error('bug')); await new Promise((resolve) => setTimeout(resolve, 1000));", 70],
+  ];
+  const codes = await Promise.all(cases.map(([main]) => run(program(main)).code));
+  assert.deepEqual(
+    codes,
+    cases.map(([, code]) => code),
+  );
+});
+
+test('the first signal lets it end, a second one does not wait, and nothing waits for ever', async () => {
+  const untilAborted =
+    "context.print('started'); await new Promise((resolve) => { const alive = setInterval(() => {}, 1000); signal.addEventListener('abort', () => { clearInterval(alive); resolve(); }); });";
+  const deaf = "context.print('started'); setInterval(() => {}, 1000); await new Promise(() => {});";
+  const polite = run(program(untilAborted));
+  const impatient = run(program(deaf));
+  const stubborn = run(program(deaf));
+  await Promise.all([polite, impatient, stubborn].map(started));
+  polite.kill('SIGTERM');
+  assert.equal(await polite.code, 0);
+  impatient.kill('SIGINT');
+  await waitFor(() => impatient.output().includes('stopping'), { what: 'first signal seen' });
+  impatient.kill('SIGTERM');
+  assert.equal(await impatient.code, 130);
+  stubborn.kill('SIGTERM');
+  assert.equal(await stubborn.code, 3);
+});
+
+test('a component names every problem of its configuration and ends with the usage code', async () => {
+  const component = run(
+    `import { runOperator } from ${source('sdk/index.ts')};
+     await runOperator({ reconciler: { id: () => 'test', init: () => {}, reconcile: async () => ({}) } });`,
+    { OPERATOR_MAX_WORKERS: 'many', METRIC_PORT: 'x', OPSTREAM_NATS_PASSWORD: 'hunter2' },
+  );
+  assert.equal(await component.code, 2);
+  for (const name of ['OPERATOR_MAX_WORKERS', 'METRIC_PORT', 'ENTITY_OF_INTEREST_MESSAGE_STREAM']) {
+    assert.ok(component.output().includes(name), name);
+  }
+  assert.ok(!component.output().includes('hunter2'));
+});
+
+test('a component that waits for its server stops when it is told to', async () => {
+  const component = run(
+    `import { runOperator } from ${source('sdk/index.ts')};
+     await runOperator({ reconciler: { id: () => 'test', init: () => {}, reconcile: async () => ({}) } });`,
+    {
+      OPSTREAM_NATS_URL: 'nats://127.0.0.1:1',
+      METRIC_PORT: '0',
+      ENTITY_OF_INTEREST_MESSAGE_STREAM: 's',
+      ENTITY_OF_INTEREST_MESSAGE_COMMAND_SUBJECT: 'c',
+    },
+  );
+  const port = await waitFor(() => /"port":(\d+)/.exec(component.output())?.[1], { what: 'metrics port' });
+  assert.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200);
+  assert.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 503);
+  assert.match(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text(), /reconcile_duration_seconds_count 0/);
+  component.kill('SIGTERM');
+  assert.equal(await component.code, 0);
+});

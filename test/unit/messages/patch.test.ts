@@ -1,0 +1,133 @@
+// JSON Patch from anybody: applied whole or not at all, never into a prototype, never without bound.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { JsonValue } from '../../../src/core/json.ts';
+import { applyPatch, applyStored, diff } from '../../../src/messages/patch.ts';
+import { accepted, refused, withinSeconds } from './support.ts';
+
+const document = { name: 'a', tags: ['x'], spec: { a: { b: 1 } } };
+const pointers = (patch: unknown) => {
+  const rejection = refused(applyPatch(document, patch));
+  assert.equal(rejection.code, 'PATCH_INVALID');
+  return rejection.details.map((detail) => detail.pointer);
+};
+
+describe('a patch', () => {
+  it('is applied to a copy', () => {
+    const value = { c: [1] };
+    const patch = [
+      { op: 'add', path: '/spec/v', value },
+      { op: 'add', path: '/spec/v/c/-', value: 2 },
+      { op: 'copy', from: '/spec/a', path: '/spec/z' },
+      { op: 'move', from: '/tags/0', path: '/first' },
+      { op: 'replace', path: '/spec/a/b', value: 3 },
+      { op: 'remove', path: '/name' },
+    ];
+    const before = structuredClone({ document, patch });
+    assert.deepEqual(accepted(applyPatch(document, patch)), {
+      tags: [],
+      spec: { a: { b: 3 }, v: { c: [1, 2] }, z: { b: 1 } },
+      first: 'x',
+    });
+    assert.deepEqual({ document, patch }, before);
+  });
+  it('is refused where it is malformed, with a pointer to each operation', () =>
+    assert.deepEqual(
+      pointers([
+        { op: 'ad', path: '/a' },
+        { op: 'add', path: 'a', value: 1 },
+        { op: 'add', path: '/a' },
+        { op: 'move', path: '/a' },
+      ]),
+      ['/patch/0/op', '/patch/1/path', '/patch/2/value', '/patch/3/from'],
+    ));
+  it('does not move a value into itself', () => {
+    assert.deepEqual(pointers([{ op: 'move', from: '/spec', path: '/spec/a' }]), ['/patch/0/path']);
+    assert.deepEqual(pointers([{ op: 'move', from: '', path: '/x' }]), ['/patch/0/path']);
+    assert.deepEqual(accepted(applyPatch(document, [{ op: 'move', from: '/spec', path: '/specs' }])), {
+      name: 'a',
+      tags: ['x'],
+      specs: { a: { b: 1 } },
+    });
+  });
+  it('does not reach a prototype', () => {
+    for (const path of ['/__proto__/x', '/spec/constructor/prototype/x', '/spec/__proto__']) {
+      assert.deepEqual(pointers([{ op: 'add', path, value: 1 }]), ['/patch/0/path']);
+    }
+    assert.deepEqual(pointers([{ op: 'copy', from: '/__proto__', path: '/a' }]), ['/patch/0/from']);
+    assert.equal(({} as Record<string, unknown>)['x'], undefined);
+  });
+  it('is refused where it does not apply', () => {
+    assert.deepEqual(
+      pointers([
+        { op: 'remove', path: '' },
+        { op: 'add', path: '/a', value: 1 },
+      ]),
+      ['/patch/1'],
+    );
+    assert.deepEqual(pointers([{ op: 'remove', path: '/nothing' }]), ['/patch/0']);
+    assert.deepEqual(pointers([{ op: 'copy', from: '/nothing', path: '/a' }]), ['/patch/0']);
+    assert.deepEqual(pointers([{ op: 'test', path: '/name', value: 'b' }]), ['/patch/0']);
+    assert.deepEqual(pointers({}), ['/patch']);
+  });
+  it('does not grow without bound', () => {
+    const doubling = Array.from({ length: 1000 }, (_, index) => ({ op: 'copy', from: '', path: `/x${index}` }));
+    const [pointer] = withinSeconds(5, () => pointers(doubling));
+    assert.match(pointer ?? '', /^\/patch\/\d+$/);
+  });
+  it('is carried out or refused when it nests without end', () => {
+    const level = `${'{"a":'.repeat(60)}{}${'}'.repeat(60)}`;
+    const patch = Array.from({ length: 120 }, (_, index) => ({
+      op: 'add',
+      path: `${'/a'.repeat(60 * index)}/a`,
+      value: JSON.parse(level) as JsonValue,
+    }));
+    withinSeconds(5, () => applyPatch({}, patch));
+  });
+  it('does what it says: diff and applyStored are inverse', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        (before, after) => {
+          fc.pre(!JSON.stringify([before, after]).includes('__proto__'));
+          const plain = JSON.parse(JSON.stringify([before, after])) as [JsonValue, JsonValue];
+          assert.deepEqual(applyStored(plain[0], diff(plain[0], plain[1])), plain[1]);
+        },
+      ),
+    );
+  });
+  it('answers and does not throw', () => {
+    const path = fc.constantFrom(
+      '',
+      '/',
+      '/name',
+      '/tags/0',
+      '/tags/-',
+      '/tags/01',
+      '/spec/a',
+      '/spec/a/b/c',
+      '/~2',
+      '/x',
+      'x',
+    );
+    const operation = fc.record(
+      {
+        op: fc.constantFrom('add', 'remove', 'replace', 'move', 'copy', 'test', '_get', 'x'),
+        path,
+        from: path,
+        value: fc.jsonValue(),
+      },
+      { requiredKeys: ['op', 'path'] },
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.jsonValue(), fc.array(operation, { maxLength: 6 })),
+        (patch) => void applyPatch(document, patch),
+      ),
+      { numRuns: 3000 },
+    );
+  });
+});

@@ -11,7 +11,7 @@ import { hostname } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withProgress } from './progress.mjs';
-import { runCommand } from './run-command.mjs';
+import { isAlive, runCommand } from './run-command.mjs';
 import { reasonOf, sources } from './nats-server-sources.mjs';
 import { atLeast, MINIMUM_VERSION, parseVersion } from './version.mjs';
 
@@ -48,15 +48,6 @@ const onPath = async () => {
     if (found !== undefined) return { path, ...found };
   }
   return undefined;
-};
-
-const isAlive = (pid) => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
 };
 
 const marker = `fetch-${hostname()}-`;

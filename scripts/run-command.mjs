@@ -19,7 +19,10 @@ export const runCommand = (command, args, { timeoutMs = DEFAULT_TIMEOUT_MS, ...o
       standard.push(chunk);
     });
     child.stderr?.on('data', (chunk) => all.push(chunk));
-    child.on('error', (error) => resolve({ code: null, stdout: '', output: error.message }));
+    child.on('error', (error) => {
+      const output = error.code === 'ENOENT' ? `${command} could not be found` : error.message;
+      resolve({ code: null, stdout: '', output });
+    });
     child.on('close', (code, signal) => {
       const output = Buffer.concat(all).toString('utf8');
       const ending = signal === null ? '' : `\n${command} was ended by ${signal}`;
@@ -33,4 +36,14 @@ export const mustRun = async (command, args, options) => {
   if (code === 0) return stdout;
   const tail = output.trim().split('\n').slice(-15).join('\n');
   throw new Error(`${command} ${args.join(' ')} ended with ${code ?? 'no exit code'}:\n${tail}`);
+};
+
+/** Whether a process of that number exists, whoever it belongs to. */
+export const isAlive = (pid) => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
 };

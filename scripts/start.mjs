@@ -1,6 +1,7 @@
-// `npm start`: sets up what is missing, then `opstream up` with the arguments given.
+// `npm start`: sets up what is missing, then `opstream up` with the arguments given. Ends when `up` has ended, with its exit code.
 
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { root, runScript, setUp } from './setup.mjs';
 
@@ -10,10 +11,13 @@ await runScript(async () => {
     stdio: 'inherit',
     env: { ...process.env, OPSTREAM_NATS_SERVER: natsServer },
   });
-  // A terminal sends Ctrl-C to both; `up` decides when it is over.
-  process.on('SIGINT', () => undefined);
+  // A second signal makes `up` leave at once, and a Ctrl-C on a terminal reaches both: it is passed on only where there is no terminal.
+  process.on('SIGINT', () => {
+    if (!process.stdin.isTTY) child.kill('SIGINT');
+  });
   process.on('SIGTERM', () => child.kill('SIGTERM'));
-  return new Promise((resolve) =>
-    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 1))),
-  );
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve(code ?? 128 + (constants.signals[signal] ?? 0)));
+  });
 });

@@ -17,7 +17,15 @@ export { isJsonObject, type JsonObject, type JsonValue } from './core/json.ts';
 export type { Rejection, RejectionCode, RejectionDetail } from './core/rejection.ts';
 export type { Err, Ok, Result } from './core/result.ts';
 export type { EntityIdentity, Receipt, ReceiptEvent, TargetVerb, Verb } from './messages/commands.ts';
-export type { Condition, Entity, EntityStatus, LifecycleStatus, ObservedRun, OperatorStatus, RuntimeStatus } from './messages/entity.ts';
+export type {
+  Condition,
+  Entity,
+  EntityStatus,
+  LifecycleStatus,
+  ObservedRun,
+  OperatorStatus,
+  RuntimeStatus,
+} from './messages/entity.ts';
 export { commandHeaders, type CloudEvent } from './messages/envelope.ts';
 export type { DomainEvent, OperatorEvent, ResourceEvent } from './messages/events.ts';
 export type { Manifest, OperatorManifest, ResourceManifest } from './messages/manifest/types.ts';

@@ -16,16 +16,32 @@ export const startInstance = async ({ natsServer, syncAlways, name }) => {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const environment = { ...process.env, OPSTREAM_LOG_LEVEL: 'warn' };
-  const embedded = await startEmbedded({ directory, natsServer, port: 0, syncAlways, environment, log: silentLog, processes: ['command-handler'] });
+  const embedded = await startEmbedded({
+    directory,
+    natsServer,
+    port: 0,
+    syncAlways,
+    environment,
+    log: silentLog,
+    processes: ['command-handler'],
+  });
   const connection = await connectNats({ url: embedded.url, name: 'bench', log: silentLog });
   const extra = [];
-  const pids = () => Object.fromEntries([['nats-server', embedded.serverPid], ...[...embedded.processes, ...extra].map((one) => [one.name, one.pid()])]);
+  const pids = () =>
+    Object.fromEntries([
+      ['nats-server', embedded.serverPid],
+      ...[...embedded.processes, ...extra].map((one) => [one.name, one.pid()]),
+    ]);
   return {
     connection,
     directory,
     pids,
     start: async (processName, program, variables = {}) => {
-      const definition = { name: processName, program: join(root, program), environment: { ...environment, ...variables, OPSTREAM_NATS_URL: embedded.url } };
+      const definition = {
+        name: processName,
+        program: join(root, program),
+        environment: { ...environment, ...variables, OPSTREAM_NATS_URL: embedded.url },
+      };
       extra.push(await supervise(definition, directory, silentLog));
     },
     stop: async () => {
@@ -40,8 +56,11 @@ export const startInstance = async ({ natsServer, syncAlways, name }) => {
 /** Sum of the last sequences of all streams: how many messages JetStream has written. */
 export const countWrites = async (connection) => {
   let total = 0;
-  for (let offset = 0; ; ) {
-    const message = await connection.slots.request('$JS.API.STREAM.LIST', new TextEncoder().encode(JSON.stringify({ offset })));
+  for (let offset = 0; ;) {
+    const message = await connection.slots.request(
+      '$JS.API.STREAM.LIST',
+      new TextEncoder().encode(JSON.stringify({ offset })),
+    );
     const answer = JSON.parse(new TextDecoder().decode(message.data));
     for (const { state } of answer.streams) total += state.last_seq;
     offset += answer.streams.length;
@@ -50,7 +69,10 @@ export const countWrites = async (connection) => {
 };
 
 export const createStream = async (connection, config) => {
-  const message = await connection.slots.request(`$JS.API.STREAM.CREATE.${config.name}`, new TextEncoder().encode(JSON.stringify(config)));
+  const message = await connection.slots.request(
+    `$JS.API.STREAM.CREATE.${config.name}`,
+    new TextEncoder().encode(JSON.stringify(config)),
+  );
   const answer = JSON.parse(new TextDecoder().decode(message.data));
   if (answer.error) throw new Error(`stream ${config.name}: ${answer.error.description}`);
 };

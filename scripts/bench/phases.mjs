@@ -10,7 +10,15 @@ const dist = (path) => import(`../../dist/${path}`);
 export const rawPublishes = async ({ connection }, { count, inFlight, label }) => {
   const { rawHeaders } = await dist('jetstream/raw-headers.js');
   const stream = `BENCH_${label.toUpperCase()}`;
-  await createStream(connection, { name: stream, subjects: [`bench.${label}.>`], storage: 'file', compression: 's2', duplicate_window: 300e9, allow_direct: true, allow_atomic: true });
+  await createStream(connection, {
+    name: stream,
+    subjects: [`bench.${label}.>`],
+    storage: 'file',
+    compression: 's2',
+    duplicate_window: 300e9,
+    allow_direct: true,
+    allow_atomic: true,
+  });
   const result = await closedLoop({
     count,
     inFlight,
@@ -20,7 +28,8 @@ export const rawPublishes = async ({ connection }, { count, inFlight, label }) =
         connection.slots.send(`bench.${label}.${name}`, eventBytes(name, index), {
           headers: rawHeaders({ 'Nats-Msg-Id': `${label}-${index}`, 'Nats-Expected-Last-Subject-Sequence': 0 }),
           onReply: (message) => {
-            if (message.data.length > 0 && message.data[2] === 101) reject(new Error(new TextDecoder().decode(message.data)));
+            if (message.data.length > 0 && message.data[2] === 101)
+              reject(new Error(new TextDecoder().decode(message.data)));
             else resolve();
           },
           onFault: reject,

@@ -40,22 +40,34 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
     log(`sync ${mode}: accepted applies (only the command-handler runs)`);
     const acceptedBy = {};
     await accepted(instance, { count: size(8000), inFlight: 64, label: 'warm' });
-    for (const [inFlight, count] of [[1, 2000], [32, 10_000], [256, 20_000]]) {
+    for (const [inFlight, count] of [
+      [1, 2000],
+      [32, 10_000],
+      [256, 20_000],
+    ]) {
       acceptedBy[inFlight] = await accepted(instance, { count: size(count), inFlight, label: `acc${inFlight}` });
     }
     limits.push(await rawPublishes(instance, { count: size(40_000), inFlight: 256, label: 'rawb' }));
 
     log(`sync ${mode}: fully reconciled applies (everything runs)`);
-    for (const name of ['projector', 'operator-runtime', 'query-responder']) await instance.start(name, `dist/processes/${name}.js`);
+    for (const name of ['projector', 'operator-runtime', 'query-responder'])
+      await instance.start(name, `dist/processes/${name}.js`);
     await instance.start('component', 'scripts/bench/component.mjs', componentVariables);
     await reconciled(instance, { count: size(3000), inFlight: 64, label: 'rwarm' });
     const reconciledBy = {};
-    for (const [inFlight, count] of [[1, 1000], [32, 6000], [256, 16_000]]) {
+    for (const [inFlight, count] of [
+      [1, 1000],
+      [32, 6000],
+      [256, 16_000],
+    ]) {
       reconciledBy[inFlight] = await reconciled(instance, { count: size(count), inFlight, label: `rec${inFlight}` });
     }
     limits.push(await rawPublishes(instance, { count: size(40_000), inFlight: 256, label: 'rawc' }));
 
-    const counted = await instance.connection.slots.request('opstream.query.list', new TextEncoder().encode('{"limit":1}'));
+    const counted = await instance.connection.slots.request(
+      'opstream.query.list',
+      new TextEncoder().encode('{"limit":1}'),
+    );
     const have = JSON.parse(new TextDecoder().decode(counted.data)).total;
     if (entities > have) {
       log(`sync ${mode}: up to ${entities} entities`);
@@ -88,7 +100,8 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
   }
 };
 
-const row = (name, value, goal, isMet) => `  ${name.padEnd(62)} ${value.padStart(10)}   ${goal.padEnd(14)} ${isMet === undefined ? '' : isMet ? 'met' : 'NOT MET'}`;
+const row = (name, value, goal, isMet) =>
+  `  ${name.padEnd(62)} ${value.padStart(10)}   ${goal.padEnd(14)} ${isMet === undefined ? '' : isMet ? 'met' : 'NOT MET'}`;
 
 const report = (result) => {
   const { mode, limit, raw1, accepted: acc, reconciled: rec } = result;
@@ -100,7 +113,11 @@ const report = (result) => {
     receiptP50: acc[1].p50Ms / raw1.p50Ms,
     visibleP50: rec[1].p50Ms / raw1.p50Ms,
     rebuild: result.rebuild / result.consume,
-    largestProcessMiB: Math.max(...Object.entries(result.memory).filter(([name]) => name !== 'nats-server').map(([, mib]) => mib)),
+    largestProcessMiB: Math.max(
+      ...Object.entries(result.memory)
+        .filter(([name]) => name !== 'nats-server')
+        .map(([, mib]) => mib),
+    ),
   };
   const lines = [
     '',
@@ -120,13 +137,40 @@ const report = (result) => {
       ].join(' '),
     ),
     '',
-    row('accepted at 256 in flight / limit', format(ratios.accepted256), `>= ${goal.accepted}`, ratios.accepted256 >= goal.accepted),
-    row('reconciled at 256 in flight x writes / limit', format(ratios.reconciledTimesWrites256), `>= ${goal.reconciled}`, ratios.reconciledTimesWrites256 >= goal.reconciled),
-    row('request to receipt, p50 in raw round trips', format(ratios.receiptP50), isAlways ? '' : '<= 4', isAlways ? undefined : ratios.receiptP50 <= 4),
-    row('request to visible in KV, p50 in raw round trips', format(ratios.visibleP50), isAlways ? '' : '<= 10', isAlways ? undefined : ratios.visibleP50 <= 10),
-    row(`rebuild / consume and parse (${format(result.rebuild)}/s of ${format(result.consume)}/s, ${result.events} events)`, format(ratios.rebuild), '>= 0.6', ratios.rebuild >= 0.6),
+    row(
+      'accepted at 256 in flight / limit',
+      format(ratios.accepted256),
+      `>= ${goal.accepted}`,
+      ratios.accepted256 >= goal.accepted,
+    ),
+    row(
+      'reconciled at 256 in flight x writes / limit',
+      format(ratios.reconciledTimesWrites256),
+      `>= ${goal.reconciled}`,
+      ratios.reconciledTimesWrites256 >= goal.reconciled,
+    ),
+    row(
+      'request to receipt, p50 in raw round trips',
+      format(ratios.receiptP50),
+      isAlways ? '' : '<= 4',
+      isAlways ? undefined : ratios.receiptP50 <= 4,
+    ),
+    row(
+      'request to visible in KV, p50 in raw round trips',
+      format(ratios.visibleP50),
+      isAlways ? '' : '<= 10',
+      isAlways ? undefined : ratios.visibleP50 <= 10,
+    ),
+    row(
+      `rebuild / consume and parse (${format(result.rebuild)}/s of ${format(result.consume)}/s, ${result.events} events)`,
+      format(ratios.rebuild),
+      '>= 0.6',
+      ratios.rebuild >= 0.6,
+    ),
     row('largest process, MiB', format(ratios.largestProcessMiB), '<= 400', ratios.largestProcessMiB <= 400),
-    `  memory, MiB: ${Object.entries(result.memory).map(([name, mib]) => `${name} ${Math.round(mib)}`).join(', ')}`,
+    `  memory, MiB: ${Object.entries(result.memory)
+      .map(([name, mib]) => `${name} ${Math.round(mib)}`)
+      .join(', ')}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   return ratios;
@@ -142,7 +186,12 @@ export const runBench = async ({ natsServer, isQuick }) => {
   }
   const path = join(root, '.opstream', 'bench.json');
   mkdirSync(join(root, '.opstream'), { recursive: true });
-  writeFileSync(path, `${JSON.stringify({ at: new Date().toISOString(), node: process.version, isQuick, results }, null, 2)}\n`);
-  process.stdout.write(`\n  ${((performance.now() - startedMs) / 1000).toFixed(0)} s; figures in .opstream/bench.json\n`);
+  writeFileSync(
+    path,
+    `${JSON.stringify({ at: new Date().toISOString(), node: process.version, isQuick, results }, null, 2)}\n`,
+  );
+  process.stdout.write(
+    `\n  ${((performance.now() - startedMs) / 1000).toFixed(0)} s; figures in .opstream/bench.json\n`,
+  );
   return 0;
 };

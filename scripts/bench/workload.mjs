@@ -90,6 +90,10 @@ export const eventBytes = (name, index) =>
       commandid: `bench-${name}`,
       actor: 'anonymous',
       generation: 1,
-      data: { uid: `01a206cc-ea2b-7116-ab12-${String(index).padStart(12, '0')}`, manifest: JSON.parse(new TextDecoder().decode(resource(name))), runnable: false },
+      data: {
+        uid: `01a206cc-ea2b-7116-ab12-${String(index).padStart(12, '0')}`,
+        manifest: JSON.parse(new TextDecoder().decode(resource(name))),
+        runnable: false,
+      },
     }),
   );

@@ -22,7 +22,16 @@ export const opstream = async (args, environment, { show = args } = {}) => {
 };
 
 /** A program that stays. `ready(line)` is tried on each line of its output; what it returns first is the result. */
-export const startProgram = async ({ name, directory, program, args = [], environment, ready, timeoutMs = 15_000, onLine }) => {
+export const startProgram = async ({
+  name,
+  directory,
+  program,
+  args = [],
+  environment,
+  ready,
+  timeoutMs = 15_000,
+  onLine,
+}) => {
   const child = spawn(process.execPath, [join(root, 'dist', program), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: environment,
@@ -31,7 +40,10 @@ export const startProgram = async ({ name, directory, program, args = [], enviro
   writeFileSync(join(directory, `${name}.pid`), String(child.pid ?? 0));
   const recent = [];
   const value = await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${name} was not ready within ${timeoutMs / 1000} s:\n${recent.join('\n')}`)), timeoutMs);
+    const timer = setTimeout(
+      () => reject(new Error(`${name} was not ready within ${timeoutMs / 1000} s:\n${recent.join('\n')}`)),
+      timeoutMs,
+    );
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code}:\n${recent.join('\n')}`)));
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {

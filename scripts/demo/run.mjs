@@ -42,7 +42,8 @@ export const runDemo = async ({ natsServer }) => {
   const stop = new AbortController();
   const started = [];
   const stopAll = async () => {
-    for (const one of started.splice(0).reverse()) await one.stop().catch((error) => process.stderr.write(`${error.message}\n`));
+    for (const one of started.splice(0).reverse())
+      await one.stop().catch((error) => process.stderr.write(`${error.message}\n`));
   };
   for (const signal of ['SIGINT', 'SIGTERM']) {
     process.on(signal, () => {
@@ -60,9 +61,20 @@ export const runDemo = async ({ natsServer }) => {
 
     heading('an instance: nats-server and the four processes');
     const instance = await withProgress('starting', async () => {
-      const embedded = await startEmbedded({ directory, natsServer, port: 0, syncAlways: true, environment: process.env, log: silentLog });
+      const embedded = await startEmbedded({
+        directory,
+        natsServer,
+        port: 0,
+        syncAlways: true,
+        environment: process.env,
+        log: silentLog,
+      });
       started.push(embedded);
-      await awaitServices(embedded.url, { config: { prefix: 'opstream' }, log: silentLog, signal: stop.signal }, 30_000);
+      await awaitServices(
+        embedded.url,
+        { config: { prefix: 'opstream' }, log: silentLog, signal: stop.signal },
+        30_000,
+      );
       return embedded;
     });
     process.stdout.write(`  NATS at ${instance.url}, data and logs in ${relative(root, directory)}\n`);
@@ -98,7 +110,11 @@ export const runDemo = async ({ natsServer }) => {
     expectCode(await opstream(['apply', '-f', published], environment), 1, 'applying the manifest with tabs');
 
     heading('the corrected one');
-    expectCode(await opstream(['apply', '-f', join(manifests, 'operator.yaml'), '--wait=30s'], environment), 0, 'applying the operator');
+    expectCode(
+      await opstream(['apply', '-f', join(manifests, 'operator.yaml'), '--wait=30s'], environment),
+      0,
+      'applying the operator',
+    );
     expectCode(await opstream(['get', '-t', 'operator'], environment), 0, 'get operator');
 
     heading("the seed's resource: a pipeline run; its statuses as they happen");
@@ -112,7 +128,10 @@ export const runDemo = async ({ natsServer }) => {
       onLine: (line) => process.stdout.write(`  live | ${line}\n`),
     });
     started.push(live);
-    const applied = opstream(['apply', '-f', join(manifests, 'resource.yaml'), '-w', 'public', '--wait=60s'], environment);
+    const applied = opstream(
+      ['apply', '-f', join(manifests, 'resource.yaml'), '-w', 'public', '--wait=60s'],
+      environment,
+    );
     await untilInProgress(environment, stop.signal);
     expectCode(await opstream(['get', '-t', 'resource', '-w', 'public'], environment), 0, 'get resource');
     expectCode(await applied, 0, 'the pipeline run');
@@ -120,11 +139,23 @@ export const runDemo = async ({ natsServer }) => {
 
     heading('what there is now, and the metadata that was synchronized');
     expectCode(await opstream(['get', '-t', 'resource', '-w', 'public'], environment), 0, 'get resource');
-    expectCode(await opstream(['get', '-t', 'resource', '-w', 'public', '-n', 'pipeline-run-1', '-d'], environment), 0, 'get -d');
+    expectCode(
+      await opstream(['get', '-t', 'resource', '-w', 'public', '-n', 'pipeline-run-1', '-d'], environment),
+      0,
+      'get -d',
+    );
 
     heading('how it came about: the history, and a replay of the stored events');
-    expectCode(await opstream(['history', '-t', 'resource', '-w', 'public', '-n', 'pipeline-run-1'], environment), 0, 'history');
-    expectCode(await opstream(['replay', '-t', 'resource', '-w', 'public', '-n', 'pipeline-run-1'], environment), 0, 'replay');
+    expectCode(
+      await opstream(['history', '-t', 'resource', '-w', 'public', '-n', 'pipeline-run-1'], environment),
+      0,
+      'history',
+    );
+    expectCode(
+      await opstream(['replay', '-t', 'resource', '-w', 'public', '-n', 'pipeline-run-1'], environment),
+      0,
+      'replay',
+    );
 
     heading('done; stopping everything');
     await stopAll();

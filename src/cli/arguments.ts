@@ -48,12 +48,26 @@ const problemOf = (spec: FlagSpec, token: OptionToken): string | undefined => {
   return value === undefined || value === '' ? `${rawName} needs a value: ${spec.value ?? 'TEXT'}` : undefined;
 };
 
-export const parseArguments = (specs: FlagSpecs, argv: readonly string[], maxPositionals = 0): Result<ParsedArguments, readonly UsageProblem[]> => {
+export const parseArguments = (
+  specs: FlagSpecs,
+  argv: readonly string[],
+  maxPositionals = 0,
+): Result<ParsedArguments, readonly UsageProblem[]> => {
   const options: Record<string, { type: 'string' | 'boolean'; short?: string; multiple: boolean }> = {};
   for (const [name, { kind, short }] of Object.entries(specs)) {
-    options[name] = { type: kind === 'bare' ? 'boolean' : 'string', multiple: true, ...(short === undefined ? {} : { short }) };
+    options[name] = {
+      type: kind === 'bare' ? 'boolean' : 'string',
+      multiple: true,
+      ...(short === undefined ? {} : { short }),
+    };
   }
-  const { tokens } = parseArgs({ args: separate(specs, argv), options, strict: false, allowPositionals: true, tokens: true });
+  const { tokens } = parseArgs({
+    args: separate(specs, argv),
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const flags = new Map<string, string[]>();
   const positionals: string[] = [];
   const problems: UsageProblem[] = [];

@@ -19,11 +19,14 @@ const textIn = (event: JsonObject, field: string): string => {
 const dataOf = (event: JsonObject): JsonObject => (isJsonObject(event['data']) ? event['data'] : {});
 
 /** `io.opstream.resource.run-requested.v1` -> `run-requested` */
-export const shortType = (type: string): string => type.replace(/^io\.opstream\.(?:operator|resource|entity)\./, '').replace(/\.v\d+$/, '');
+export const shortType = (type: string): string =>
+  type.replace(/^io\.opstream\.(?:operator|resource|entity)\./, '').replace(/\.v\d+$/, '');
 
 const patchText = (patch: JsonValue | undefined): string => {
   if (!Array.isArray(patch)) return '';
-  const operations = (patch as readonly JsonValue[]).flatMap((one) => (isJsonObject(one) ? [`${textIn(one, 'op')} ${textIn(one, 'path')}`] : []));
+  const operations = (patch as readonly JsonValue[]).flatMap((one) =>
+    isJsonObject(one) ? [`${textIn(one, 'op')} ${textIn(one, 'path')}`] : [],
+  );
   return operations.slice(0, 5).join(', ') + (operations.length > 5 ? `, and ${operations.length - 5} more` : '');
 };
 
@@ -34,7 +37,9 @@ const eventFacts = (data: JsonObject): readonly string[] => [patchText(data['pat
 const statusFacts = (data: JsonObject): readonly string[] => {
   const externalId = textIn(data, 'externalId');
   const conditions = Array.isArray(data['conditions']) ? (data['conditions'] as readonly JsonValue[]) : [];
-  const held = conditions.flatMap((one) => (isJsonObject(one) && one['status'] === 'True' ? [textIn(one, 'type')] : []));
+  const held = conditions.flatMap((one) =>
+    isJsonObject(one) && one['status'] === 'True' ? [textIn(one, 'type')] : [],
+  );
   return [
     [textIn(data, 'status'), textIn(data, 'runtime')].filter((part) => part !== '').join(' '),
     held.length === 0 ? '' : `[${held.join(' ')}]`,

@@ -13,12 +13,13 @@ export const readHistory = async (
   limit: number = Number.POSITIVE_INFINITY,
 ): Promise<Result<readonly HistoryEntry[], Rejection>> => {
   const entries = new Map<string, HistoryEntry>();
-  for (let fromSequence = 1; ; ) {
+  for (let fromSequence = 1; ;) {
     const page = await client.query('history', { ...targetOf(identity), fromSequence, limit: MAX_PAGE_SIZE });
     if (!page.ok) return page;
     for (const entry of page.value.entries) entries.set(`${entry.stream}#${entry.sequence}`, entry);
     const { next } = page.value;
-    if (next === undefined || next <= fromSequence || entries.size >= limit) return ok([...entries.values()].slice(0, limit));
+    if (next === undefined || next <= fromSequence || entries.size >= limit)
+      return ok([...entries.values()].slice(0, limit));
     fromSequence = next;
   }
 };

@@ -29,9 +29,11 @@ const SEPARATOR = new TextEncoder().encode('\n---\n');
 const SEPARATOR_LINES = 2;
 const BOM = [0xef, 0xbb, 0xbf];
 
-const countLines = (data: Uint8Array): number => data.reduce((count, byte) => (byte === NEWLINE ? count + 1 : count), 0);
+const countLines = (data: Uint8Array): number =>
+  data.reduce((count, byte) => (byte === NEWLINE ? count + 1 : count), 0);
 
-const withoutBom = (data: Uint8Array): Uint8Array => (BOM.every((byte, index) => data[index] === byte) ? data.subarray(3) : data);
+const withoutBom = (data: Uint8Array): Uint8Array =>
+  BOM.every((byte, index) => data[index] === byte) ? data.subarray(3) : data;
 
 /** A JSON list of documents cannot stand in a YAML stream: its items are written as documents. */
 const asYamlStream = (data: Uint8Array): Uint8Array => {
@@ -102,4 +104,3 @@ export const tooLargeMessage = (data: Uint8Array): string | undefined =>
   data.byteLength <= MAX_COMMAND_BYTES
     ? undefined
     : `expected manifests of at most ${MAX_COMMAND_BYTES / 1024} KiB together, found ${Math.ceil(data.byteLength / 1024)} KiB; apply them in several steps`;
-

@@ -19,7 +19,9 @@ const compare = (before: readonly string[], after: readonly string[]): readonly 
   for (let row = before.length - 1; row >= 0; row -= 1) {
     for (let column = after.length - 1; column >= 0; column -= 1) {
       const isSame = before[row] === after[column];
-      lengths[row * width + column] = isSame ? at(row + 1, column + 1) + 1 : Math.max(at(row + 1, column), at(row, column + 1));
+      lengths[row * width + column] = isSame
+        ? at(row + 1, column + 1) + 1
+        : Math.max(at(row + 1, column), at(row, column + 1));
     }
   }
   const lines: DiffLine[] = [];
@@ -46,7 +48,8 @@ const compare = (before: readonly string[], after: readonly string[]): readonly 
 /** Empty when the texts are equal. */
 export const diffLines = (before: string, after: string): readonly string[] => {
   const lines = compare(linesOf(before), linesOf(after));
-  const isNear = (index: number): boolean => lines.slice(Math.max(0, index - CONTEXT), index + CONTEXT + 1).some(({ mark }) => mark !== ' ');
+  const isNear = (index: number): boolean =>
+    lines.slice(Math.max(0, index - CONTEXT), index + CONTEXT + 1).some(({ mark }) => mark !== ' ');
   const shown: string[] = [];
   let isGap = false;
   for (const [index, { mark, text }] of lines.entries()) {

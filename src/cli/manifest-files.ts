@@ -33,13 +33,17 @@ const pathsOf = (path: string, isRecursive: boolean): readonly string[] => {
   if (!statSync(path).isDirectory()) return [path];
   const files = filesIn(path, isRecursive);
   if (files.length > 0) return files;
-  throw new UsageError(`${path}: no *.yaml, *.yml or *.json in that folder${isRecursive ? '' : '; -R looks below it too'}`);
+  throw new UsageError(
+    `${path}: no *.yaml, *.yml or *.json in that folder${isRecursive ? '' : '; -R looks below it too'}`,
+  );
 };
 
 const readOne = (path: string): SourceFile => {
   const size = statSync(path).size;
   if (size > MAX_FILE_BYTES) {
-    throw new UsageError(`${path}: expected a manifest of at most ${MAX_COMMAND_BYTES / 1024} KiB, found ${Math.ceil(size / 1024)} KiB`);
+    throw new UsageError(
+      `${path}: expected a manifest of at most ${MAX_COMMAND_BYTES / 1024} KiB, found ${Math.ceil(size / 1024)} KiB`,
+    );
   }
   return { path, data: new Uint8Array(readFileSync(path)) };
 };

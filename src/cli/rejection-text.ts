@@ -12,7 +12,8 @@ const whereOf = (detail: RejectionDetail, manifests: Pick<JoinedManifests, 'plac
 /** `manifests` undefined: the problems are not in a file. */
 export const rejectionLines = (rejection: Rejection, manifests?: Pick<JoinedManifests, 'place'>): readonly string[] => [
   `${rejection.message} [${rejection.code}]`,
-  ...rejection.details.map((detail) =>
-    `  ${[whereOf(detail, manifests), detail.pointer ?? '', detail.message].filter((part) => part !== '').join(' ')}`,
+  ...rejection.details.map(
+    (detail) =>
+      `  ${[whereOf(detail, manifests), detail.pointer ?? '', detail.message].filter((part) => part !== '').join(' ')}`,
   ),
 ];

@@ -15,7 +15,8 @@ import { toJson, toYaml } from './yaml.ts';
 
 const WAITERS = 32;
 
-export const outputOf = (args: ParsedArguments): 'json' | 'yaml' | undefined => choiceOf(args, 'output', ['json', 'yaml']);
+export const outputOf = (args: ParsedArguments): 'json' | 'yaml' | undefined =>
+  choiceOf(args, 'output', ['json', 'yaml']);
 
 export const printAs = (context: CliContext, output: 'json' | 'yaml', value: unknown): void =>
   context.terminal.out(output === 'json' ? toJson(value) : toYaml(value));
@@ -34,10 +35,19 @@ export const sendOptionsOf = (args: ParsedArguments, context: CliContext): SendO
   };
 };
 
-export const sendVerb = (client: Client, verb: Verb, body: Uint8Array | JsonObject, args: ParsedArguments, context: CliContext): Promise<Receipt> =>
-  client.send(verb, body, sendOptionsOf(args, context));
+export const sendVerb = (
+  client: Client,
+  verb: Verb,
+  body: Uint8Array | JsonObject,
+  args: ParsedArguments,
+  context: CliContext,
+): Promise<Receipt> => client.send(verb, body, sendOptionsOf(args, context));
 
-export const tellRejection = (context: CliContext, rejection: Rejection, manifests?: Pick<JoinedManifests, 'place'>): void => {
+export const tellRejection = (
+  context: CliContext,
+  rejection: Rejection,
+  manifests?: Pick<JoinedManifests, 'place'>,
+): void => {
   const [message = '', ...details] = rejectionLines(rejection, manifests);
   context.terminal.error(message);
   for (const detail of details) context.terminal.note(detail);
@@ -84,7 +94,9 @@ export const waitForAll = async (
       if (waited.outcome === 'ready') continue;
       const last = waited.last === undefined ? 'nothing was observed' : progressText(waited.last);
       if (waited.outcome === 'timed-out') {
-        terminal.error(`${spoken(identity)}: not done within ${formatDurationMs(options.timeoutMs)}; last seen: ${last}`);
+        terminal.error(
+          `${spoken(identity)}: not done within ${formatDurationMs(options.timeoutMs)}; last seen: ${last}`,
+        );
       } else if (waited.outcome === 'failed') terminal.error(`${spoken(identity)}: ${last}`);
       code = Math.max(code, codeOf[waited.outcome]);
     }
@@ -107,4 +119,3 @@ export const waitIfAsked = async (
   const targets = entitiesOf(receipt).map(({ generation, ...identity }) => ({ identity, generation }));
   return waitForAll(context, client, targets, { timeoutMs, ...(minSequence === 0 ? {} : { minSequence }), ...options });
 };
-

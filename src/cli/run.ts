@@ -40,7 +40,11 @@ const actorOf = (named: string | undefined, user: string | undefined): string =>
 
 const usage = ({ terminal }: CliOptions, verb: Verb | undefined, messages: readonly string[]): number => {
   for (const message of messages) terminal.error(message);
-  terminal.note(verb === undefined ? 'usage: opstream VERB [FLAGS]; `opstream help` lists them' : `${verbUsage(verb)}\n\`opstream help ${verb.name}\` says more`);
+  terminal.note(
+    verb === undefined
+      ? 'usage: opstream VERB [FLAGS]; `opstream help` lists them'
+      : `${verbUsage(verb)}\n\`opstream help ${verb.name}\` says more`,
+  );
   return exitCodes.usage;
 };
 
@@ -48,7 +52,8 @@ const whatToDo = (fault: Fault, natsUrl: string): string => {
   if (fault.code === 'NATS_UNREACHABLE') {
     return `no NATS server answers at ${natsUrl.replaceAll(/\/\/[^/@]+@/g, '//')}; start an instance with \`opstream up\`, or say where one is with OPSTREAM_NATS_URL or --nats-url (${fault.message})`;
   }
-  if (fault.code === 'NATS_TIMEOUT') return `${fault.message}; whether a command was carried out is unknown: sending it again is safe with the same --command-id`;
+  if (fault.code === 'NATS_TIMEOUT')
+    return `${fault.message}; whether a command was carried out is unknown: sending it again is safe with the same --command-id`;
   return fault.message;
 };
 
@@ -63,7 +68,12 @@ const configOf = (options: CliOptions, args: ParsedArguments) => {
 const runVerb = async (options: CliOptions, verb: Verb, args: ParsedArguments): Promise<number> => {
   const { terminal, environment, log, clock, ids, signal } = options;
   const loaded = configOf(options, args);
-  if (!loaded.ok) return usage(options, verb, loaded.error.map(({ source, message }) => `${source} ${message}`));
+  if (!loaded.ok)
+    return usage(
+      options,
+      verb,
+      loaded.error.map(({ source, message }) => `${source} ${message}`),
+    );
   const { config } = loaded.value;
   let client: Promise<Client> | undefined;
   const context: CliContext = {
@@ -107,15 +117,25 @@ export const runCli = async (options: CliOptions): Promise<number> => {
   }
   const verb = verbs.find((one) => one.name === name);
   if (verb === undefined) {
-    const nearest = nearestName(name, verbs.map((one) => one.name));
+    const nearest = nearestName(
+      name,
+      verbs.map((one) => one.name),
+    );
     const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-    return usage(options, undefined, [name.startsWith('-') ? `expected a verb first, found ${name}` : `unknown verb "${name}"${hint}`]);
+    return usage(options, undefined, [
+      name.startsWith('-') ? `expected a verb first, found ${name}` : `unknown verb "${name}"${hint}`,
+    ]);
   }
   if (isHelp || rest.includes('--help') || rest.includes('-h')) {
     terminal.out(verbHelp(verb));
     return exitCodes.done;
   }
   const args = parseArguments({ ...globalFlags, ...verb.flags }, rest, verb.maxPositionals ?? 0);
-  if (!args.ok) return usage(options, verb, args.error.map(({ message }) => message));
+  if (!args.ok)
+    return usage(
+      options,
+      verb,
+      args.error.map(({ message }) => message),
+    );
   return runVerb(options, verb, args.value);
 };

@@ -20,7 +20,9 @@ const metaOf = ({ manifest }: { readonly manifest: GetManifest }): JsonObject =>
     owner: manifest.owner,
   });
 
-type GetManifest = Extract<GetAnswer, { type: 'resource' }>['entity']['manifest'] | Extract<GetAnswer, { type: 'operator' }>['operator']['manifest'];
+type GetManifest =
+  | Extract<GetAnswer, { type: 'resource' }>['entity']['manifest']
+  | Extract<GetAnswer, { type: 'operator' }>['operator']['manifest'];
 
 const resourceForm = ({ entity, status, summary }: Extract<GetAnswer, { type: 'resource' }>): JsonObject =>
   given({
@@ -69,7 +71,8 @@ const operatorForm = ({ operator, status, summary }: Extract<GetAnswer, { type: 
     }),
   });
 
-export const storedForm = (answer: GetAnswer): JsonObject => (answer.type === 'resource' ? resourceForm(answer) : operatorForm(answer));
+export const storedForm = (answer: GetAnswer): JsonObject =>
+  answer.type === 'resource' ? resourceForm(answer) : operatorForm(answer);
 
 /** With the comment that the seed's tools put above: `# name:version:type` and the workspace if there is one. */
 export const storedYaml = (answer: GetAnswer): string => {

@@ -42,4 +42,7 @@ export const summaryHeaders = ({ isWide, withTags }: TableOptions): readonly str
 ];
 
 export const summaryTable = (summaries: readonly Summary[], options: TableOptions): string =>
-  renderTable(summaryHeaders(options), summaries.map((summary) => rowOf(summary, options)));
+  renderTable(
+    summaryHeaders(options),
+    summaries.map((summary) => rowOf(summary, options)),
+  );

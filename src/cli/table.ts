@@ -3,7 +3,8 @@
 
 const LAST_RULE_MIN = 19;
 // Wide (East Asian, emoji) characters take two columns of a terminal.
-const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}]/gu;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}]/gu;
 
 export const displayWidth = (text: string): number => [...text].length + (text.match(WIDE)?.length ?? 0);
 
@@ -24,7 +25,9 @@ export const renderTable = (headers: readonly string[], rows: readonly (readonly
     if (column === lastColumn) return Math.max(LAST_RULE_MIN, content + 4);
     return content + (column === 0 ? 3 : 2);
   });
-  const header = headers.map((text, column) => (column === lastColumn ? `   ${text}` : centred(text, widths[column] ?? 0)));
+  const header = headers.map((text, column) =>
+    column === lastColumn ? `   ${text}` : centred(text, widths[column] ?? 0),
+  );
   const cells = clean.map((row) =>
     row.map((text, column) => {
       if (column === lastColumn) return `  ${text}`;

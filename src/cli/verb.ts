@@ -40,14 +40,22 @@ export const commonFlags = {
   file: { kind: 'list', short: 'f', value: 'FILE|DIR|-', about: 'manifests; - reads stdin; may be repeated' },
   recursive: { kind: 'bare', short: 'R', about: 'also read the folders below DIR' },
   'dry-run': { kind: 'bare', about: 'check and show what would happen; store nothing' },
-  wait: { kind: 'maybe', value: 'DURATION', about: `wait until it is done; default ${formatDurationMs(DEFAULT_WAIT_MS)}` },
+  wait: {
+    kind: 'maybe',
+    value: 'DURATION',
+    about: `wait until it is done; default ${formatDurationMs(DEFAULT_WAIT_MS)}`,
+  },
   output: { kind: 'text', short: 'o', value: 'json|yaml', about: 'print the whole answer' },
   'command-id': { kind: 'text', value: 'ID', about: 'id of the command; the same id is carried out once' },
   'expected-generation': { kind: 'text', value: 'NUMBER', about: 'refuse unless the generation is this one' },
 } as const satisfies Record<string, FlagSpec>;
 
 /** A value out of a set; undefined when the flag is not there. */
-export const choiceOf = <const TChoice extends string>(args: ParsedArguments, name: string, choices: readonly TChoice[]): TChoice | undefined => {
+export const choiceOf = <const TChoice extends string>(
+  args: ParsedArguments,
+  name: string,
+  choices: readonly TChoice[],
+): TChoice | undefined => {
   const text = textOf(args, name);
   if (text === undefined) return undefined;
   const choice = choices.find((one) => one === text);
@@ -97,7 +105,11 @@ export const identityOf = (args: ParsedArguments): Identity => {
 };
 
 /** The fields by which commands and queries name their target. */
-export const targetOf = ({ kind, workspace, name }: Identity): { readonly type: Kind; readonly name: string; readonly workspace?: string } =>
+export const targetOf = ({
+  kind,
+  workspace,
+  name,
+}: Identity): { readonly type: Kind; readonly name: string; readonly workspace?: string } =>
   kind === 'operator' ? { type: kind, name } : { type: kind, workspace, name };
 
 /** `resource public/pipeline-run-1` */

@@ -43,8 +43,12 @@ export const watchSummaries = async (
     const summaries = await look();
     if (summaries === undefined) return exitCodes.failed;
     const now = new Map(summaries.map((summary) => [keyOf(summary), { text: JSON.stringify(summary), summary }]));
-    const changed = [...now].filter(([key, { text }]) => before.get(key)?.text !== text).map(([, { summary }]) => summary);
-    const gone = [...before].filter(([key]) => !now.has(key)).map(([, { summary }]) => ({ ...summary, status: 'deleted' as const }));
+    const changed = [...now]
+      .filter(([key, { text }]) => before.get(key)?.text !== text)
+      .map(([, { summary }]) => summary);
+    const gone = [...before]
+      .filter(([key]) => !now.has(key))
+      .map(([, { summary }]) => ({ ...summary, status: 'deleted' as const }));
     show([...changed, ...gone]);
     before = now;
     await clock.sleep(LOOK_ANYWAY_MS, AbortSignal.any([wake.signal, signal]));

@@ -52,7 +52,9 @@ const connect = ({ config, signal }: ClientOptions, log: Log): Promise<JetStream
 const readAnswer = (data: Uint8Array): ReturnType<typeof ok<unknown>> | ReturnType<typeof err<Rejection>> => {
   const reply = decodeJson(data);
   if (!isJsonObject(reply)) {
-    throw new Fault('DOCUMENT_INVALID', 'the query-responder answered with something that is no JSON object', { retry: 'never' });
+    throw new Fault('DOCUMENT_INVALID', 'the query-responder answered with something that is no JSON object', {
+      retry: 'never',
+    });
   }
   const { error, failure } = reply;
   if (isJsonObject(error) && typeof error['code'] === 'string') return err(error as unknown as Rejection);
@@ -68,7 +70,12 @@ const readAnswer = (data: Uint8Array): ReturnType<typeof ok<unknown>> | ReturnTy
 
 /** Faults: NATS_UNREACHABLE, SERVER_TOO_OLD. Close it when done. */
 export const openClient = async (options: ClientOptions): Promise<Client> => {
-  const { log = createLogger({ name: 'opstream-client', level: 'silent' }), ids = uuidSource, clock = systemClock, signal } = options;
+  const {
+    log = createLogger({ name: 'opstream-client', level: 'silent' }),
+    ids = uuidSource,
+    clock = systemClock,
+    signal,
+  } = options;
   const names = namesFor(options.config.prefix);
   const connection = await connect(options, log);
   const { nc, slots } = connection;
@@ -76,7 +83,12 @@ export const openClient = async (options: ClientOptions): Promise<Client> => {
   const maxPayloadBytes = nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES;
   const tools = { names, requester, ids, clock, maxPayloadBytes, ...(signal === undefined ? {} : { signal }) };
 
-  const subscribe = (subject: string, stream: LiveMessage['stream'], until: AbortSignal, onMessage: (message: LiveMessage) => void): void => {
+  const subscribe = (
+    subject: string,
+    stream: LiveMessage['stream'],
+    until: AbortSignal,
+    onMessage: (message: LiveMessage) => void,
+  ): void => {
     const subscription = nc.subscribe(subject, {
       callback: (error, message) => {
         if (error !== null) {
@@ -85,7 +97,8 @@ export const openClient = async (options: ClientOptions): Promise<Client> => {
         }
         const event = decodeJson(message.data);
         if (!isJsonObject(event)) return;
-        const sequence = message.headers?.has('Nats-Sequence') === true ? Number(message.headers.get('Nats-Sequence')) : 0;
+        const sequence =
+          message.headers?.has('Nats-Sequence') === true ? Number(message.headers.get('Nats-Sequence')) : 0;
         onMessage({ stream, subject: message.subject, sequence, event });
       },
     });

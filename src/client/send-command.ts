@@ -41,7 +41,9 @@ const headersOf = (options: SendOptions, commandId: string): Record<string, stri
   for (const [name, value] of given) {
     if (value === undefined) continue;
     if (!ASCII.test(value)) {
-      throw new Fault('CONFIG_INVALID', `header ${name}: expected printable ASCII, found other characters`, { retry: 'never' });
+      throw new Fault('CONFIG_INVALID', `header ${name}: expected printable ASCII, found other characters`, {
+        retry: 'never',
+      });
     }
     headers[name] = value;
   }
@@ -64,7 +66,9 @@ export const readReply = (data: Uint8Array): Receipt => {
     if (isJsonObject(reply['failure'])) throw faultOf(reply['failure']);
     if (typeof reply['accepted'] === 'boolean' && Array.isArray(reply['events'])) return reply as unknown as Receipt;
   }
-  throw new Fault('DOCUMENT_INVALID', 'the command-handler answered with something that is no receipt', { retry: 'never' });
+  throw new Fault('DOCUMENT_INVALID', 'the command-handler answered with something that is no receipt', {
+    retry: 'never',
+  });
 };
 
 const explain = (error: unknown, subject: string): unknown =>
@@ -92,15 +96,22 @@ export const sendCommand = async (
   const roomBytes = tools.maxPayloadBytes - HEADER_ROOM_BYTES;
   if (data.byteLength > roomBytes) {
     const found = Math.ceil(data.byteLength / 1024);
-    throw new Fault('JS_REFUSED', `expected a command of at most ${Math.floor(roomBytes / 1024)} KiB, found ${found} KiB; split it up`, {
-      retry: 'never',
-    });
+    throw new Fault(
+      'JS_REFUSED',
+      `expected a command of at most ${Math.floor(roomBytes / 1024)} KiB, found ${found} KiB; split it up`,
+      {
+        retry: 'never',
+      },
+    );
   }
   const deadlineMs = clock.nowMs() + DEADLINE_MS;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
     const restMs = deadlineMs - clock.nowMs();
     try {
-      const reply = await tools.requester.request(subject, data, { headers, timeoutMs: Math.max(1, Math.min(ATTEMPT_MS, restMs)) });
+      const reply = await tools.requester.request(subject, data, {
+        headers,
+        timeoutMs: Math.max(1, Math.min(ATTEMPT_MS, restMs)),
+      });
       return readReply(reply.data);
     } catch (error) {
       const isLast = clock.nowMs() + pauseMs >= deadlineMs || signal?.aborted === true;

@@ -5,7 +5,14 @@ import type { JsonObject } from '../core/json.ts';
 import type { Result } from '../core/result.ts';
 import type { CommandFailure, Receipt, Verb } from '../messages/commands.ts';
 import type { EntityStatus, LifecycleStatus, OperatorStatus, RuntimeStatus } from '../messages/entity.ts';
-import type { GetAnswer, HistoryAnswer, ListAnswer, OutcomeAnswer, QueryVerb, StatusAnswer } from '../messages/queries.ts';
+import type {
+  GetAnswer,
+  HistoryAnswer,
+  ListAnswer,
+  OutcomeAnswer,
+  QueryVerb,
+  StatusAnswer,
+} from '../messages/queries.ts';
 import type { Kind } from '../messages/subjects.ts';
 
 export type AnswerOf = {

@@ -50,7 +50,8 @@ export const judge = (
   if (answer === undefined) return untilGone ? 'ready' : 'failed';
   if (untilGone) return undefined;
   const { summary, status } = answer;
-  if (status === undefined || summary.observedGeneration < generation || summary.generation < generation) return undefined;
+  if (status === undefined || summary.observedGeneration < generation || summary.generation < generation)
+    return undefined;
   if (answer.type === 'resource' && answer.entity.runnable && answer.entity.run !== undefined) {
     // A summary says `pending` until the component has answered this very run.
     if (ENDED.has(summary.runtime)) return summary.runtime === 'succeeded' ? 'ready' : 'failed';
@@ -69,7 +70,11 @@ export const concerns = (message: LiveMessage, { kind, workspace, name }: Identi
 };
 
 /** Progress as a live status tells it, before the views have it. */
-const progressOfStatus = (identity: Identity, message: LiveMessage, before: Progress | undefined): Progress | undefined => {
+const progressOfStatus = (
+  identity: Identity,
+  message: LiveMessage,
+  before: Progress | undefined,
+): Progress | undefined => {
   const decoded = decodeStatusEvent(encodeJson(message.event));
   if ('problem' in decoded) return undefined;
   const status = decoded.event.data;
@@ -128,7 +133,12 @@ export const waitReady = async (
   const look = async (): Promise<GetAnswer | 'none' | 'unknown'> => {
     const freshness = options.minSequence === undefined ? {} : { minSequence: options.minSequence };
     try {
-      const answer = await client.query('get', { type: kind, ...(kind === 'operator' ? {} : { workspace }), name, ...freshness });
+      const answer = await client.query('get', {
+        type: kind,
+        ...(kind === 'operator' ? {} : { workspace }),
+        name,
+        ...freshness,
+      });
       if (answer.ok) return answer.value.stale === true ? 'unknown' : answer.value;
       return answer.error.code === 'NOT_FOUND' ? 'none' : 'unknown';
     } catch (error) {

@@ -10,7 +10,7 @@ import { reject, type Rejection } from '../core/rejection.ts';
 import type { JsonValue } from '../core/json.ts';
 import { schemaUri } from '../messages/envelope.ts';
 import { fnv1a, operatorRef, refKey, type Names, type Ref } from '../messages/subjects.ts';
-import type { EntityIdentity, Receipt, ReceiptEvent } from '../messages/commands.ts';
+import type { Receipt, ReceiptEvent } from '../messages/commands.ts';
 import type { DomainEvent, NewEvent } from '../messages/events.ts';
 import type { OperatorDocument } from '../messages/queries.ts';
 import { absorb, generationOf, type Aggregate, type Aggregates } from './aggregates.ts';
@@ -18,6 +18,7 @@ import type { CommandRequest } from './command-request.ts';
 import { decideIntent } from './decide-intent.ts';
 import { mergeRejections, readIntents, type Intent } from './intent.ts';
 import type { Outcomes } from './outcomes.ts';
+import { acceptance, appliedBefore, identityOf, idReused, refusal, sameTarget } from './receipts.ts';
 import type { Appender, AppendMessage, Clock, IdSource } from './ports.ts';
 import type { SpecSchemas } from './spec-schemas.ts';
 
@@ -52,39 +53,6 @@ export type ExecutorOptions = {
 
 type Change = { readonly aggregate: Aggregate; readonly events: readonly DomainEvent[] };
 
-const identityOf = (ref: Ref, generation: number): EntityIdentity => ({ ...ref, generation });
-
-const refusal = (request: CommandRequest, rejection: Rejection, refs: readonly Ref[] = []): Receipt => {
-  const [ref] = refs;
-  return {
-    commandId: request.commandId,
-    verb: request.verb,
-    accepted: false,
-    events: [],
-    ...(ref === undefined ? {} : { entity: identityOf(ref, 0) }),
-    ...(request.isDryRun ? { dryRun: true } : {}),
-    rejection,
-  };
-};
-
-const acceptance = (
-  request: CommandRequest,
-  entities: readonly EntityIdentity[],
-  events: readonly ReceiptEvent[],
-): Receipt => {
-  const [entity] = entities;
-  return {
-    commandId: request.commandId,
-    verb: request.verb,
-    accepted: true,
-    events,
-    ...(entity === undefined ? {} : { entity }),
-    ...(entities.length > 1 ? { entities } : {}),
-    ...(events.length === 0 ? { unchanged: true } : {}),
-    ...(request.isDryRun ? { dryRun: true } : {}),
-  };
-};
-
 export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor => {
   const { names, aggregates, appender, outcomes, schemas, ids, clock } = options;
   const source = `/${names.prefix}/command-handler`;
@@ -113,18 +81,6 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       generation: event.generation,
       data: event.data,
     }) as DomainEvent;
-
-  /** The receipt of an earlier run of this very command, from the events that it stored. */
-  const appliedBefore = (request: CommandRequest, loaded: readonly Aggregate[]): Receipt | undefined => {
-    if (!loaded.some(({ commands }) => commands.has(request.commandId))) return undefined;
-    const entities = loaded.map((aggregate) =>
-      identityOf(aggregate.ref, aggregate.commands.get(request.commandId)?.generation ?? generationOf(aggregate)),
-    );
-    const events = loaded
-      .flatMap(({ commands }) => commands.get(request.commandId)?.events ?? [])
-      .sort((left, right) => left.sequence - right.sequence);
-    return acceptance(request, entities, events);
-  };
 
   const loadOperators = async (intents: readonly Intent[], own: ReadonlyMap<string, Aggregate>) => {
     const operators = new Map<string, OperatorDocument | undefined>();
@@ -305,20 +261,4 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       return receipt;
     },
   };
-};
-
-const sameTarget = (receipt: Receipt, refs: readonly Ref[]): boolean => {
-  const [ref] = refs;
-  const { entity } = receipt;
-  return (
-    ref === undefined || entity === undefined || refKey(ref) === `${entity.kind}.${entity.workspace}.${entity.name}`
-  );
-};
-
-const idReused = (request: CommandRequest, receipt: Receipt): Rejection => {
-  const { kind = '?', workspace = '?', name = '?' } = receipt.entity ?? {};
-  return reject(
-    'COMMAND_ID_REUSED',
-    `command id "${request.commandId}" was used before for ${kind} ${workspace}/${name}; use a new id for a new command`,
-  );
 };

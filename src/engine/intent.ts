@@ -1,7 +1,6 @@
 // From the bytes of a command to what is meant: one intent for each thing that the command names, every problem in one rejection.
 // Pure; nothing is read from anywhere. What depends on stored state is decided later (execute-command.ts).
 
-import { checkSchemas } from './spec-schemas.ts';
 import { parseManifests, type ParsedDocument } from '../messages/manifest/parse.ts';
 import { validateManifest } from '../messages/manifest/validate.ts';
 import { parseTargetCommand } from '../messages/validation/target-command.ts';
@@ -48,13 +47,6 @@ const readManifest = (document: ParsedDocument, request: CommandRequest, prefix:
   });
   if (!validated.ok) return validated;
   const manifest = validated.value;
-  if (manifest.type === 'operator') {
-    const details = checkSchemas(manifest);
-    if (details.length > 0) {
-      const message = `operator "${manifest.name}": ${details.length} problem(s) in the jsonSchema of its resource types`;
-      return err(reject('SCHEMA_INVALID', message, details));
-    }
-  }
   const isOwnerDefaulted = isJsonObject(document.value) && document.value['owner'] === undefined;
   const mustBeNew = request.verb === 'create';
   return ok({ kind: 'manifest', ref: refOf(manifest), manifest, isOwnerDefaulted, mustBeNew, document });

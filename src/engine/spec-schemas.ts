@@ -3,20 +3,11 @@
 import { compileSpecSchema, type SpecValidator } from '../messages/validation/spec-schema.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { RejectionDetail } from '../core/rejection.ts';
-import type { OperatorManifest } from '../messages/manifest/types.ts';
 import type { OperatorDocument } from '../messages/queries.ts';
 
 const SPEC_POINTER = '/resource/spec';
 
-export const schemaPointer = (index: number): string => `/operator/resources/${index}/specSchema/jsonSchema`;
-
-/** Problems of the schemas in an operator manifest; pointers are into the manifest. */
-export const checkSchemas = (manifest: OperatorManifest): readonly RejectionDetail[] =>
-  manifest.operator.resources.flatMap(({ specSchema }, index) => {
-    if (specSchema === undefined) return [];
-    const compiled = compileSpecSchema(specSchema.jsonSchema, schemaPointer(index));
-    return compiled.ok ? [] : compiled.error.details;
-  });
+const schemaPointer = (index: number): string => `/operator/resources/${index}/specSchema/jsonSchema`;
 
 type Compiled = {
   readonly uid: string;

@@ -93,7 +93,11 @@ describe('the rooms of src', () => {
 
   it('keep clocks, chance and the process out of the pure ones', () => {
     const impure = /\b(?:process\.|Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|crypto\.)/;
-    const strays = files.filter((file) => [...PURE, 'engine'].includes(roomOf(file)) && impure.test(textOf(file)));
+    const codeOf = (file: string): string =>
+      textOf(file)
+        .replaceAll(/\/\*[\s\S]*?\*\//g, '')
+        .replaceAll(/^\s*\/\/.*$/gm, '');
+    const strays = files.filter((file) => [...PURE, 'engine'].includes(roomOf(file)) && impure.test(codeOf(file)));
     assert.deepEqual(strays, []);
   });
 

@@ -37,7 +37,10 @@ export const awaitServices = async (
       while (!(await isThere().catch(() => false))) {
         if (signal.aborted) return;
         if (performance.now() > deadlineMs) {
-          throw new Fault('NATS_TIMEOUT', `${what} did not come up within ${timeoutMs / 1000} s; its log is in the logs folder`);
+          throw new Fault(
+            'NATS_TIMEOUT',
+            `${what} did not come up within ${timeoutMs / 1000} s; its log is in the logs folder`,
+          );
         }
         await pause(LOOK_AGAIN_MS, signal);
       }

@@ -8,7 +8,13 @@ import { join } from 'node:path';
 import { Fault } from '../../core/fault.ts';
 import { pause } from '../../jetstream/pause.ts';
 
-export type EmbeddedServer = { readonly url: string; readonly port: number; readonly pid: number; stop(): Promise<void>; readonly exited: Promise<number | null> };
+export type EmbeddedServer = {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  stop(): Promise<void>;
+  readonly exited: Promise<number | null>;
+};
 
 export type EmbeddedServerOptions = {
   readonly directory: string;
@@ -106,7 +112,11 @@ export const startEmbeddedServer = async (options: EmbeddedServerOptions): Promi
 
   const port = options.port === 0 ? await anyFreePort() : options.port;
   if (!(await isFree(port))) {
-    throw new Fault('CONFIG_INVALID', `port ${port} of ${HOST} is taken by another program; choose one with --port, or use that server with --nats-url`, { retry: 'never' });
+    throw new Fault(
+      'CONFIG_INVALID',
+      `port ${port} of ${HOST} is taken by another program; choose one with --port, or use that server with --nats-url`,
+      { retry: 'never' },
+    );
   }
   writeFileSync(configPath, configuration(options, port));
   const log = openSync(logPath, 'a');

@@ -42,7 +42,11 @@ const lock = (directory: string): (() => void) => {
   const path = join(directory, 'up.pid');
   const holder = existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0;
   if (holder > 0 && holder !== process.pid && isProcessOf(holder, 'node')) {
-    throw new Fault('CONFIG_INVALID', `another opstream (process ${holder}) is running on ${directory}; stop it, or choose another folder with --data`, { retry: 'never' });
+    throw new Fault(
+      'CONFIG_INVALID',
+      `another opstream (process ${holder}) is running on ${directory}; stop it, or choose another folder with --data`,
+      { retry: 'never' },
+    );
   }
   writeFileSync(path, String(process.pid));
   return () => rmSync(path, { force: true });
@@ -54,7 +58,8 @@ export const endLeftovers = async (directory: string): Promise<void> => {
   lock(directory)();
   for (const file of readdirSync(directory).filter((name) => name.endsWith('.pid'))) {
     const pid = Number(readFileSync(join(directory, file), 'utf8'));
-    const isOurs = isProcessOf(pid, programFolder) || isProcessOf(pid, directory) || isProcessOf(pid, dirname(programFolder));
+    const isOurs =
+      isProcessOf(pid, programFolder) || isProcessOf(pid, directory) || isProcessOf(pid, dirname(programFolder));
     if (pid > 0 && isOurs) await endProcess(pid, LEFTOVER_STOP_MS);
   }
 };

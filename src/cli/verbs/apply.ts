@@ -40,32 +40,37 @@ export const outcomesOf = (receipt: Receipt): ReadonlyMap<string, 'created' | 'u
   return outcomes;
 };
 
-const run = (verb: ManifestVerb) => async (args: ParsedArguments, context: CliContext): Promise<number> => {
-  const { terminal } = context;
-  const output = outputOf(args);
-  const manifests = await readManifests(context, listOf(args, 'file'), has(args, 'recursive'));
-  terminal.info(`🛠 ${verb}...`);
-  const tooLarge = tooLargeMessage(manifests.data);
-  if (tooLarge !== undefined) {
-    terminal.error(tooLarge);
-    return exitCodes.failed;
-  }
-  const client = await context.connect();
-  const receipt = await sendVerb(client, verb, manifests.data, args, context);
-  if (output !== undefined) printAs(context, output, receipt);
-  const targets = manifests.documents.map((document) => targetOfDocument(document, textOf(args, 'workspace') ?? DEFAULT_WORKSPACE));
-  if (receipt.rejection !== undefined) {
-    for (const { label } of targets) terminal.warn(`🔧 applying${label}...error`);
-    tellRejection(context, receipt.rejection, manifests);
-    terminal.warn(`🛠 ${verb}...error`);
-    return exitCodes.failed;
-  }
-  const outcomes = outcomesOf(receipt);
-  const suffix = receipt.dryRun === true ? ' (dry run)' : '';
-  for (const { label, key } of targets) terminal.info(`🔧 applying${label}...${outcomes.get(key) ?? 'unchanged'}${suffix}`);
-  terminal.info(`🛠 ${verb}...${receipt.dryRun === true ? 'nothing stored' : 'complete'}`);
-  return waitIfAsked(args, context, client, receipt);
-};
+const run =
+  (verb: ManifestVerb) =>
+  async (args: ParsedArguments, context: CliContext): Promise<number> => {
+    const { terminal } = context;
+    const output = outputOf(args);
+    const manifests = await readManifests(context, listOf(args, 'file'), has(args, 'recursive'));
+    terminal.info(`🛠 ${verb}...`);
+    const tooLarge = tooLargeMessage(manifests.data);
+    if (tooLarge !== undefined) {
+      terminal.error(tooLarge);
+      return exitCodes.failed;
+    }
+    const client = await context.connect();
+    const receipt = await sendVerb(client, verb, manifests.data, args, context);
+    if (output !== undefined) printAs(context, output, receipt);
+    const targets = manifests.documents.map((document) =>
+      targetOfDocument(document, textOf(args, 'workspace') ?? DEFAULT_WORKSPACE),
+    );
+    if (receipt.rejection !== undefined) {
+      for (const { label } of targets) terminal.warn(`🔧 applying${label}...error`);
+      tellRejection(context, receipt.rejection, manifests);
+      terminal.warn(`🛠 ${verb}...error`);
+      return exitCodes.failed;
+    }
+    const outcomes = outcomesOf(receipt);
+    const suffix = receipt.dryRun === true ? ' (dry run)' : '';
+    for (const { label, key } of targets)
+      terminal.info(`🔧 applying${label}...${outcomes.get(key) ?? 'unchanged'}${suffix}`);
+    terminal.info(`🛠 ${verb}...${receipt.dryRun === true ? 'nothing stored' : 'complete'}`);
+    return waitIfAsked(args, context, client, receipt);
+  };
 
 const flags = {
   file: commonFlags.file,
@@ -85,7 +90,10 @@ export const applyVerb: Verb = {
   about: 'create or change what manifests declare: all of it or nothing',
   usage: USAGE,
   flags,
-  notes: ['-w is the workspace of resources whose manifest names none.', 'With --wait: exit code 1 when a run failed or was cancelled, 3 when the time is over.'],
+  notes: [
+    '-w is the workspace of resources whose manifest names none.',
+    'With --wait: exit code 1 when a run failed or was cancelled, 3 when the time is over.',
+  ],
   run: run('apply'),
 };
 

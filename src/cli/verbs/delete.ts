@@ -11,17 +11,28 @@ import type { CliContext } from '../context.ts';
 import type { SourceDocument } from '../joined-manifests.ts';
 import { readManifests } from '../manifest-files.ts';
 import { entitiesOf, outputOf, printAs, sendVerb, tellRejection, waitForAll, type WaitTarget } from '../reporting.ts';
-import { commonFlags, DEFAULT_WAIT_MS, durationOf, identityOf, spoken, targetOf, UsageError, type Verb } from '../verb.ts';
+import {
+  commonFlags,
+  DEFAULT_WAIT_MS,
+  durationOf,
+  identityOf,
+  spoken,
+  targetOf,
+  UsageError,
+  type Verb,
+} from '../verb.ts';
 
 const GONE = new Set(['io.opstream.operator.deleted.v1', 'io.opstream.resource.deleted.v1']);
 
 /** `(public) pipeline-run-1:resource` */
-const label = ({ kind, workspace, name }: Identity): string => `${kind === 'operator' ? '' : `(${workspace})`} ${name}:${kind}`;
+const label = ({ kind, workspace, name }: Identity): string =>
+  `${kind === 'operator' ? '' : `(${workspace})`} ${name}:${kind}`;
 
 /** The thing that a manifest declares. Only its name matters, so manifests that have become invalid can be deleted too. */
 export const identityOfDocument = ({ path, value }: SourceDocument, defaultWorkspace: string): Identity => {
   const { name, type, workspace = defaultWorkspace } = value;
-  if (!isToken(name)) throw new UsageError(`${path}: expected a manifest with a name, found ${printable(name ?? 'none')}`);
+  if (!isToken(name))
+    throw new UsageError(`${path}: expected a manifest with a name, found ${printable(name ?? 'none')}`);
   if (type === 'operator' || (type === undefined && isJsonObject(value['operator']))) {
     return { kind: 'operator', workspace: NO_WORKSPACE, name };
   }
@@ -34,8 +45,11 @@ const targetsOf = async (args: ParsedArguments, context: CliContext): Promise<re
   if (paths.length === 0) return [identityOf(args)];
   if (has(args, 'name')) throw new UsageError('expected one of -f FILE and -n NAME');
   const manifests = await readManifests(context, paths, has(args, 'recursive'));
-  if (manifests.documents.length === 0) throw new UsageError('the manifests cannot be read; `opstream apply --dry-run -f` says why');
-  return manifests.documents.map((document) => identityOfDocument(document, textOf(args, 'workspace') ?? DEFAULT_WORKSPACE));
+  if (manifests.documents.length === 0)
+    throw new UsageError('the manifests cannot be read; `opstream apply --dry-run -f` says why');
+  return manifests.documents.map((document) =>
+    identityOfDocument(document, textOf(args, 'workspace') ?? DEFAULT_WORKSPACE),
+  );
 };
 
 const tell = (context: CliContext, identity: Identity, receipt: Receipt): void => {
@@ -81,11 +95,14 @@ export const deleteVerb: Verb = {
     'command-id': commonFlags['command-id'],
     'expected-generation': commonFlags['expected-generation'],
   },
-  notes: ['Manifests of operators and their resources together: the operators are deleted when the resources are gone.'],
+  notes: [
+    'Manifests of operators and their resources together: the operators are deleted when the resources are gone.',
+  ],
   run: async (args, context) => {
     const { terminal } = context;
     const targets = await targetsOf(args, context);
-    if (targets.length > 1 && has(args, 'command-id')) throw new UsageError('--command-id belongs to one command, but these are several');
+    if (targets.length > 1 && has(args, 'command-id'))
+      throw new UsageError('--command-id belongs to one command, but these are several');
     const timeoutMs = durationOf(args, 'wait', DEFAULT_WAIT_MS);
     const isDryRun = has(args, 'dry-run');
     terminal.info('🗑 delete...');
@@ -93,12 +110,18 @@ export const deleteVerb: Verb = {
     const resources = targets.filter(({ kind }) => kind === 'resource');
     const operators = targets.filter(({ kind }) => kind === 'operator');
     let code: number = exitCodes.done;
-    for (const [group, mustWait] of [[resources, operators.length > 0], [operators, false]] as const) {
+    for (const [group, mustWait] of [
+      [resources, operators.length > 0],
+      [operators, false],
+    ] as const) {
       if (group.length === 0) continue;
       const deleted = await deleteAll(args, context, client, group);
       code = Math.max(code, deleted.code);
       if (isDryRun || (timeoutMs === undefined && !mustWait)) continue;
-      code = Math.max(code, await waitForAll(context, client, deleted.waits, { timeoutMs: timeoutMs ?? DEFAULT_WAIT_MS, untilGone: true }));
+      code = Math.max(
+        code,
+        await waitForAll(context, client, deleted.waits, { timeoutMs: timeoutMs ?? DEFAULT_WAIT_MS, untilGone: true }),
+      );
       if (code !== exitCodes.done && mustWait) {
         for (const operator of operators) terminal.warn(`${spoken(operator)} stays: not all of the resources are gone`);
         break;

@@ -24,7 +24,8 @@ const storedManifest = async (client: Client, identity: Identity): Promise<JsonO
   return manifest as unknown as JsonObject;
 };
 
-const keyOf = ({ kind, workspace, name }: Identity): string => `${kind}.${kind === 'operator' ? NO_WORKSPACE : workspace}.${name}`;
+const keyOf = ({ kind, workspace, name }: Identity): string =>
+  `${kind}.${kind === 'operator' ? NO_WORKSPACE : workspace}.${name}`;
 
 /** The manifest as it would be after the events. */
 export const manifestAfter = (before: JsonObject | undefined, previews: readonly Preview[]): JsonObject | undefined => {
@@ -33,7 +34,8 @@ export const manifestAfter = (before: JsonObject | undefined, previews: readonly
     if (!isJsonObject(data)) continue;
     const { manifest, patch } = data;
     if (isJsonObject(manifest)) after = manifest;
-    else if (Array.isArray(patch) && after !== undefined) after = applyStored(after, patch as readonly JsonValue[] as unknown as readonly Operation[]);
+    else if (Array.isArray(patch) && after !== undefined)
+      after = applyStored(after, patch as readonly JsonValue[] as unknown as readonly Operation[]);
   }
   return after;
 };

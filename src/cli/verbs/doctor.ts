@@ -34,8 +34,13 @@ const numberIn = (value: unknown, ...path: readonly string[]): number => {
 const streamFinding = async (client: Client, stream: string): Promise<Finding> => {
   const info = await ask(client, `$JS.API.STREAM.INFO.${stream}`);
   if (info === undefined) return bad(stream, 'JetStream does not answer; is it enabled in the server?');
-  if (isJsonObject(info['error'])) return bad(stream, 'is not there; starting any of the processes makes it (`opstream up`)');
-  const [messages, bytes, replicas] = [numberIn(info, 'state', 'messages'), numberIn(info, 'state', 'bytes'), numberIn(info, 'config', 'num_replicas')];
+  if (isJsonObject(info['error']))
+    return bad(stream, 'is not there; starting any of the processes makes it (`opstream up`)');
+  const [messages, bytes, replicas] = [
+    numberIn(info, 'state', 'messages'),
+    numberIn(info, 'state', 'bytes'),
+    numberIn(info, 'config', 'num_replicas'),
+  ];
   return good(stream, `${messages} messages, ${Math.ceil(bytes / 1024)} KiB, ${replicas} replicas`);
 };
 
@@ -52,7 +57,10 @@ const serviceFindings = async (client: Client, names: Names): Promise<readonly F
 const leaseFindings = async (client: Client, names: Names): Promise<readonly Finding[]> => {
   const bucket = names.buckets.leases;
   const info = await ask(client, `$JS.API.STREAM.INFO.KV_${bucket}`, { subjects_filter: `$KV.${bucket}.>` });
-  const subjects = isJsonObject(info?.['state']) && isJsonObject(info['state']['subjects']) ? Object.keys(info['state']['subjects']) : [];
+  const subjects =
+    isJsonObject(info?.['state']) && isJsonObject(info['state']['subjects'])
+      ? Object.keys(info['state']['subjects'])
+      : [];
   const findings = await Promise.all(
     subjects.sort().map(async (subject): Promise<readonly Finding[]> => {
       const what = `lease ${subject.split('.').at(-1) ?? ''}`;
@@ -82,7 +90,12 @@ export const doctorVerb: Verb = {
       serviceFindings(client, names),
       leaseFindings(client, names),
     ]);
-    const findings = [good('nats-server', `version ${client.serverVersion} at ${config.natsUrl.replaceAll(/\/\/[^/@]+@/g, '//')}`), ...ofStreams, ...ofServices, ...ofLeases];
+    const findings = [
+      good('nats-server', `version ${client.serverVersion} at ${config.natsUrl.replaceAll(/\/\/[^/@]+@/g, '//')}`),
+      ...ofStreams,
+      ...ofServices,
+      ...ofLeases,
+    ];
     const isWhole = findings.every(({ isGood }) => isGood);
     if (output !== undefined) printAs(context, output, { isWhole, findings });
     else for (const { what, isGood, text } of findings) terminal.out(`${isGood ? 'ok  ' : 'FAIL'} ${what}: ${text}`);

@@ -20,7 +20,8 @@ export const listQueryOf = (args: ParsedArguments, actor: string): ListQuery => 
   const type = kindOf(args);
   const isAll = has(args, 'all');
   const given = tokenOf(args, 'workspace');
-  if (type === 'operator' && given !== undefined) throw new UsageError('an operator lives in no workspace; leave -w out');
+  if (type === 'operator' && given !== undefined)
+    throw new UsageError('an operator lives in no workspace; leave -w out');
   const workspace = given ?? (isAll || type === 'operator' ? undefined : DEFAULT_WORKSPACE);
   const owner = textOf(args, 'owner') ?? (isAll ? undefined : actor);
   const tag = textOf(args, 'tag');
@@ -37,10 +38,18 @@ export const listQueryOf = (args: ParsedArguments, actor: string): ListQuery => 
 };
 
 /** All pages. A string is a refusal that was told already. */
-const listAll = async (context: CliContext, client: Client, query: ListQuery): Promise<readonly Summary[] | undefined> => {
+const listAll = async (
+  context: CliContext,
+  client: Client,
+  query: ListQuery,
+): Promise<readonly Summary[] | undefined> => {
   const items: Summary[] = [];
-  for (let cursor: string | undefined; ; ) {
-    const page = await client.query('list', { ...query, limit: MAX_PAGE_SIZE, ...(cursor === undefined ? {} : { cursor }) });
+  for (let cursor: string | undefined; ;) {
+    const page = await client.query('list', {
+      ...query,
+      limit: MAX_PAGE_SIZE,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
     if (!page.ok) {
       tellRejection(context, page.error);
       return undefined;
@@ -79,7 +88,8 @@ const print = (args: ParsedArguments, context: CliContext, { summaries, answers 
   const output = choiceOf(args, 'output', OUTPUTS);
   const [only] = answers ?? [];
   if (output === 'json' || output === 'yaml') {
-    const value = has(args, 'name') && only !== undefined ? only : { items: answers ?? summaries, total: summaries.length };
+    const value =
+      has(args, 'name') && only !== undefined ? only : { items: answers ?? summaries, total: summaries.length };
     terminal.out(output === 'json' ? toJson(value) : toYaml(value));
   } else if (has(args, 'details') && answers !== undefined) {
     if (answers.length > 0) terminal.out(answers.map(storedYaml).join('---\n'));
@@ -117,7 +127,8 @@ export const getVerb: Verb = {
     else listQueryOf(args, context.actor);
     terminal.info('🔍 get...');
     const client = await context.connect();
-    if (has(args, 'watch')) return watchSummaries(args, context, client, async () => (await find(args, context, client))?.summaries);
+    if (has(args, 'watch'))
+      return watchSummaries(args, context, client, async () => (await find(args, context, client))?.summaries);
     const found = await find(args, context, client);
     if (found === undefined) return exitCodes.failed;
     terminal.info(found.summaries.length === 0 ? '🔍 get...nothing' : '🔍 get...complete');

@@ -59,7 +59,9 @@ export const historyVerb: Verb = {
     const entries = await read(args, context);
     if (entries === undefined) return exitCodes.failed;
     if (output === undefined) {
-      context.terminal.out(renderTable(['TIME', 'WHAT', 'SEQUENCE', 'GENERATION', 'CHANGE', 'ACTOR', 'COMMAND'], entries.map(rowOf)));
+      context.terminal.out(
+        renderTable(['TIME', 'WHAT', 'SEQUENCE', 'GENERATION', 'CHANGE', 'ACTOR', 'COMMAND'], entries.map(rowOf)),
+      );
     } else printAs(context, output, { entries });
     return exitCodes.done;
   },
@@ -88,7 +90,8 @@ export const replayVerb: Verb = {
         continue;
       }
       terminal.out(eventLine(entry));
-      if (has(args, 'details')) terminal.out(indented(state === undefined ? '(nothing: deleted, or not declared yet)' : toYaml(state)));
+      if (has(args, 'details'))
+        terminal.out(indented(state === undefined ? '(nothing: deleted, or not declared yet)' : toYaml(state)));
     }
     return exitCodes.done;
   },

@@ -21,14 +21,18 @@ export const statusVerb: Verb = {
     const output = choiceOf(args, 'output', ['json', 'yaml']) ?? 'yaml';
     const identity = identityOf(args);
     const client = await context.connect();
-    const answer = await client.query('status', { ...targetOf(identity), ...(has(args, 'refresh') ? { refresh: true } : {}) });
+    const answer = await client.query('status', {
+      ...targetOf(identity),
+      ...(has(args, 'refresh') ? { refresh: true } : {}),
+    });
     if (!answer.ok) {
       tellRejection(context, answer.error);
       return exitCodes.failed;
     }
     const { status } = answer.value;
     if (status === undefined) context.terminal.warn(`${spoken(identity)}: nothing was observed yet`);
-    if (status !== undefined || output === 'json') context.terminal.out(output === 'json' ? toJson(answer.value) : toYaml(status));
+    if (status !== undefined || output === 'json')
+      context.terminal.out(output === 'json' ? toJson(answer.value) : toYaml(status));
     return exitCodes.done;
   },
 };

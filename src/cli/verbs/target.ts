@@ -28,7 +28,9 @@ const runTarget =
       return exitCodes.failed;
     }
     const outcome = receipt.unchanged === true ? 'unchanged' : words.done;
-    terminal.info(`${words.icon} ${words.doing} ${spoken(identity)}...${outcome}${receipt.dryRun === true ? ' (dry run)' : ''}`);
+    terminal.info(
+      `${words.icon} ${words.doing} ${spoken(identity)}...${outcome}${receipt.dryRun === true ? ' (dry run)' : ''}`,
+    );
     terminal.info(`${words.icon} ${verb}...${receipt.dryRun === true ? 'nothing stored' : 'complete'}`);
     return waitIfAsked(args, context, client, receipt);
   };
@@ -98,7 +100,9 @@ export const patchOf = (args: ParsedArguments): JsonValue => {
     return JSON.parse(text) as JsonValue;
   } catch (error) {
     const reason = error instanceof Error ? error.message : '';
-    throw new UsageError(`the patch is not JSON: ${reason}; expected RFC 6902: [{"op":"replace","path":"/description","value":"x"}]`);
+    throw new UsageError(
+      `the patch is not JSON: ${reason}; expected RFC 6902: [{"op":"replace","path":"/description","value":"x"}]`,
+    );
   }
 };
 

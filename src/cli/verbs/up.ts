@@ -27,7 +27,10 @@ const findServer = async (environment: Readonly<Record<string, string | undefine
     return stdout.trim();
   } catch (error) {
     const detail = (error as { readonly stderr?: string }).stderr?.trim() ?? '';
-    throw new Fault('CONFIG_INVALID', detail === '' ? 'no nats-server was found' : detail, { retry: 'never', cause: error });
+    throw new Fault('CONFIG_INVALID', detail === '' ? 'no nats-server was found' : detail, {
+      retry: 'never',
+      cause: error,
+    });
   }
 };
 
@@ -43,10 +46,19 @@ export const up: Verb = {
   usage: '[--data DIR] [--port PORT] [--fast]',
   flags: {
     data: { kind: 'text', value: 'DIR', about: `where the data is kept; default ${DEFAULT_FOLDER}` },
-    port: { kind: 'text', value: 'PORT', about: `port of the NATS server; default ${DEFAULT_PORT}, 0 for any free one` },
-    fast: { kind: 'bare', about: 'do not wait for the disk at each write: a power loss may then take the last two minutes' },
+    port: {
+      kind: 'text',
+      value: 'PORT',
+      about: `port of the NATS server; default ${DEFAULT_PORT}, 0 for any free one`,
+    },
+    fast: {
+      kind: 'bare',
+      about: 'do not wait for the disk at each write: a power loss may then take the last two minutes',
+    },
   },
-  notes: ['Ctrl-C stops everything in order. What is stored stays, and the next `up` on the same folder goes on with it.'],
+  notes: [
+    'Ctrl-C stops everything in order. What is stored stays, and the next `up` on the same folder goes on with it.',
+  ],
   run: async (args, context) => {
     const { terminal, environment, signal } = context;
     const directory = resolve(textOf(args, 'data') ?? DEFAULT_FOLDER);
@@ -79,7 +91,11 @@ export const up: Verb = {
   },
 };
 
-const announce = (url: string, directory: string, terminal: { info(text: string): void; out(text: string): void }): void => {
+const announce = (
+  url: string,
+  directory: string,
+  terminal: { info(text: string): void; out(text: string): void },
+): void => {
   terminal.info('everything is running');
   terminal.out(
     [

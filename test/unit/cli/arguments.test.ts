@@ -55,4 +55,3 @@ describe('arguments of a verb', () => {
     assert.deepEqual(problems('--constructor'), ['unknown flag --constructor']);
   });
 });
-

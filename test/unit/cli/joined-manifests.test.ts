@@ -19,8 +19,14 @@ describe('several files as one command', () => {
   it('are one stream of all their documents', () => {
     const parsed = parseManifests(joined.data);
     assert.ok(parsed.ok, JSON.stringify(parsed));
-    assert.deepEqual(parsed.value.map(({ value }) => (value as { name: string }).name), ['a', 'a2', 'b', 'b2', 'c']);
-    assert.deepEqual(joined.documents.map(({ path }) => path), ['a.yaml', 'a.yaml', 'b.json', 'b.json', 'c.yaml']);
+    assert.deepEqual(
+      parsed.value.map(({ value }) => (value as { name: string }).name),
+      ['a', 'a2', 'b', 'b2', 'c'],
+    );
+    assert.deepEqual(
+      joined.documents.map(({ path }) => path),
+      ['a.yaml', 'a.yaml', 'b.json', 'b.json', 'c.yaml'],
+    );
   });
 
   it('lead from a line back to the file and its line', () => {
@@ -64,6 +70,9 @@ describe('a refusal', () => {
       '  run.yaml:2:7 /type unknown',
       '  run.yaml no place',
     ]);
-    assert.deepEqual(rejectionLines(reject('NOT_FOUND', 'no', [{ message: 'x', pointer: '/name' }])), ['no [NOT_FOUND]', '  /name x']);
+    assert.deepEqual(rejectionLines(reject('NOT_FOUND', 'no', [{ message: 'x', pointer: '/name' }])), [
+      'no [NOT_FOUND]',
+      '  /name x',
+    ]);
   });
 });

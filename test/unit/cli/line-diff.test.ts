@@ -13,7 +13,19 @@ describe('the difference of two texts', () => {
   it('shows what goes and what comes, with what is around it', () => {
     const before = text('1', '2', '3', '4', '5', '6', '7', '8', '9', 'x');
     const after = text('1', '2', '3', '4', 'five', '6', '7', '8', '9', 'x', 'y');
-    assert.deepEqual(diffLines(before, after), ['  2', '  3', '  4', '- 5', '+ five', '  6', '  7', '  8', '  9', '  x', '+ y']);
+    assert.deepEqual(diffLines(before, after), [
+      '  2',
+      '  3',
+      '  4',
+      '- 5',
+      '+ five',
+      '  6',
+      '  7',
+      '  8',
+      '  9',
+      '  x',
+      '+ y',
+    ]);
   });
 
   it('marks a gap between two places', () => {
@@ -30,7 +42,11 @@ describe('the difference of two texts', () => {
 describe('the manifest after a dry run', () => {
   it('is the declared one, or the stored one with the patch', () => {
     const declared = { type: 'io.opstream.resource.declared.v1', subject: '', data: { manifest: { name: 'x' } } };
-    const changed = { type: 'io.opstream.resource.changed.v1', subject: '', data: { patch: [{ op: 'replace', path: '/name', value: 'y' }] } };
+    const changed = {
+      type: 'io.opstream.resource.changed.v1',
+      subject: '',
+      data: { patch: [{ op: 'replace', path: '/name', value: 'y' }] },
+    };
     assert.deepEqual(manifestAfter(undefined, [declared]), { name: 'x' });
     const before = { name: 'x', version: 'v1' };
     assert.deepEqual(manifestAfter(before, [changed]), { name: 'y', version: 'v1' });

@@ -33,20 +33,32 @@ describe('the table of get', () => {
   });
 
   it('keeps its columns apart whatever their length', () => {
-    const lines = summaryTable([summary({ name: 'x', owner: 'y'.repeat(40), runtime: '' }), summary()], { nowMs: 0 }).split('\n');
+    const lines = summaryTable([summary({ name: 'x', owner: 'y'.repeat(40), runtime: '' }), summary()], {
+      nowMs: 0,
+    }).split('\n');
     const bars = lines.map((line) => [...line.matchAll(/\|/g)].map(({ index }) => index));
     for (const positions of bars.slice(1)) assert.deepEqual(positions, bars[0]);
     assert.equal(lines[1]?.split('|').at(-1)?.length, 44);
   });
 
   it('adds columns for wide and tags', () => {
-    const [header = '', , row = ''] = summaryTable([summary()], { isWide: true, withTags: true, nowMs: Date.parse('2025-01-01T00:02:30Z') }).split('\n');
+    const [header = '', , row = ''] = summaryTable([summary()], {
+      isWide: true,
+      withTags: true,
+      nowMs: Date.parse('2025-01-01T00:02:30Z'),
+    }).split('\n');
     assert.deepEqual(
-      header.split('|').slice(7).map((cell) => cell.trim()),
+      header
+        .split('|')
+        .slice(7)
+        .map((cell) => cell.trim()),
       ['OPERATOR', 'RESOURCE TYPE', 'OBSERVED', 'AGE', 'TAGS'],
     );
     assert.deepEqual(
-      row.split('|').slice(7).map((cell) => cell.trim()),
+      row
+        .split('|')
+        .slice(7)
+        .map((cell) => cell.trim()),
       ['adf-operator', 'pipeline-run', '1/2', '2m', 'adf-pipeline,adf-operator'],
     );
   });

@@ -1,0 +1,68 @@
+// Receipts: what a command is answered with. Pure; execute-command.ts decides which one it is.
+
+import { reject, type Rejection } from '../core/rejection.ts';
+import { refKey, type Ref } from '../messages/subjects.ts';
+import type { EntityIdentity, Receipt, ReceiptEvent } from '../messages/commands.ts';
+import { generationOf, type Aggregate } from './aggregates.ts';
+import type { CommandRequest } from './command-request.ts';
+
+export const identityOf = (ref: Ref, generation: number): EntityIdentity => ({ ...ref, generation });
+
+export const refusal = (request: CommandRequest, rejection: Rejection, refs: readonly Ref[] = []): Receipt => {
+  const [ref] = refs;
+  return {
+    commandId: request.commandId,
+    verb: request.verb,
+    accepted: false,
+    events: [],
+    ...(ref === undefined ? {} : { entity: identityOf(ref, 0) }),
+    ...(request.isDryRun ? { dryRun: true } : {}),
+    rejection,
+  };
+};
+
+export const acceptance = (
+  request: CommandRequest,
+  entities: readonly EntityIdentity[],
+  events: readonly ReceiptEvent[],
+): Receipt => {
+  const [entity] = entities;
+  return {
+    commandId: request.commandId,
+    verb: request.verb,
+    accepted: true,
+    events,
+    ...(entity === undefined ? {} : { entity }),
+    ...(entities.length > 1 ? { entities } : {}),
+    ...(events.length === 0 ? { unchanged: true } : {}),
+    ...(request.isDryRun ? { dryRun: true } : {}),
+  };
+};
+
+export const sameTarget = (receipt: Receipt, refs: readonly Ref[]): boolean => {
+  const [ref] = refs;
+  const { entity } = receipt;
+  return (
+    ref === undefined || entity === undefined || refKey(ref) === `${entity.kind}.${entity.workspace}.${entity.name}`
+  );
+};
+
+export const idReused = (request: CommandRequest, receipt: Receipt): Rejection => {
+  const { kind = '?', workspace = '?', name = '?' } = receipt.entity ?? {};
+  return reject(
+    'COMMAND_ID_REUSED',
+    `command id "${request.commandId}" was used before for ${kind} ${workspace}/${name}; use a new id for a new command`,
+  );
+};
+
+/** The receipt of an earlier run of this very command, from the events that it stored. */
+export const appliedBefore = (request: CommandRequest, loaded: readonly Aggregate[]): Receipt | undefined => {
+  if (!loaded.some(({ commands }) => commands.has(request.commandId))) return undefined;
+  const entities = loaded.map((aggregate) =>
+    identityOf(aggregate.ref, aggregate.commands.get(request.commandId)?.generation ?? generationOf(aggregate)),
+  );
+  const events = loaded
+    .flatMap(({ commands }) => commands.get(request.commandId)?.events ?? [])
+    .sort((left, right) => left.sequence - right.sequence);
+  return acceptance(request, entities, events);
+};

@@ -41,8 +41,8 @@ const inspectIfThere = async (path) => {
 };
 
 /** The first one on the PATH, as a shell would find it. */
-const onPath = async () => {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter).filter((name) => name !== '')) {
+const onPath = async (environment) => {
+  for (const folder of (environment['PATH'] ?? '').split(delimiter).filter((name) => name !== '')) {
     const path = join(folder, 'nats-server');
     const found = await inspectIfThere(path);
     if (found !== undefined) return { path, ...found };
@@ -86,16 +86,17 @@ const fetchOnce = async (folder, log, candidates) => {
 
 /**
  * The path of a nats-server that is new enough. `log` takes progress as text with its line ends (default: standard error). Rejects with a
- * message that says what was tried, why each failed, and what to do. `folder` and `candidates` are for tests.
+ * message that says what was tried, why each failed, and what to do. `folder`, `candidates` and `environment` are for tests.
  */
-export const findNatsServer = async ({ log, folder = defaultFolder, candidates = sources } = {}) => {
-  const named = process.env['OPSTREAM_NATS_SERVER'];
+export const findNatsServer = async (options = {}) => {
+  const { log, folder = defaultFolder, candidates = sources, environment = process.env } = options;
+  const named = environment['OPSTREAM_NATS_SERVER'];
   if (named) {
     const { problem } = await inspect(named);
     if (problem === undefined) return named;
     throw new Error(`OPSTREAM_NATS_SERVER is ${named}: needed is ${needed}, found ${problem}.\n${advice}`);
   }
-  const installed = await onPath();
+  const installed = await onPath(environment);
   if (installed?.version !== undefined) return installed.path;
   const cached = join(folder, 'nats-server');
   if ((await inspectIfThere(cached))?.version !== undefined) return cached;

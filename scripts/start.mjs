@@ -1,4 +1,4 @@
-// `npm start`: sets up what is missing, then `opstream up` with the arguments given. Ends when `up` has ended, with its exit code.
+// `npm start`: sets up what is missing, then `opstream up --example` with the arguments given. Ends when `up` has ended, with its exit code.
 
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -7,10 +7,14 @@ import { root, runScript, setUp } from './setup.mjs';
 
 await runScript(async () => {
   const natsServer = await setUp();
-  const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'main.js'), 'up', ...process.argv.slice(2)], {
-    stdio: 'inherit',
-    env: { ...process.env, OPSTREAM_NATS_SERVER: natsServer },
-  });
+  const child = spawn(
+    process.execPath,
+    [join(root, 'dist', 'cli', 'main.js'), 'up', '--example', ...process.argv.slice(2)],
+    {
+      stdio: 'inherit',
+      env: { ...process.env, OPSTREAM_NATS_SERVER: natsServer },
+    },
+  );
   // A second signal makes `up` leave at once, and a Ctrl-C on a terminal reaches both: it is passed on only where there is no terminal.
   process.on('SIGINT', () => {
     if (!process.stdin.isTTY) child.kill('SIGINT');

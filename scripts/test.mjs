@@ -1,5 +1,6 @@
 // `npm test`: sets up what is missing, checks types, then runs the tiers: unit, integration (a real server for each file), e2e (built
-// processes). `npm test -- unit` runs one tier, `npm test -- test/unit/x.test.ts` one file. The last line counts everything.
+// processes). `npm test -- unit` runs one tier, `npm test -- test/unit/x.test.ts` (or a part of the path) some files. The last line counts
+// everything. Tests that are not there are a failure: a tier whose folder exists but holds no test file, a filter that matches nothing.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -10,53 +11,81 @@ import { withProgress } from './progress.mjs';
 import { mustRun } from './run-command.mjs';
 import { root, runScript, setUp } from './setup.mjs';
 
+/** `timeoutMs` is for one test, to end what hangs; nothing is expected to come near it. */
 const TIERS = [
-  { name: 'unit', suffix: '.test.ts', concurrency: 2 },
-  { name: 'integration', suffix: '.int.test.ts', concurrency: 2 },
-  { name: 'e2e', suffix: '.e2e.test.ts', concurrency: 1 },
+  { name: 'unit', suffix: '.test.ts', concurrency: 2, timeoutMs: 60_000 },
+  { name: 'integration', suffix: '.int.test.ts', concurrency: 2, timeoutMs: 180_000 },
+  { name: 'e2e', suffix: '.e2e.test.ts', concurrency: 1, timeoutMs: 300_000 },
 ];
 
+const NOTHING = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [] };
+
+/** Undefined when the tier has no folder. */
 const filesOf = async ({ name, suffix }) => {
-  const entries = await readdir(join(root, 'test', name), { recursive: true }).catch(() => []);
+  const entries = await readdir(join(root, 'test', name), { recursive: true }).catch(() => undefined);
   return entries
-    .filter((entry) => entry.endsWith(suffix))
+    ?.filter((entry) => entry.endsWith(suffix))
     .map((entry) => join('test', name, entry))
     .sort();
 };
 
-const runTier = async ({ name, concurrency }, files, folder, environment) => {
-  const summaryPath = join(folder, `${name}.json`);
-  process.stdout.write(`\n== ${name}: ${files.length} files\n`);
-  const startedMs = performance.now();
-  const args = [
-    '--import',
-    'tsx',
-    '--test',
-    `--test-concurrency=${concurrency}`,
-    '--test-reporter=spec',
-    '--test-reporter-destination=stdout',
-    `--test-reporter=${join(root, 'scripts', 'test-counter.mjs')}`,
-    `--test-reporter-destination=${summaryPath}`,
-    ...files,
-  ];
-  const code = await new Promise((resolve) => {
+const argumentsFor = ({ concurrency, timeoutMs }, summaryPath) => [
+  '--import',
+  'tsx',
+  '--test',
+  `--test-concurrency=${concurrency}`,
+  `--test-timeout=${timeoutMs}`,
+  '--test-reporter=spec',
+  '--test-reporter-destination=stdout',
+  `--test-reporter=${join(root, 'scripts', 'test-counter.mjs')}`,
+  `--test-reporter-destination=${summaryPath}`,
+];
+
+/** The exit code of node:test, 1 when it did not come to one. A signal that ends this process ends the tests too. */
+const runNode = (args, environment) =>
+  new Promise((resolve) => {
     const child = spawn(process.execPath, args, {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
       env: environment,
     });
-    child.on('error', () => resolve(1));
-    child.on('close', (exitCode) => resolve(exitCode ?? 1));
+    const end = () => child.kill('SIGTERM');
+    process.once('SIGTERM', end);
+    const done = (code) => {
+      process.off('SIGTERM', end);
+      resolve(code ?? 1);
+    };
+    child.on('error', () => done(1));
+    child.on('close', done);
   });
-  const summary = JSON.parse(
-    await readFile(summaryPath, 'utf8').catch(() => '{"passed":0,"failed":0,"skipped":0,"failures":[],"skips":[]}'),
-  );
+
+const runTier = async (tier, files, folder, environment) => {
+  const summaryPath = join(folder, `${tier.name}.json`);
+  process.stdout.write(`\n== ${tier.name}: ${files.length} files\n`);
+  const startedMs = performance.now();
+  const code = await runNode([...argumentsFor(tier, summaryPath), ...files], environment);
+  const text = await readFile(summaryPath, 'utf8').catch(() => '');
+  const summary = text === '' ? NOTHING : JSON.parse(text);
   const elapsed = ((performance.now() - startedMs) / 1000).toFixed(1);
-  process.stdout.write(
-    `== ${name}: ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped in ${elapsed} s\n`,
-  );
-  return { ...summary, code };
+  const { passed, failed, skipped } = summary;
+  process.stdout.write(`== ${tier.name}: ${passed} passed, ${failed} failed, ${skipped} skipped in ${elapsed} s\n`);
+  if (code === 0 || failed > 0) return summary;
+  return withFailure(summary, `${tier.name}: node:test ended with ${code} and named no test`);
 };
+
+const withFailure = (summary, failure) => ({
+  ...summary,
+  failed: summary.failed + 1,
+  failures: [...summary.failures, failure],
+});
+
+const add = (left, right) => ({
+  passed: left.passed + right.passed,
+  failed: left.failed + right.failed,
+  skipped: left.skipped + right.skipped,
+  failures: [...left.failures, ...right.failures],
+  skips: [...left.skips, ...right.skips],
+});
 
 const checkTypes = () =>
   withProgress('checking types', async () => {
@@ -66,38 +95,42 @@ const checkTypes = () =>
     }
   });
 
+const runTiers = async (wanted, environment) => {
+  const folder = await mkdtemp(join(tmpdir(), 'opstream-test-'));
+  let total = NOTHING;
+  try {
+    for (const tier of TIERS) {
+      const all = await filesOf(tier);
+      if (all === undefined) continue;
+      const isWhole = wanted.length === 0 || wanted.includes(tier.name);
+      const files = all.filter((file) => isWhole || wanted.some((part) => file.includes(part)));
+      if (files.length > 0) total = add(total, await runTier(tier, files, folder, environment));
+      else if (isWhole) total = withFailure(total, `test/${tier.name} holds no *${tier.suffix}`);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return total;
+};
+
+const print = (title, lines) => {
+  if (lines.length > 0) process.stdout.write(`\n${title}:\n${lines.map((line) => `  ${line}\n`).join('')}`);
+};
+
 await runScript(async () => {
   const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
   const natsServer = await setUp();
   const cli = await findNatsCli();
   await checkTypes();
-  const folder = await mkdtemp(join(tmpdir(), 'opstream-test-'));
-  const environment = {
+  const { passed, failed, skipped, failures, skips } = await runTiers(wanted, {
     ...process.env,
     OPSTREAM_NATS_SERVER: natsServer,
     ...(cli.path === undefined ? { OPSTREAM_NATS_CLI_MISSING: cli.reason } : { OPSTREAM_NATS_CLI: cli.path }),
-  };
-  const total = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [], code: 0, files: 0 };
-  try {
-    for (const tier of TIERS) {
-      const isTierWanted = wanted.length === 0 || wanted.includes(tier.name);
-      const files = (await filesOf(tier)).filter((file) => isTierWanted || wanted.some((one) => file.includes(one)));
-      if (files.length === 0) continue;
-      const result = await runTier(tier, files, folder, environment);
-      for (const key of ['passed', 'failed', 'skipped']) total[key] += result[key];
-      total.failures.push(...result.failures);
-      total.skips.push(...result.skips);
-      total.code ||= result.code;
-      total.files += files.length;
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-  if (total.files === 0) throw new Error(`no test file matches ${wanted.join(', ')}`);
-  if (total.skips.length > 0) process.stdout.write(`\nskipped:\n${total.skips.map((skip) => `  ${skip}\n`).join('')}`);
-  if (total.failures.length > 0)
-    process.stdout.write(`\nfailed:\n${total.failures.map((failure) => `  ${failure}\n`).join('')}`);
-  const failed = total.failed === 0 && total.code !== 0 ? 1 : total.failed;
-  process.stdout.write(`\n${total.passed} passed, ${failed} failed, ${total.skipped} skipped\n`);
-  return failed === 0 && total.passed > 0 ? 0 : 1;
+  });
+  if (passed + failed + skipped === 0) throw new Error(`no test file matches ${wanted.join(', ')}`);
+  print('skipped', skips);
+  print('failed', failures);
+  const skippedText = skipped === 0 ? '' : `, ${skipped} skipped`;
+  process.stdout.write(`\n${passed} passed, ${failed} failed${skippedText}\n`);
+  return failed === 0 && passed > 0 ? 0 : 1;
 });

@@ -1,7 +1,7 @@
 // The main job from end to end: an instance, the Azure Data Factory operator against a stand-in of its API, the seed's manifests, and
 // what can be seen of them. Everything that is started is stopped; what a killed demo left behind is ended first.
 
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { root } from '../setup.mjs';
 import { withProgress } from '../progress.mjs';
@@ -13,30 +13,14 @@ const published = join('test', 'fixtures', 'manifests', 'seed-operator-inline-se
 
 const heading = (text) => process.stdout.write(`\n── ${text} ${'─'.repeat(Math.max(3, 96 - text.length))}\n`);
 
-/** The variables of the seed's component, as its manifest has them. */
-const componentVariables = async () => {
-  const { parseManifests } = await import('../../dist/messages/manifest/parse.js');
-  const parsed = parseManifests(readFileSync(join(root, manifests, 'operator.yaml')));
-  if (!parsed.ok) throw new Error(parsed.error.message);
-  const [component] = parsed.value[0].value.operator.components;
-  const variables = Object.entries(component.environmentVars).filter(([name]) => name !== 'METRIC_PORT');
-  return Object.fromEntries(variables.map(([name, value]) => [name, String(value)]));
-};
-
-const parseLine = (line) => {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-};
-
 const expectCode = (code, expected, what) => {
   if (code !== expected) throw new Error(`${what}: expected exit code ${expected}, found ${code}`);
 };
 
 export const runDemo = async ({ natsServer }) => {
   const { endLeftovers, startEmbedded } = await import('../../dist/cli/up/embedded.js');
+  const { exampleOf } = await import('../../dist/cli/up/example.js');
+  const { supervise } = await import('../../dist/cli/up/supervised.js');
   const { awaitServices } = await import('../../dist/cli/up/await-services.js');
   const { silentLog } = await import('../../dist/runtime/logger.js');
   const stop = new AbortController();
@@ -81,30 +65,9 @@ export const runDemo = async ({ natsServer }) => {
     const environment = { ...process.env, OPSTREAM_NATS_URL: instance.url, OPSTREAM_ACTOR: 'iamgroot' };
 
     heading("the outside world: a stand-in of Azure Data Factory's API, and the operator's component");
-    const standIn = await startProgram({
-      name: 'stand-in',
-      directory,
-      program: 'stand-ins/azure-data-factory/main.js',
-      args: ['--port', '0', '--queued-ms', '700', '--run-ms', '3500'],
-      environment: process.env,
-      ready: (line) => (parseLine(line)?.ready === true ? parseLine(line) : undefined),
-    });
-    started.push(standIn);
-    const component = await startProgram({
-      name: 'component',
-      directory,
-      program: 'operators/azure-data-factory/main.js',
-      environment: {
-        ...environment,
-        ...(await componentVariables()),
-        AZURE_AUTHORITY_HOST: standIn.value.loginUrl,
-        AZURE_MANAGEMENT_URL: standIn.value.url,
-        AZURE_POLL_INTERVAL: '500ms',
-      },
-      ready: (line) => (parseLine(line)?.msg === undefined ? undefined : true),
-    });
-    started.push(component);
-    process.stdout.write(`  stand-in at ${standIn.value.url}; the component waits for its channel\n`);
+    const example = await exampleOf({ natsUrl: instance.url, environment: process.env, queuedMs: 700, runMs: 3500 });
+    for (const definition of example.processes) started.push(await supervise(definition, directory, silentLog));
+    process.stdout.write(`  stand-in at ${example.standInUrl}; the component waits for its channel\n`);
 
     heading("the seed's operator manifest as it was published: tabs");
     expectCode(await opstream(['apply', '-f', published], environment), 1, 'applying the manifest with tabs');
@@ -174,7 +137,7 @@ const untilInProgress = async (environment, signal) => {
   const { uuidSource } = await import('../../dist/runtime/ids.js');
   const config = { natsUrl: environment.OPSTREAM_NATS_URL, prefix: 'opstream' };
   const client = await openClient({ config, log: silentLog, ids: uuidSource, clock: systemClock, signal });
-  const body = new TextEncoder().encode(JSON.stringify({ name: 'pipeline-run-1' }));
+  const body = { name: 'pipeline-run-1' };
   try {
     for (let tries = 0; tries < 300; tries += 1) {
       const answer = await client.query('get', body).catch(() => undefined);

@@ -26,15 +26,17 @@ export const watchSummaries = async (
   let isFirst = true;
   await client.liveEvents(signal, () => wake.abort());
 
-  const show = (summaries: readonly Summary[]): void => {
-    if (summaries.length === 0) return;
+  /** The rows of `changed`, in columns as wide as `all` rows need, so that they stand below each other. */
+  const show = (changed: readonly Summary[], all: readonly Summary[]): void => {
+    if (changed.length === 0) return;
     if (output === 'json' || output === 'yaml') {
-      for (const summary of summaries) terminal.out(JSON.stringify(summary));
+      for (const summary of changed) terminal.out(JSON.stringify(summary));
       return;
     }
     const options = { isWide: output === 'wide', withTags: has(args, 'tags'), nowMs: clock.nowMs() };
-    const lines = summaryTable(summaries, options).split('\n');
-    terminal.out((isFirst ? lines : lines.slice(2)).join('\n'));
+    const [header = '', rule = '', ...rows] = summaryTable(all, options).split('\n');
+    const wanted = rows.filter((_, index) => changed.includes(all[index] as Summary));
+    terminal.out([...(isFirst ? [header, rule] : []), ...wanted].join('\n'));
     isFirst = false;
   };
 
@@ -49,7 +51,7 @@ export const watchSummaries = async (
     const gone = [...before]
       .filter(([key]) => !now.has(key))
       .map(([, { summary }]) => ({ ...summary, status: 'deleted' as const }));
-    show([...changed, ...gone]);
+    show([...changed, ...gone], [...summaries, ...gone]);
     before = now;
     await clock.sleep(LOOK_ANYWAY_MS, AbortSignal.any([wake.signal, signal]));
     await clock.sleep(SETTLE_MS, signal);

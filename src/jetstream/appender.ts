@@ -135,19 +135,24 @@ export const createAppender = (
     }
   };
 
-  /** Takes appends off the queue, in order, whose subjects are all different; the rest waits for the next group. */
+  /**
+   * Takes appends off the queue that can go in one batch: of a subject only the first message may carry an expected sequence. The rest
+   * waits for the next group, and whatever is of the same subject waits behind it.
+   */
   const takeGroup = (): readonly Unit[] => {
     const taken: Unit[] = [];
     const left: Unit[] = [];
     const subjects = new Set<string>();
+    const blocked = new Set<string>();
     let count = 0;
+    const joins = ({ subject, expectedLastSequence }: AppendMessage): boolean =>
+      !blocked.has(subject) && (expectedLastSequence === undefined || !subjects.has(subject));
     for (const unit of queue) {
       const fits = count + unit.messages.length <= MAX_GROUP_MESSAGES || taken.length === 0;
-      if (fits && unit.messages.every(({ subject }) => !subjects.has(subject))) {
-        taken.push(unit);
-        count += unit.messages.length;
-        for (const { subject } of unit.messages) subjects.add(subject);
-      } else left.push(unit);
+      const isTaken = fits && unit.messages.every(joins);
+      (isTaken ? taken : left).push(unit);
+      if (isTaken) count += unit.messages.length;
+      for (const { subject } of unit.messages) (isTaken ? subjects : blocked).add(subject);
     }
     queue = left;
     return taken;

@@ -13,6 +13,11 @@ import type { JetStreamConnection } from './connection.ts';
 import { pause } from './pause.ts';
 
 const PULL_MESSAGES = 2000;
+/**
+ * The server hangs up on a client that 64 MiB wait for, and with it everything else on the connection. A pull of large messages would
+ * reach that, so each also ends at this many bytes; two may be open, of several followers on one connection.
+ */
+const PULL_BYTES = 8 * 1024 * 1024;
 /** The next pull is asked for when fewer than this of the last one are still to come. */
 const PULL_AGAIN_BELOW = 1000;
 const MAX_BUFFERED_MESSAGES = 8000;
@@ -54,7 +59,7 @@ const toStored = (message: Msg, position: Position): StoredMessage => ({
 
 type Round = 'again' | 'stopped';
 /** `failure`: what `onBatch` threw; it ends the follow, because reading on would skip its batch. */
-type Cursor = { next: number; isFirst: boolean; failure?: { readonly error: unknown } };
+type Cursor = { next: number; isFirst: boolean; isEmptyTold: boolean; failure?: { readonly error: unknown } };
 
 export const createFollower = (connection: JetStreamConnection, stream: string): StreamFollower => {
   const { nc, slots, log } = connection;
@@ -97,7 +102,10 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
     const { signal, onBatch, maxBatch = 500 } = options;
     const consumer = await createConsumer(options, cursor.next, cursor.isFirst);
     const name = consumer.name ?? '';
-    if (cursor.isFirst && consumer.num_pending === 0) options.onEmpty?.();
+    if (cursor.isFirst && !cursor.isEmptyTold && consumer.num_pending === 0) {
+      cursor.isEmptyTold = true;
+      options.onEmpty?.();
+    }
 
     let buffer: StoredMessage[] = [];
     let bufferedBytes = 0;
@@ -105,6 +113,7 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
     let delivered = 0;
     let asked = 0;
     let isBroken = false;
+    let isBounded = true;
     let lastHeardMs = performance.now();
     let wake: () => void = () => undefined;
     const inbox = createInbox();
@@ -116,7 +125,14 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
     const pull = (): void => {
       if (isBroken || asked >= PULL_AGAIN_BELOW) return;
       if (buffer.length >= MAX_BUFFERED_MESSAGES || bufferedBytes >= MAX_BUFFERED_BYTES) return;
-      const request = { batch: PULL_MESSAGES, expires: PULL_EXPIRES_MS * NANOS, idle_heartbeat: HEARTBEAT_MS * NANOS };
+      const request = {
+        batch: PULL_MESSAGES,
+        ...(isBounded ? { max_bytes: PULL_BYTES } : {}),
+        expires: PULL_EXPIRES_MS * NANOS,
+        idle_heartbeat: HEARTBEAT_MS * NANOS,
+      };
+      // While nothing was asked for, for want of room, nothing could be heard.
+      if (asked === 0) lastHeardMs = performance.now();
       asked += PULL_MESSAGES;
       nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, encoder.encode(JSON.stringify(request)), {
         reply: inbox,
@@ -124,11 +140,13 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
     };
     const onStatus = (code: number, message: Msg): void => {
       if (code === 100) return;
-      // 408 and 409: this pull is over, having brought fewer messages than asked for; 404, 503: the consumer is gone.
-      if (code !== 408 && code !== 409) return breakOff();
-      const missing = Number(message.headers?.get('Nats-Pending-Messages') ?? PULL_MESSAGES);
-      asked = Math.max(0, asked - (missing > 0 ? missing : PULL_MESSAGES));
-      if (code === 409) return breakOff();
+      // 408 and 409 with a count: this pull is over, having brought so many fewer than asked for (its time or its bytes ran out).
+      // Anything else: the consumer is gone.
+      const missing = message.headers?.get('Nats-Pending-Messages') ?? '';
+      if ((code !== 408 && code !== 409) || missing === '') return breakOff();
+      // One message that is larger than a whole pull: only a pull without that limit brings it.
+      if (code === 409 && Number(missing) === PULL_MESSAGES) isBounded = false;
+      asked = Math.max(0, asked - Number(missing));
       pull();
     };
     const onMessage = (error: Error | null, message: Msg): void => {
@@ -149,7 +167,7 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
     const subscription: Subscription = nc.subscribe(inbox, { callback: onMessage });
     const forgetListener = connection.onReconnect(breakOff);
     const silence = setInterval(() => {
-      if (performance.now() - lastHeardMs > HEARTBEAT_MS * 3) breakOff();
+      if (asked > 0 && performance.now() - lastHeardMs > HEARTBEAT_MS * 3) breakOff();
     }, HEARTBEAT_MS);
     const onAbort = (): void => wake();
     signal.addEventListener('abort', onAbort, { once: true });
@@ -176,7 +194,8 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
         }
         if (last !== undefined) {
           cursor.next = last.sequence + 1;
-          cursor.isFirst = cursor.isFirst && options.lastPerSubject === true && pending + buffer.length > 0;
+          // From here on by sequence, also if the last of each subject are not all read yet: they are all beyond this one.
+          cursor.isFirst = false;
         }
         pull();
       }
@@ -191,7 +210,7 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
 
   return {
     follow: async (options) => {
-      const cursor: Cursor = { next: Math.max(1, options.fromSequence), isFirst: true };
+      const cursor: Cursor = { next: Math.max(1, options.fromSequence), isFirst: true, isEmptyTold: false };
       let failures = 0;
       while (!options.signal.aborted) {
         try {

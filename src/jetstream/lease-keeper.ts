@@ -5,8 +5,9 @@
 //
 // States: waiting -> held -> released | lost.
 
-import { encodeJson } from '../core/decode.ts';
+import { decodeJson, encodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
+import { isJsonObject } from '../core/json.ts';
 import { assertToken } from '../messages/names.ts';
 import type { Clock, Lease, LeaseKeeper, Log } from '../engine/ports.ts';
 import { ATTEMPT_TIMEOUT_MS } from './stored-write.ts';
@@ -21,7 +22,8 @@ const NOT_FOUND = 404;
 const EMPTY = new Uint8Array();
 const decoder = new TextDecoder();
 
-type Seen = { readonly revision: number; readonly isFree: boolean };
+/** `token`: of the holder that renewed last; undefined before its first renewal. */
+type Seen = { readonly revision: number; readonly isFree: boolean; readonly token?: unknown };
 
 export const createLeaseKeeper = (
   connection: JetStreamConnection,
@@ -38,7 +40,8 @@ export const createLeaseKeeper = (
     const revision = Number(message.headers?.get('Nats-Sequence'));
     const isMarker =
       message.headers?.has('KV-Operation') === true || message.headers?.has('Nats-Marker-Reason') === true;
-    return { revision, isFree: isMarker };
+    const value = decodeJson(message.data);
+    return { revision, isFree: isMarker, ...(isJsonObject(value) ? { token: value['token'] } : {}) };
   };
 
   const write = async (
@@ -54,7 +57,8 @@ export const createLeaseKeeper = (
     });
     const message = await slots.request(subject, data, {
       headers,
-      timeoutMs: Math.min(ATTEMPT_TIMEOUT_MS, (ttlMs ?? DEFAULT_TTL_MS) / 2),
+      // A quarter: after one lost answer there is time for another try.
+      timeoutMs: Math.min(ATTEMPT_TIMEOUT_MS, (ttlMs ?? DEFAULT_TTL_MS) / 4),
     });
     const ack = JSON.parse(decoder.decode(message.data)) as { readonly seq?: number; readonly error?: ApiError };
     if (ack.error !== undefined) throw faultOfApi(ack.error, `lease ${subject}`);
@@ -77,24 +81,34 @@ export const createLeaseKeeper = (
     // A margin of a fifth: the holder stops before the server forgets, also when a timer comes late.
     const trustMs = ttlMs * 0.8;
 
+    const renewOnce = async (): Promise<boolean> => {
+      const askedMs = performance.now();
+      try {
+        const value = encodeJson({ holder, token, renewedAt: new Date(clock.nowMs()).toISOString() });
+        revision = await write(subject, value, revision, ttlMs);
+        renewedMs = askedMs;
+        return true;
+      } catch (error) {
+        log.warn({ lease: name, err: error }, 'lease not renewed');
+        if (!isFault(error)) throw error;
+        if (!isFault(error, 'JS_CONFLICT')) return false;
+      }
+      // Refused. A renewal whose answer got lost does that too; only the key can tell, by the token in it.
+      const seen = await look(subject).catch(() => undefined);
+      if (seen?.token === token) revision = seen.revision;
+      else if (seen !== undefined) lost.abort();
+      return false;
+    };
+    /** The write that is under way: a release has to know its revision. */
+    let renewing: Promise<unknown> = Promise.resolve();
     const renew = async (): Promise<void> => {
+      let wasRenewed = true;
       while (!isOver.aborted) {
-        await pause(ttlMs / 3, isOver);
+        await pause(wasRenewed ? ttlMs / 3 : ttlMs / 20, isOver);
         if (isOver.aborted) return;
-        const askedMs = performance.now();
-        try {
-          revision = await write(
-            subject,
-            encodeJson({ holder, token, renewedAt: new Date(clock.nowMs()).toISOString() }),
-            revision,
-            ttlMs,
-          );
-          renewedMs = askedMs;
-        } catch (error) {
-          // An answer that got lost may have renewed the key: then its revision is ours all the same only if we are its holder.
-          if (isFault(error, 'JS_CONFLICT')) lost.abort();
-          log.warn({ lease: name, err: error }, 'lease not renewed');
-        }
+        const attempt = renewOnce();
+        renewing = attempt.catch(() => undefined);
+        wasRenewed = await attempt;
       }
     };
     const guard = setInterval(
@@ -116,6 +130,7 @@ export const createLeaseKeeper = (
         const wasHeld = !isOver.aborted;
         released.abort();
         clearInterval(guard);
+        await renewing;
         if (wasHeld && !nc.isClosed()) await write(subject, EMPTY, revision, undefined).catch(() => undefined);
       },
     };
@@ -131,7 +146,11 @@ export const createLeaseKeeper = (
             const askedMs = performance.now();
             const value = encodeJson({ holder, acquiredAt: new Date(clock.nowMs()).toISOString() });
             const token = await write(subject, value, seen.revision, ttlMs);
-            return hold(name, subject, holder, token, ttlMs, askedMs);
+            const lease = hold(name, subject, holder, token, ttlMs, askedMs);
+            if (!signal.aborted) return lease;
+            // Nobody waits for it any more.
+            await lease.release();
+            return undefined;
           }
         } catch (error) {
           if (!isFault(error)) throw error;

@@ -9,6 +9,8 @@ import type { Log, ServiceHost } from '../engine/ports.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { rawHeaders } from './raw-headers.ts';
 
+/** Refusals come at the rate of the one who asks; the log does not. */
+const LOG_EVERY_MS = 1000;
 const INBOX = /^(_INBOX[._]|_R_\.)/;
 
 export const isInbox = (subject: string | undefined): subject is string => subject !== undefined && INBOX.test(subject);
@@ -30,7 +32,11 @@ const respond = (
 export const createServiceHost = (connection: JetStreamConnection, log: Log): ServiceHost => ({
   serve: async ({ name, version, description, endpoints, onRequest }) => {
     const { nc } = connection;
-    const service = await nc.services.add({ name, version, description, queue: name });
+    let forbiddenReplies = 0;
+    let loggedMs = Number.NEGATIVE_INFINITY;
+    // Shown by `nats micro stats`.
+    const statsHandler = (): Promise<unknown> => Promise.resolve({ forbiddenReplies });
+    const service = await nc.services.add({ name, version, description, queue: name, statsHandler });
     const handler = (error: Error | null, message: ServiceMsg): void => {
       if (error !== null) {
         log.warn({ service: name, err: error }, 'request could not be received');
@@ -38,8 +44,11 @@ export const createServiceHost = (connection: JetStreamConnection, log: Log): Se
       }
       const replySubject = message.reply;
       if (!isInbox(replySubject)) {
+        forbiddenReplies += 1;
+        if (performance.now() - loggedMs < LOG_EVERY_MS) return;
+        loggedMs = performance.now();
         log.warn(
-          { service: name, subject: message.subject, code: 'FORBIDDEN_REPLY' },
+          { service: name, subject: message.subject, code: 'FORBIDDEN_REPLY', count: forbiddenReplies },
           'request without an inbox is not served',
         );
         return;

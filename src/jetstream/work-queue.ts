@@ -12,6 +12,8 @@ import { pause } from './pause.ts';
 const ACK_WAIT_MS = 30_000;
 const RETRY_MS = 500;
 const NANOS = 1_000_000;
+/** The consumer exists with another configuration. */
+const CONSUMER_EXISTS = 10148;
 
 const toDelivery = (message: JsMsg): Delivery => ({
   sequence: message.seq,
@@ -47,14 +49,23 @@ export const createWorkQueue = (
         if (!isFault(toFault(error, durable), 'JS_NOT_FOUND')) throw error;
       });
     }
-    await manager.consumers.add(stream, {
-      durable_name: durable,
-      ack_policy: AckPolicy.Explicit,
-      deliver_policy: DeliverPolicy.All,
+    // What another configuration of the program may change on the consumer that is there.
+    const changeable = {
       ack_wait: (options.ackWaitMs ?? ACK_WAIT_MS) * NANOS,
       max_deliver: -1,
       max_ack_pending: Math.max(1, maxInFlight),
       ...(options.filterSubjects === undefined ? {} : { filter_subjects: [...options.filterSubjects] }),
+    };
+    const wanted = {
+      durable_name: durable,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ...changeable,
+    };
+    await manager.consumers.add(stream, wanted).catch(async (error: unknown) => {
+      const fault = toFault(error, durable);
+      if (!isFault(fault) || fault.details['errorCode'] !== CONSUMER_EXISTS) throw error;
+      await manager.consumers.update(stream, durable, changeable);
     });
   };
 

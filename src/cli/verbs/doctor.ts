@@ -54,24 +54,39 @@ const serviceFindings = async (client: Client, names: Names): Promise<readonly F
   });
 };
 
+const holderOf = async (client: Client, bucket: string, lease: string): Promise<string | undefined> => {
+  // A lease that was released is an empty message, and one that was never held is none at all.
+  const value = await ask(client, `$JS.API.DIRECT.GET.KV_${bucket}.$KV.${bucket}.${lease}`);
+  return typeof value?.['holder'] === 'string' ? value['holder'] : undefined;
+};
+
+/** Leases without which something stands still, and what that is. */
+const NEEDED_LEASES: Readonly<Record<string, string>> = {
+  projector: 'no projector is running, so nothing that happens becomes visible',
+  'operator-runtime': 'no operator-runtime is running, so components are told nothing',
+  'command-intake': 'no command-handler takes what is published on the cmd subjects',
+};
+
 const leaseFindings = async (client: Client, names: Names): Promise<readonly Finding[]> => {
   const bucket = names.buckets.leases;
   const info = await ask(client, `$JS.API.STREAM.INFO.KV_${bucket}`, { subjects_filter: `$KV.${bucket}.>` });
-  const subjects =
-    isJsonObject(info?.['state']) && isJsonObject(info['state']['subjects'])
-      ? Object.keys(info['state']['subjects'])
-      : [];
+  const state = info?.['state'];
+  const subjects = isJsonObject(state) && isJsonObject(state['subjects']) ? Object.keys(state['subjects']) : [];
+  const leases = [
+    ...new Set([...Object.keys(NEEDED_LEASES), ...subjects.map((subject) => subject.split('.').at(-1) ?? '')]),
+  ].sort();
   const findings = await Promise.all(
-    subjects.sort().map(async (subject): Promise<readonly Finding[]> => {
-      const what = `lease ${subject.split('.').at(-1) ?? ''}`;
-      const lease = await ask(client, `$JS.API.DIRECT.GET.KV_${bucket}.${subject}`);
-      // A released lease is an empty message: nobody holds it at the moment.
-      return [good(what, lease === undefined ? 'held by nobody' : `held by ${String(lease['holder'])}`)];
+    leases.map(async (lease): Promise<readonly Finding[]> => {
+      const holder = await holderOf(client, bucket, lease);
+      if (holder !== undefined) return [good(`lease ${lease}`, `held by ${holder}`)];
+      const needed = NEEDED_LEASES[lease];
+      // Other keys of the bucket hold positions, not leases.
+      return needed === undefined
+        ? []
+        : [bad(`lease ${lease}`, `held by nobody: ${needed}; start one with \`opstream up\``)];
     }),
   );
-  return findings.flat().length === 0
-    ? [bad('leases', 'nobody holds one; no projector and no operator-runtime is running')]
-    : findings.flat();
+  return findings.flat();
 };
 
 export const doctorVerb: Verb = {

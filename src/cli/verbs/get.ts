@@ -7,7 +7,7 @@ import type { Client } from '../../client/types.ts';
 import { has, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { tellRejection } from '../reporting.ts';
-import { storedYaml } from '../stored-form.ts';
+import { storedForm, storedYaml } from '../stored-form.ts';
 import { summaryTable } from '../summary-table.ts';
 import { choiceOf, commonFlags, identityOf, kindOf, targetOf, tokenOf, UsageError, type Verb } from '../verb.ts';
 import { toJson, toYaml } from '../yaml.ts';
@@ -37,7 +37,7 @@ export const listQueryOf = (args: ParsedArguments, actor: string): ListQuery => 
   };
 };
 
-/** All pages. A string is a refusal that was told already. */
+/** All pages; undefined: refused, and told already. */
 const listAll = async (
   context: CliContext,
   client: Client,
@@ -89,7 +89,9 @@ const print = (args: ParsedArguments, context: CliContext, { summaries, answers 
   const [only] = answers ?? [];
   if (output === 'json' || output === 'yaml') {
     const value =
-      has(args, 'name') && only !== undefined ? only : { items: answers ?? summaries, total: summaries.length };
+      has(args, 'name') && only !== undefined
+        ? storedForm(only)
+        : { items: answers?.map(storedForm) ?? summaries, total: summaries.length };
     terminal.out(output === 'json' ? toJson(value) : toYaml(value));
   } else if (has(args, 'details') && answers !== undefined) {
     if (answers.length > 0) terminal.out(answers.map(storedYaml).join('---\n'));

@@ -43,7 +43,10 @@ export const outcomeVerb: Verb = {
         return exitCodes.failed;
       }
       if (output === undefined && receipt !== undefined) {
-        const what = receipt.unchanged === true ? 'unchanged' : `${receipt.events.length} events stored`;
+        const what =
+          receipt.unchanged === true
+            ? 'unchanged'
+            : `${receipt.events.length} ${receipt.events.length === 1 ? 'event' : 'events'} stored`;
         terminal.out(`${receipt.verb} ${receipt.commandId}: accepted, ${what}`);
         for (const event of receipt.events) terminal.out(`  #${event.sequence} ${event.type} ${event.subject}`);
       }

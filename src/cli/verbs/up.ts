@@ -8,6 +8,8 @@ import { Fault } from '../../core/fault.ts';
 import { createFollowUpLog } from '../up/follow-up-log.ts';
 import { startEmbedded } from '../up/embedded.ts';
 import { awaitServices } from '../up/await-services.ts';
+import { exampleManifests, exampleOf } from '../up/example.ts';
+import { supervise, type Supervised } from '../up/supervised.ts';
 import { countOf, UsageError, type Verb } from '../verb.ts';
 import { textOf } from '../arguments.ts';
 
@@ -43,13 +45,17 @@ const portOf = (value: number | undefined): number => {
 export const up: Verb = {
   name: 'up',
   about: 'run a whole instance on this machine: nats-server and the four processes',
-  usage: '[--data DIR] [--port PORT] [--fast]',
+  usage: '[--data DIR] [--port PORT] [--example] [--fast]',
   flags: {
     data: { kind: 'text', value: 'DIR', about: `where the data is kept; default ${DEFAULT_FOLDER}` },
     port: {
       kind: 'text',
       value: 'PORT',
       about: `port of the NATS server; default ${DEFAULT_PORT}, 0 for any free one`,
+    },
+    example: {
+      kind: 'bare',
+      about: 'also run the Azure Data Factory component of the seed, against a stand-in of its API',
     },
     fast: {
       kind: 'bare',
@@ -64,27 +70,34 @@ export const up: Verb = {
     const directory = resolve(textOf(args, 'data') ?? DEFAULT_FOLDER);
     const natsServer = await findServer(environment.env);
     terminal.info(`starting in ${directory}`);
+    const log = createFollowUpLog(terminal);
     const embedded = await startEmbedded({
       directory,
       natsServer,
       port: portOf(countOf(args, 'port')),
       syncAlways: !args.flags.has('fast'),
       environment: environment.env,
-      log: createFollowUpLog(terminal),
+      log,
     });
     const stopped = new Promise<'stop'>((done) => {
       if (signal.aborted) done('stop');
       signal.addEventListener('abort', () => done('stop'), { once: true });
     });
+    const further: Supervised[] = [];
     try {
+      if (args.flags.has('example')) {
+        const example = await exampleOf({ natsUrl: embedded.url, environment: environment.env });
+        for (const definition of example.processes) further.push(await supervise(definition, directory, log));
+      }
       await Promise.race([awaitServices(embedded.url, context, READY_MS), stopped]);
-      if (!signal.aborted) announce(embedded.url, directory, terminal);
+      if (!signal.aborted) announce(embedded.url, directory, further.length > 0, terminal);
       const end = await Promise.race([stopped, embedded.serverExited.then(() => 'server' as const)]);
       if (end === 'stop') return 0;
       terminal.error(`nats-server ended by itself; see ${join(directory, 'logs', 'nats-server.log')}`);
       return 1;
     } finally {
       terminal.info('stopping');
+      await Promise.all(further.map((one) => one.stop()));
       await embedded.stop();
       terminal.info('stopped');
     }
@@ -94,6 +107,7 @@ export const up: Verb = {
 const announce = (
   url: string,
   directory: string,
+  hasExample: boolean,
   terminal: { info(text: string): void; out(text: string): void },
 ): void => {
   terminal.info('everything is running');
@@ -102,6 +116,7 @@ const announce = (
       '',
       `  NATS server   ${url}`,
       `  data, logs    ${directory}`,
+      ...(hasExample ? [`  manifests     ${exampleManifests}`] : []),
       '',
       '  With the nats CLI:',
       `    nats -s ${url} micro ls`,

@@ -1,105 +1,141 @@
-// The part of the Data Factory REST API (2018-06-01) that the operator needs. Errors become Faults: 429 and 503 with the server's own
-// Retry-After, 5xx and silence to be tried again, everything else terminal with the API's code and message.
+// The part of the Data Factory REST API (2018-06-01) that the operator needs. What goes wrong is a Fault whose `details.outcome` says
+// whether the call can have had an effect (http.ts, api-fault.ts); nothing is tried again here except once with a new token after
+// a 401. A 429 closes the door for all callers until the server's Retry-After is over: what comes earlier would be refused.
 
+import { randomUUID } from 'node:crypto';
 import { Fault, isJsonObject, type JsonObject, type JsonValue } from '../../sdk/index.ts';
-import { armError, call, type HttpReply } from './http.ts';
+import { apiFault } from './api-fault.ts';
+import { call, type HttpCall, type HttpReply } from './http.ts';
 import type { Identity } from './identity.ts';
 import type { AdfSettings } from './settings.ts';
 
 const API_VERSION = '2018-06-01';
 const MAX_PAGES = 20;
+const MAX_PAUSE_MS = 3_600_000;
+const CREATE_FINISH_MS = 5000;
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 export type Factory = { readonly resourceGroupName: string; readonly factoryName: string };
-export type CallContext = { readonly signal: AbortSignal; readonly traceparent?: string; readonly requestId?: string };
+
+export type CallContext = {
+  readonly signal: AbortSignal;
+  readonly traceparent?: string;
+  /** Sent as x-ms-client-request-id when it is a UUID; else one is made. */
+  readonly requestId?: string;
+};
 
 export type CreateRun = {
   readonly pipelineName: string;
   readonly parameters?: JsonObject;
   readonly referencePipelineRunId?: string;
+  readonly isRecovery: boolean;
   readonly startActivityName?: string;
   readonly startFromFailure?: boolean;
 };
 
-/** Filter of queryPipelineRuns: runs of one pipeline that were updated within a time. */
-export type RunQuery = {
-  readonly pipelineName: string;
-  readonly lastUpdatedAfter: string;
-  readonly lastUpdatedBefore: string;
-};
+/** RFC 3339 times; both are required by the API. */
+export type Updated = { readonly lastUpdatedAfter: string; readonly lastUpdatedBefore: string };
 
-export type DataFactory = ReturnType<typeof createDataFactory>;
-
-const faultOf = (reply: HttpReply, what: string): Fault => {
-  const { code, message } = armError(reply.body);
-  const { status, retryAfterMs } = reply;
-  const text = `${what}: ${status} ${code}: ${message}`;
-  const details = { status, apiCode: code };
-  if (status === 429 || status >= 500) {
-    return new Fault('COMPONENT_RETRYABLE', text, {
-      retry: retryAfterMs === undefined ? 'later' : { afterMs: retryAfterMs },
-      details,
-    });
-  }
-  return new Fault('COMPONENT_TERMINAL', text, { retry: 'never', details });
-};
-
-export const createDataFactory = (settings: AdfSettings, identity: Identity) => {
-  const base = settings.managementUrl.replace(/\/$/, '');
-
-  const send = async (
-    method: 'GET' | 'POST',
+export interface DataFactory {
+  /** Resolves when a call could be made now. Faults: those of a token, and of a pause after 429; nothing was started. */
+  ready(context: CallContext): Promise<void>;
+  /**
+   * Starts a run; its id. There is no idempotency key: a repeated call starts a second run. After `context.signal` has aborted the
+   * answer is waited for 5 s more. Faults: `details.outcome` `unknown` when a run may have been started.
+   */
+  createRun(factory: Factory, run: CreateRun, context: CallContext, timeoutMs: number): Promise<string>;
+  getRun(factory: Factory, runId: string, context: CallContext): Promise<JsonObject>;
+  /** Cancels the run and the child pipelines that it started. */
+  cancelRun(factory: Factory, runId: string, context: CallContext): Promise<void>;
+  activityRuns(factory: Factory, runId: string, updated: Updated, context: CallContext): Promise<readonly JsonObject[]>;
+  /** Runs of one pipeline, the earliest first. */
+  pipelineRuns(
     factory: Factory,
-    path: string,
+    pipelineName: string,
+    updated: Updated,
     context: CallContext,
-    options: { readonly query?: Readonly<Record<string, string>>; readonly body?: JsonValue } = {},
-  ): Promise<JsonValue | undefined> => {
-    const scope = [
-      'subscriptions',
-      settings.subscriptionId,
-      'resourceGroups',
-      factory.resourceGroupName,
-      'providers',
-      'Microsoft.DataFactory',
-      'factories',
-      factory.factoryName,
-    ].map(encodeURIComponent);
-    const query = new URLSearchParams({ 'api-version': API_VERSION, ...options.query });
-    const url = `${base}/${scope.join('/')}${path}?${query.toString()}`;
+  ): Promise<readonly JsonObject[]>;
+}
+
+type Request = {
+  readonly what: string;
+  readonly method: 'GET' | 'POST';
+  readonly factory: Factory;
+  /** Below the factory; its segments are encoded. */
+  readonly path: readonly string[];
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: JsonObject;
+} & Partial<Pick<HttpCall, 'timeoutMs' | 'finishWithinMs'>>;
+
+const present = (fields: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined));
+
+const asObject = (answer: JsonValue | undefined, what: string): JsonObject => {
+  if (isJsonObject(answer)) return answer;
+  throw new Fault('COMPONENT_RETRYABLE', `${what}: the answer is not an object`, { details: { outcome: 'unknown' } });
+};
+
+export const createDataFactory = (
+  settings: AdfSettings,
+  identity: Identity,
+  now: () => number = Date.now,
+): DataFactory => {
+  const base = settings.managementUrl.replace(/\/$/, '');
+  let paused: { readonly fault: Fault; readonly untilMs: number } | undefined;
+
+  const passGate = (): void => {
+    if (paused === undefined) return;
+    const leftMs = paused.untilMs - now();
+    if (leftMs <= 0) return;
+    const { code, message, details } = paused.fault;
+    throw new Fault(code, message, { retry: { afterMs: leftMs }, details });
+  };
+
+  const urlOf = ({ factory, path, query }: Request): string => {
+    const { resourceGroupName, factoryName } = factory;
+    const scope = ['subscriptions', settings.subscriptionId, 'resourceGroups', resourceGroupName, 'providers'];
+    const segments = [...scope, 'Microsoft.DataFactory', 'factories', factoryName, ...path].map(encodeURIComponent);
+    return `${base}/${segments.join('/')}?${new URLSearchParams({ 'api-version': API_VERSION, ...query }).toString()}`;
+  };
+
+  const attempt = (request: Request, token: string, context: CallContext): Promise<HttpReply> => {
+    const { method, body, timeoutMs = settings.requestTimeoutMs, finishWithinMs = 0 } = request;
+    const { requestId = '', traceparent, signal } = context;
+    const headers = present({
+      authorization: `Bearer ${token}`,
+      accept: 'application/json',
+      'user-agent': 'opstream-azure-data-factory',
+      'content-type': body === undefined ? undefined : 'application/json',
+      'x-ms-client-request-id': UUID.test(requestId) ? requestId : randomUUID(),
+      traceparent,
+    });
+    const text = body === undefined ? {} : { body: JSON.stringify(body) };
+    return call({ method, url: urlOf(request), headers, ...text, timeoutMs, finishWithinMs, signal });
+  };
+
+  const send = async (request: Request, context: CallContext): Promise<JsonValue | undefined> => {
     for (let tries = 1; ; tries += 1) {
+      passGate();
       const token = await identity.token(context.signal);
-      const reply = await call({
-        method,
-        url,
-        headers: {
-          authorization: `Bearer ${token}`,
-          accept: 'application/json',
-          ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(context.requestId === undefined ? {} : { 'x-ms-client-request-id': context.requestId }),
-          ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
-        },
-        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-        signal: context.signal,
-      });
+      const reply = await attempt(request, token, context);
       if (reply.status >= 200 && reply.status < 300) return reply.body;
       if (reply.status === 401) identity.discard(token);
-      if (reply.status !== 401 || tries > 1) throw faultOf(reply, `${method} ${path}`);
+      if (reply.status === 401 && tries === 1) continue;
+      const fault = apiFault(reply, request.what);
+      if (reply.status === 429 && reply.retryAfterMs !== undefined) {
+        paused = { fault, untilMs: now() + Math.min(reply.retryAfterMs, MAX_PAUSE_MS) };
+      }
+      throw fault;
     }
   };
 
-  const pages = async (
-    factory: Factory,
-    path: string,
-    filter: JsonObject,
-    context: CallContext,
-  ): Promise<readonly JsonObject[]> => {
+  const pages = async (request: Request, filter: JsonObject, context: CallContext): Promise<readonly JsonObject[]> => {
     const found: JsonObject[] = [];
     let continuationToken: string | undefined;
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const body = { ...filter, ...(continuationToken === undefined ? {} : { continuationToken }) };
-      const answer = await send('POST', factory, path, context, { body });
-      if (!isJsonObject(answer)) break;
-      const { value, continuationToken: next } = answer;
-      if (Array.isArray(value)) found.push(...value.filter(isJsonObject));
+      const { value, continuationToken: next } = asObject(await send({ ...request, body }, context), request.what);
+      if (Array.isArray(value)) found.push(...(value as readonly JsonValue[]).filter(isJsonObject));
       if (typeof next !== 'string' || next === '') break;
       continuationToken = next;
     }
@@ -107,51 +143,52 @@ export const createDataFactory = (settings: AdfSettings, identity: Identity) => 
   };
 
   return {
-    /** Starts a run; its id. There is no idempotency key: a repeated call starts a second run. */
-    createRun: async (factory: Factory, run: CreateRun, context: CallContext): Promise<string> => {
-      const query: Record<string, string> = {};
-      if (run.referencePipelineRunId !== undefined) query['referencePipelineRunId'] = run.referencePipelineRunId;
-      if (run.startActivityName !== undefined) query['startActivityName'] = run.startActivityName;
-      if (run.startFromFailure !== undefined) query['startFromFailure'] = String(run.startFromFailure);
-      // The start options act in recovery mode only, and that needs a run to recover.
-      const isRecovery =
-        run.referencePipelineRunId !== undefined &&
-        (run.startActivityName !== undefined || run.startFromFailure === true);
-      if (isRecovery) query['isRecovery'] = 'true';
-      const path = `/pipelines/${encodeURIComponent(run.pipelineName)}/createRun`;
-      const answer = await send('POST', factory, path, context, { query, body: run.parameters ?? {} });
-      const runId = isJsonObject(answer) ? answer['runId'] : undefined;
-      if (typeof runId === 'string') return runId;
-      throw new Fault('COMPONENT_RETRYABLE', `POST ${path}: the answer had no runId`, {
-        details: { isAmbiguous: true },
+    ready: async ({ signal }) => {
+      passGate();
+      await identity.token(signal);
+    },
+
+    createRun: async (factory, run, context, timeoutMs) => {
+      const what = `createRun of pipeline ${run.pipelineName}`;
+      const query = present({
+        referencePipelineRunId: run.referencePipelineRunId,
+        isRecovery: run.isRecovery ? 'true' : undefined,
+        startActivityName: run.startActivityName,
+        startFromFailure: run.startFromFailure === true ? 'true' : undefined,
       });
+      const body = run.parameters ?? {};
+      const path = ['pipelines', run.pipelineName, 'createRun'];
+      const limits = { timeoutMs, finishWithinMs: CREATE_FINISH_MS };
+      const answer = asObject(
+        await send({ what, method: 'POST', factory, path, query, body, ...limits }, context),
+        what,
+      );
+      const { runId } = answer;
+      if (typeof runId === 'string' && runId !== '') return runId;
+      throw new Fault('COMPONENT_RETRYABLE', `${what}: the answer has no runId`, { details: { outcome: 'unknown' } });
     },
 
-    getRun: async (factory: Factory, runId: string, context: CallContext): Promise<JsonObject> => {
-      const answer = await send('GET', factory, `/pipelineruns/${encodeURIComponent(runId)}`, context);
-      if (isJsonObject(answer)) return answer;
-      throw new Fault('COMPONENT_RETRYABLE', `run ${runId}: the answer is not an object`);
+    getRun: async (factory, runId, context) => {
+      const what = `run ${runId}`;
+      return asObject(await send({ what, method: 'GET', factory, path: ['pipelineruns', runId] }, context), what);
     },
 
-    cancelRun: async (factory: Factory, runId: string, context: CallContext): Promise<void> => {
-      await send('POST', factory, `/pipelineruns/${encodeURIComponent(runId)}/cancel`, context, {
-        query: { isRecursive: 'true' },
-      });
+    cancelRun: async (factory, runId, context) => {
+      const [what, path] = [`cancel of run ${runId}`, ['pipelineruns', runId, 'cancel']];
+      await send({ what, method: 'POST', factory, path, query: { isRecursive: 'true' } }, context);
     },
 
-    activityRuns: (
-      factory: Factory,
-      runId: string,
-      updated: Omit<RunQuery, 'pipelineName'>,
-      context: CallContext,
-    ): Promise<readonly JsonObject[]> =>
-      pages(factory, `/pipelineruns/${encodeURIComponent(runId)}/queryActivityruns`, updated, context),
+    activityRuns: (factory, runId, updated, context) => {
+      const [what, path] = [`activities of run ${runId}`, ['pipelineruns', runId, 'queryActivityruns']];
+      const orderBy = [{ orderBy: 'ActivityRunStart', order: 'ASC' }];
+      return pages({ what, method: 'POST', factory, path }, { ...updated, orderBy }, context);
+    },
 
-    pipelineRuns: (factory: Factory, query: RunQuery, context: CallContext): Promise<readonly JsonObject[]> => {
-      const { pipelineName, ...updated } = query;
+    pipelineRuns: (factory, pipelineName, updated, context) => {
       const filters = [{ operand: 'PipelineName', operator: 'Equals', values: [pipelineName] }];
       const orderBy = [{ orderBy: 'RunStart', order: 'ASC' }];
-      return pages(factory, '/queryPipelineRuns', { ...updated, filters, orderBy }, context);
+      const [what, path] = [`runs of pipeline ${pipelineName}`, ['queryPipelineRuns']];
+      return pages({ what, method: 'POST', factory, path }, { ...updated, filters, orderBy }, context);
     },
   };
 };

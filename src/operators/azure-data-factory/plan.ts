@@ -1,60 +1,62 @@
-// What to do next for one pipeline run, from what is wanted and what was last reported. Pure; reconciler.ts does it.
+// What to do next for one resource, from what is wanted and what was last reported. Pure; reconciler.ts carries it out. A run that may
+// be under way is always brought to its end first, whatever is wanted by now: two runs of one resource never overlap.
 
-import type { Entity, EntityStatus, RuntimeStatus } from '../../sdk/index.ts';
+import type { Entity } from '../../sdk/index.ts';
+import { hasEnded, type Intent, type RunRecord } from './run-record.ts';
 
-/** What an earlier reconcile reported of a run: `adfRunId` is absent between the intent and its confirmation. */
-export type Tracked = {
-  readonly id: string;
-  readonly state: RuntimeStatus;
-  readonly adfRunId?: string;
-  readonly intentAt?: string;
-};
+/** What becomes of a run that was intended, was looked for and is not there. */
+export type OnMissing = 'start' | 'wait' | 'call-off';
 
 export type Step =
-  /** Nothing is to be done until the entity changes. */
+  /** No run is wanted, and none was. */
+  | { readonly kind: 'idle' }
+  /** The wanted run has ended, and that was reported. */
   | { readonly kind: 'settled' }
-  /** A run is wanted but may not start now. */
-  | { readonly kind: 'wait' }
-  /** The wanted run was called off before it started. */
+  /** A run is wanted but may not start while the resource is suspended. */
+  | { readonly kind: 'suspended'; readonly runId: string }
+  /** The wanted run was cancelled before it started. */
   | { readonly kind: 'call-off'; readonly runId: string }
   | { readonly kind: 'start'; readonly runId: string }
   /** A start was intended and not confirmed: find out whether it happened. */
-  | { readonly kind: 'find'; readonly tracked: Tracked; readonly mayStart: boolean }
-  | { readonly kind: 'follow'; readonly tracked: Tracked & { readonly adfRunId: string }; readonly cancel: boolean }
-  /** Nothing of it runs any more: say that it is gone. */
+  | {
+      readonly kind: 'find';
+      readonly record: RunRecord & { readonly intent: Intent };
+      readonly onMissing: OnMissing;
+    }
+  | {
+      readonly kind: 'follow';
+      readonly record: RunRecord & { readonly adfRunId: string };
+      readonly cancel: boolean;
+      /** It has to end for something else: deletion, or a newer run. */
+      readonly isInTheWay: boolean;
+    }
+  /** Nothing of it runs: say that it is gone. */
   | { readonly kind: 'gone' };
 
-const TERMINAL: readonly RuntimeStatus[] = ['succeeded', 'failed', 'cancelled'];
-export const isTerminal = (state: RuntimeStatus): boolean => TERMINAL.includes(state);
-
-export const trackedIn = (status: EntityStatus | undefined, uid: string): Tracked | undefined => {
-  if (status?.run === undefined || status.uid !== uid) return undefined;
-  const { id, state, externalId } = status.run;
-  const { intentAt } = status.properties;
-  return {
-    id,
-    state,
-    ...(externalId === undefined ? {} : { adfRunId: externalId }),
-    ...(typeof intentAt === 'string' ? { intentAt } : {}),
-  };
+const unfinished = (entity: Entity, record: RunRecord | undefined): Step | undefined => {
+  if (record === undefined || hasEnded(record.state)) return undefined;
+  const isDeleting = entity.deletionRequestedAt !== undefined;
+  const isWanted = entity.run?.id === record.id && !isDeleting;
+  const cancel = isDeleting || (isWanted && entity.run?.cancelRequested === true);
+  const { adfRunId, intent } = record;
+  if (adfRunId !== undefined) {
+    return { kind: 'follow', record: { ...record, adfRunId }, cancel, isInTheWay: !isWanted };
+  }
+  // No intent that holds: createRun was not called for it.
+  if (intent?.runId !== record.id || intent.isWithdrawn === true) return undefined;
+  const mayStart = entity.suspended ? 'wait' : 'start';
+  return { kind: 'find', record: { ...record, intent }, onMissing: isWanted && !cancel ? mayStart : 'call-off' };
 };
 
-export const nextStep = (entity: Entity, tracked: Tracked | undefined): Step => {
-  const isDeleting = entity.deletionRequestedAt !== undefined;
+export const nextStep = (entity: Entity, record: RunRecord | undefined): Step => {
+  const first = unfinished(entity, record);
+  if (first !== undefined) return first;
+  if (entity.deletionRequestedAt !== undefined) return { kind: 'gone' };
   const wanted = entity.run;
-  if (tracked !== undefined && !isTerminal(tracked.state)) {
-    // A run under way is brought to its end before another one starts, also when that was asked for meanwhile.
-    const isOwn = wanted?.id === tracked.id;
-    const cancel = isDeleting || (isOwn && wanted.cancelRequested);
-    if (tracked.adfRunId !== undefined)
-      return { kind: 'follow', tracked: { ...tracked, adfRunId: tracked.adfRunId }, cancel };
-    if (tracked.intentAt !== undefined)
-      return { kind: 'find', tracked, mayStart: isOwn && !cancel && !entity.suspended };
-  }
-  if (isDeleting) return { kind: 'gone' };
-  if (wanted === undefined) return { kind: 'settled' };
-  if (tracked?.id === wanted.id && isTerminal(tracked.state)) return { kind: 'settled' };
+  const ended = record !== undefined && hasEnded(record.state) ? record : undefined;
+  if (wanted === undefined) return { kind: ended === undefined ? 'idle' : 'settled' };
+  if (ended?.id === wanted.id) return { kind: 'settled' };
   if (wanted.cancelRequested) return { kind: 'call-off', runId: wanted.id };
-  if (entity.suspended) return { kind: 'wait' };
+  if (entity.suspended) return { kind: 'suspended', runId: wanted.id };
   return { kind: 'start', runId: wanted.id };
 };

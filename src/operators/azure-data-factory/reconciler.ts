@@ -1,225 +1,96 @@
-// One resource of type pipeline-run is one wanted run after another. Each reconcile does one step (plan.ts) and says when to look again.
-//
-// createRun has no idempotency key, so the intent is reported before the call. When the answer is lost, or this program dies in between,
-// the next reconcile looks for the run that may have started: with AZURE_RUN_CORRELATION_PARAMETER set, exactly (each run carries our
-// run id); without it, the oldest run of that pipeline with these parameters, started since the intent, that no other resource
-// here follows. In that second case two resources that start the same pipeline with the same parameters at the same moment, both
-// unconfirmed, may swap their runs; none is started twice. What is not found within AZURE_RUN_SEARCH_GRACE was not started.
+// One resource of type pipeline-run is one wanted run after another, never two at once. Each reconcile takes the step that plan.ts
+// names (start-run.ts, follow-run.ts) and says when to look again; what is known is in the status, so any process can go on from there.
 
 import {
-  isFault,
-  isJsonObject,
   notReady,
   ready,
-  reconciling,
-  stalled,
-  type Entity,
-  type JsonObject,
+  type EntityStatus,
   type OController,
   type Reconciler,
-  type ReconcileContext,
   type ReconcileResult,
   type StatusUpdate,
 } from '../../sdk/index.ts';
-import type { CallContext, DataFactory, Factory } from './client.ts';
-import { isTerminal, nextStep, trackedIn, type Step, type Tracked } from './plan.ts';
-import { hasParameters, messageOf, metadataOf, stateOf } from './run-status.ts';
+import type { DataFactory } from './client.ts';
+import { createFollower } from './follow-run.ts';
+import { createLedger } from './ledger.ts';
+import { lifecycleOf, runUpdate, type Work } from './parts.ts';
+import { nextStep, type Step } from './plan.ts';
+import { hasEnded, runRecord } from './run-record.ts';
+import { createStarter } from './start-run.ts';
 import type { AdfSettings } from './settings.ts';
 
-const CLOCK_SKEW_MS = 120_000;
-const TOMORROW_MS = 24 * 3600 * 1000;
-
-type Spec = {
-  readonly factory: Factory;
-  readonly pipelineName: string;
-  readonly parameters: JsonObject;
-  readonly referencePipelineRunId?: string;
-  readonly startActivityName?: string;
-  readonly startFromFailure?: boolean;
-};
-
-/** The schema has checked the types; null means absent (the seed's schema says nullable). */
-export const specOf = (entity: Entity, runId: string, correlationParameter: string | undefined): Spec => {
-  const { spec } = entity.manifest.resource;
-  const text = (name: string): string | undefined => (typeof spec[name] === 'string' ? spec[name] : undefined);
-  const reference = text('referencePipelineRunID');
-  const activity = text('startActivityName');
-  const own = isJsonObject(spec['parameters']) ? spec['parameters'] : {};
-  return {
-    factory: { resourceGroupName: text('resourceGroupName') ?? '', factoryName: text('factoryName') ?? '' },
-    pipelineName: text('pipelineName') ?? '',
-    parameters: correlationParameter === undefined ? own : { ...own, [correlationParameter]: runId },
-    ...(reference === undefined ? {} : { referencePipelineRunId: reference }),
-    ...(activity === undefined ? {} : { startActivityName: activity }),
-    ...(typeof spec['startFromFailure'] === 'boolean' ? { startFromFailure: spec['startFromFailure'] } : {}),
-  };
-};
-
-export const createReconciler = (options: {
+export type ReconcilerOptions = {
   readonly settings: AdfSettings;
   readonly api: DataFactory;
+  /** Milliseconds since the epoch. Default: the system's clock. */
   readonly now?: () => number;
-}): Reconciler => {
-  const { settings, api, now = Date.now } = options;
-  /** Runs that a resource here follows, so that none is taken for another's. */
-  const claimed = new Map<string, string>();
-  let controller: OController;
+};
 
-  const timestamp = (atMs: number): string => new Date(atMs).toISOString();
+/** What was reported of this very resource, not of an earlier one of its name. */
+const known = ({ entity }: Work, status: EntityStatus | undefined): EntityStatus | undefined =>
+  status?.uid === entity.uid ? status : undefined;
 
-  const report = (entity: Entity, update: Omit<StatusUpdate, 'key'>): Promise<void> =>
-    controller.updateEntityStatus({ key: entity.key, ...update });
+const idleUpdate = ({ entity }: Work): StatusUpdate => ({
+  key: entity.key,
+  status: 'active',
+  conditions: [ready('NoRunWanted', 'no run is wanted')],
+});
 
-  const failStart = (entity: Entity, runId: string, message: string): Promise<void> =>
-    report(entity, {
-      status: 'error',
-      runtime: 'failed',
-      run: { id: runId, state: 'failed', finishedAt: timestamp(now()), message },
-      message,
-      conditions: [notReady('StartRefused', message), stalled('StartRefused', message)],
-    });
+/** The same again, for the resource as it is now, and without what was said of failures since. */
+const settledUpdate = (work: Work, status: EntityStatus | undefined): StatusUpdate => {
+  const run = known(work, status)?.run;
+  if (run === undefined) return idleUpdate(work);
+  return runUpdate(work.entity, run, { status: lifecycleOf(run), properties: status?.properties ?? {} });
+};
 
-  const confirm = async (entity: Entity, runId: string, adfRunId: string): Promise<ReconcileResult> => {
-    claimed.set(adfRunId, entity.key);
-    await report(entity, {
-      status: 'active',
-      runtime: 'pending',
-      externalId: adfRunId,
-      run: { id: runId, state: 'pending', externalId: adfRunId },
-      conditions: [notReady('RunStarted', 'the run is queued'), reconciling('RunStarted', 'the run is queued')],
-    });
-    return { requeueAfterMs: Math.min(settings.pollIntervalMs, 500) };
+const suspendedUpdate = (work: Work, runId: string, status: EntityStatus | undefined): StatusUpdate => {
+  const conditions = [notReady('Suspended', `run ${runId} is not started while the resource is suspended; resume it`)];
+  const run = known(work, status)?.run;
+  if (run === undefined || !hasEnded(run.state))
+    return { key: work.entity.key, status: 'pending', runtime: 'pending', conditions };
+  return runUpdate(work.entity, run, { status: lifecycleOf(run), properties: status?.properties ?? {}, conditions });
+};
+
+const goneUpdate = (work: Work, status: EntityStatus | undefined): StatusUpdate => {
+  const run = known(work, status)?.run;
+  const conditions = [notReady('Deleted', 'nothing of it runs any more')];
+  if (run === undefined || !hasEnded(run.state)) return { key: work.entity.key, status: 'deleted', conditions };
+  return runUpdate(work.entity, run, { status: 'deleted', properties: status?.properties ?? {}, conditions });
+};
+
+export const createAdfReconciler = ({ settings, api, now = Date.now }: ReconcilerOptions): Reconciler => {
+  let controller: OController | undefined;
+  const inUse = (): OController => {
+    if (controller !== undefined) return controller;
+    throw new TypeError('init was not called before reconcile');
   };
+  const ledger = createLedger(now());
+  const parts = { settings, api, ledger, now, report: (update: StatusUpdate) => inUse().updateEntityStatus(update) };
+  const starter = createStarter(parts);
+  const follower = createFollower(parts);
 
-  const start = async (entity: Entity, runId: string, call: CallContext): Promise<ReconcileResult> => {
-    const { factory, ...run } = specOf(entity, runId, settings.correlationParameter);
-    await report(entity, {
-      status: 'pending',
-      runtime: 'pending',
-      run: { id: runId, state: 'pending' },
-      properties: { intentAt: timestamp(now()) },
-      conditions: [
-        notReady('Starting', 'the run is being started'),
-        reconciling('Starting', 'the run is being started'),
-      ],
-    });
-    try {
-      return await confirm(entity, runId, await api.createRun(factory, run, { ...call, requestId: runId }));
-    } catch (error) {
-      const status = isFault(error, 'COMPONENT_TERMINAL') ? error.details['status'] : undefined;
-      const isRefused = typeof status === 'number' && status >= 400 && status < 500 && status !== 401 && status !== 403;
-      if (!isRefused || !isFault(error)) throw error;
-      await failStart(entity, runId, error.message);
-      return {};
-    }
-  };
-
-  const find = async (
-    entity: Entity,
-    tracked: Tracked,
-    mayStart: boolean,
-    call: CallContext,
-  ): Promise<ReconcileResult> => {
-    const spec = specOf(entity, tracked.id, settings.correlationParameter);
-    const intentMs = Date.parse(tracked.intentAt ?? '');
-    const runs = await api.pipelineRuns(
-      spec.factory,
-      {
-        pipelineName: spec.pipelineName,
-        lastUpdatedAfter: timestamp(intentMs - CLOCK_SKEW_MS),
-        lastUpdatedBefore: timestamp(now() + TOMORROW_MS),
-      },
-      call,
-    );
-    const isSince = (run: JsonObject): boolean => {
-      const startedMs = Date.parse(String(run['runStart'] ?? run['lastUpdated'] ?? ''));
-      return settings.correlationParameter !== undefined || Number.isNaN(startedMs) || startedMs >= intentMs - 1000;
-    };
-    const isFree = (run: JsonObject): boolean => (claimed.get(String(run['runId'])) ?? entity.key) === entity.key;
-    const found = runs.find((run) => hasParameters(run, spec.parameters) && isSince(run) && isFree(run));
-    if (found !== undefined) return confirm(entity, tracked.id, String(found['runId']));
-    if (now() - intentMs < settings.searchGraceMs) return { requeueAfterMs: Math.min(1000, settings.searchGraceMs) };
-    if (mayStart) return start(entity, tracked.id, call);
-    return callOff(entity, tracked.id);
-  };
-
-  const callOff = async (entity: Entity, runId: string): Promise<ReconcileResult> => {
-    await report(entity, {
-      status: 'active',
-      runtime: 'cancelled',
-      run: { id: runId, state: 'cancelled', message: 'called off before it started' },
-      conditions: [ready('RunCancelled', 'the run was called off before it started')],
-    });
-    return { requeueAfterMs: 0 };
-  };
-
-  const follow = async (
-    entity: Entity,
-    tracked: Tracked & { readonly adfRunId: string },
-    cancel: boolean,
-    call: CallContext,
-  ): Promise<ReconcileResult> => {
-    const { factory } = specOf(entity, tracked.id, undefined);
-    const { adfRunId } = tracked;
-    claimed.set(adfRunId, entity.key);
-    let run = await api.getRun(factory, adfRunId, call);
-    if (cancel && !isTerminal(stateOf(run)) && run['status'] !== 'Canceling') {
-      await api.cancelRun(factory, adfRunId, call);
-      run = await api.getRun(factory, adfRunId, call);
-    }
-    const state = stateOf(run);
-    const since = Date.parse(String(run['runStart'] ?? '')) || now();
-    const updated = {
-      lastUpdatedAfter: timestamp(since - TOMORROW_MS),
-      lastUpdatedBefore: timestamp(now() + TOMORROW_MS),
-    };
-    const activities = state === 'pending' ? [] : await api.activityRuns(factory, adfRunId, updated, call);
-    const message = messageOf(run, activities);
-    const text = (field: string): string | undefined => (typeof run[field] === 'string' ? run[field] : undefined);
-    const [startedAt, finishedAt] = [text('runStart'), text('runEnd')];
-    await report(entity, {
-      status: state === 'failed' ? 'error' : 'active',
-      runtime: state,
-      externalId: adfRunId,
-      run: {
-        id: tracked.id,
-        state,
-        externalId: adfRunId,
-        ...(startedAt === undefined ? {} : { startedAt }),
-        ...(finishedAt === undefined ? {} : { finishedAt }),
-        ...(message === '' ? {} : { message }),
-      },
-      ...(message === '' ? {} : { message }),
-      properties: metadataOf(run, activities),
-      conditions: conditionsOf(String(run['status']), state, message),
-    });
-    if (!isTerminal(state)) return { requeueAfterMs: settings.pollIntervalMs };
-    claimed.delete(adfRunId);
-    const isMoreWanted = entity.deletionRequestedAt !== undefined || entity.run?.id !== tracked.id;
-    return isMoreWanted ? { requeueAfterMs: 0 } : {};
-  };
-
-  const carryOut = async (entity: Entity, step: Step, call: CallContext): Promise<ReconcileResult> => {
+  const carryOut = async (work: Work, step: Step, status: EntityStatus | undefined): Promise<ReconcileResult> => {
     switch (step.kind) {
-      case 'settled':
-        return {};
-      case 'wait':
-        await report(entity, {
-          status: 'active',
-          runtime: 'pending',
-          conditions: [notReady('Suspended', 'resume it to start the run')],
-        });
-        return {};
-      case 'call-off':
-        return callOff(entity, step.runId);
       case 'start':
-        return start(entity, step.runId, call);
+        return starter.start(work, step.runId);
       case 'find':
-        return find(entity, step.tracked, step.mayStart, call);
+        return starter.findOrStart(work, step.record, step.onMissing);
+      case 'call-off':
+        await starter.callOff(work, step.runId);
+        return {};
       case 'follow':
-        return follow(entity, step.tracked, step.cancel, call);
+        return follower.follow(work, step);
+      case 'idle':
+        await parts.report(idleUpdate(work));
+        return {};
+      case 'settled':
+        await parts.report(settledUpdate(work, status));
+        return {};
+      case 'suspended':
+        await parts.report(suspendedUpdate(work, step.runId, status));
+        return {};
       case 'gone':
-        await report(entity, { status: 'deleted' });
+        await parts.report(goneUpdate(work, status));
         return {};
     }
   };
@@ -229,31 +100,17 @@ export const createReconciler = (options: {
     init: (given) => {
       controller = given;
     },
-    reconcile: async ({ key, type }, context: ReconcileContext): Promise<ReconcileResult> => {
-      const entity = await controller.getEntity(key, type);
+    reconcile: async ({ key, type }, context) => {
+      const entity = await inUse().getEntity(key, type);
       if (entity === undefined) return {};
-      const status = await controller.getEntityStatus(key, type);
-      const step = nextStep(entity, trackedIn(status, entity.uid));
-      context.log.debug({ key, step: step.kind }, 'step');
-      const call = {
-        signal: context.signal,
-        ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
-      };
-      return carryOut(entity, step, call);
+      const status = await inUse().getEntityStatus(key, type);
+      const record = runRecord(status, entity.uid);
+      if (record?.adfRunId !== undefined) ledger.claim(record.adfRunId, key);
+      const { signal, traceparent } = context;
+      const call = { signal, ...(traceparent === undefined ? {} : { traceparent }) };
+      const step = nextStep(entity, record);
+      context.log.debug({ step: step.kind, runId: entity.run?.id }, 'next step');
+      return carryOut({ entity, record, context, call }, step, status);
     },
   };
-};
-
-const conditionsOf = (word: string, state: ReturnType<typeof stateOf>, message: string) => {
-  switch (state) {
-    case 'succeeded':
-      return [ready('RunSucceeded', 'the run has succeeded')];
-    case 'cancelled':
-      return [ready('RunCancelled', 'the run was cancelled')];
-    case 'failed':
-      return [notReady('RunFailed', message), stalled('RunFailed', message)];
-    case 'pending':
-    case 'inprogress':
-      return [notReady(`Run${word}`, `the run is ${word}`), reconciling(`Run${word}`, `the run is ${word}`)];
-  }
 };

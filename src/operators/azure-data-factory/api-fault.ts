@@ -1,0 +1,66 @@
+// From an answer that is no success to the Fault that says what to do: the management API's error envelope in, code and retry out.
+// Messages stay the same for the same problem (no times, no counters), so that a status is not rewritten at every try.
+
+import { Fault, isFault, isJsonObject, type JsonObject, type JsonValue } from '../../sdk/index.ts';
+import type { HttpReply } from './http.ts';
+
+const MAX_MESSAGE = 1000;
+
+const textIn = (value: JsonObject, field: string): string | undefined => {
+  const text = value[field];
+  return typeof text === 'string' && text !== '' ? text : undefined;
+};
+
+export type ApiError = { readonly code: string; readonly message: string };
+
+/** `{ error: { code, message, target?, details? } }`; the messages of the details follow the message. */
+export const readApiError = (body: JsonValue | undefined): ApiError => {
+  const error: JsonObject = isJsonObject(body) && isJsonObject(body['error']) ? body['error'] : {};
+  const details = Array.isArray(error['details']) ? (error['details'] as readonly JsonValue[]) : [];
+  const inner = details.filter(isJsonObject).flatMap((one) => textIn(one, 'message') ?? []);
+  const message = [textIn(error, 'message') ?? 'the answer had no message', ...inner.slice(0, 3)].join(' ');
+  return { code: textIn(error, 'code') ?? 'Unknown', message: message.slice(0, MAX_MESSAGE) };
+};
+
+/**
+ * 429: to be tried after the server's Retry-After, and nothing happened. 5xx and 408: to be tried, nobody knows what happened.
+ * Everything else: terminal, nothing happened. `details`: `status`, `apiCode`, `outcome`.
+ */
+export const apiFault = ({ status, body, retryAfterMs }: HttpReply, what: string): Fault => {
+  const { code, message } = readApiError(body);
+  const retry = retryAfterMs === undefined ? 'later' : { afterMs: retryAfterMs };
+  if (status === 429) {
+    return new Fault('COMPONENT_RETRYABLE', `${what}: Azure throttles this subscription (429 ${code})`, {
+      retry,
+      details: { status, apiCode: code, outcome: 'none' },
+    });
+  }
+  const text = `${what}: ${status} ${code}: ${message}`;
+  if (status >= 500 || status === 408) {
+    return new Fault('COMPONENT_RETRYABLE', text, { retry, details: { status, apiCode: code, outcome: 'unknown' } });
+  }
+  return new Fault('COMPONENT_TERMINAL', text, {
+    retry: 'never',
+    details: { status, apiCode: code, outcome: 'none' },
+  });
+};
+
+/** Status of an answer of the management API (not of the identity platform) that became a Fault. */
+export const apiStatusOf = (error: unknown): number | undefined => {
+  if (!isFault(error) || error.details['apiCode'] === undefined) return undefined;
+  const { status } = error.details;
+  return typeof status === 'number' ? status : undefined;
+};
+
+/**
+ * `work`, with every terminal Fault made one to be tried again: a run that may be under way is not given up because a role or a
+ * secret is missing for an hour.
+ */
+export const patiently = async <T>(work: Promise<T>): Promise<T> => {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isFault(error) || error.retry !== 'never') throw error;
+    throw new Fault('COMPONENT_RETRYABLE', error.message, { details: error.details, cause: error });
+  }
+};

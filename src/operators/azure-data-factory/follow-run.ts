@@ -1,0 +1,116 @@
+// Following a run that Azure knows: poll it and its activities, cancel it when that is wanted, say when it has ended. A run is looked
+// for where it was started, whatever the spec says by now.
+
+import { Fault, type Entity, type JsonObject, type ReconcileResult, type ReportedCondition } from '../../sdk/index.ts';
+import { apiStatusOf, patiently } from './api-fault.ts';
+import { AT_ONCE, runUpdate, timestamp, updatedSince, type Parts, type Work } from './parts.ts';
+import { pipelineRequest, type Target } from './pipeline-request.ts';
+import type { Step } from './plan.ts';
+import { hasEnded, recordProperties, type RunRecord } from './run-record.ts';
+import { conditionsOf, isCanceling, observe, stateOf } from './run-status.ts';
+
+const DAY_MS = 86_400_000;
+
+const targetOf = (entity: Entity, record: RunRecord): Target => {
+  if (record.target !== undefined) return record.target;
+  const made = pipelineRequest(entity.manifest.resource.spec);
+  if ('request' in made) return made.request.target;
+  throw new Fault('COMPONENT_TERMINAL', made.problems.join('; '), { retry: 'never' });
+};
+
+export const createFollower = (parts: Parts) => {
+  const { settings, api, ledger, now, report } = parts;
+
+  /** undefined: Azure does not know the run. */
+  const look = async ({ call }: Work, target: Target, adfRunId: string): Promise<JsonObject | undefined> => {
+    try {
+      return await api.getRun(target, adfRunId, call);
+    } catch (error) {
+      if (apiStatusOf(error) === 404) return undefined;
+      throw error;
+    }
+  };
+
+  /** The run after the cancel. One that ended in between is no failure. */
+  const cancelled = async (work: Work, target: Target, adfRunId: string): Promise<JsonObject | undefined> => {
+    try {
+      await api.cancelRun(target, adfRunId, work.call);
+      work.context.log.info({ adfRunId }, 'pipeline run cancelled');
+    } catch (error) {
+      const status = apiStatusOf(error);
+      if (status !== 400 && status !== 404 && status !== 409) throw error;
+      const run = await look(work, target, adfRunId);
+      if (run !== undefined && !hasEnded(stateOf(run)) && !isCanceling(run)) throw error;
+      return run;
+    }
+    return look(work, target, adfRunId);
+  };
+
+  /** Azure may need a moment to list a new run; after that, a run it does not know is beyond reach (history is kept 45 days). */
+  const onUnknown = async (work: Work, record: RunRecord & { readonly adfRunId: string }, target: Target) => {
+    const { entity } = work;
+    const { id, adfRunId, intent } = record;
+    const knownForMs = now() - Date.parse(intent?.at ?? timestamp(0));
+    const isDeleting = entity.deletionRequestedAt !== undefined;
+    if (knownForMs < settings.searchGraceMs) return { requeueAfterMs: settings.pollIntervalMs };
+    const message = `Data Factory does not know run ${adfRunId} (any more): its end was not seen`;
+    await report(
+      runUpdate(
+        entity,
+        { id, state: 'failed', externalId: adfRunId, finishedAt: timestamp(now()), message },
+        { status: isDeleting ? 'deleting' : 'active', properties: recordProperties(target, intent) },
+      ),
+    );
+    return AT_ONCE;
+  };
+
+  const conditionsWhile = (run: JsonObject, isDeleting: boolean): readonly ReportedCondition[] | undefined => {
+    if (hasEnded(stateOf(run))) return undefined;
+    if (!isDeleting) return undefined;
+    const reason = 'Deleting';
+    const message = 'the pipeline run is being cancelled';
+    return [
+      { type: 'Ready', status: 'False', reason, message },
+      { type: 'Reconciling', status: 'True', reason, message },
+    ];
+  };
+
+  const follow = async (work: Work, step: Extract<Step, { kind: 'follow' }>): Promise<ReconcileResult> => {
+    const { entity, call, context } = work;
+    const { record, cancel, isInTheWay } = step;
+    const { adfRunId } = record;
+    const target = targetOf(entity, record);
+    ledger.claim(adfRunId, entity.key);
+    let run = await look(work, target, adfRunId);
+    if (run !== undefined && cancel && !hasEnded(stateOf(run)) && !isCanceling(run)) {
+      run = await cancelled(work, target, adfRunId);
+    }
+    if (run === undefined) return onUnknown(work, record, target);
+    const state = stateOf(run);
+    const sinceMs = Date.parse(record.intent?.since ?? '') || now() - 45 * DAY_MS;
+    const activities =
+      state === 'pending' ? [] : await api.activityRuns(target, adfRunId, updatedSince(sinceMs - DAY_MS, now()), call);
+    const observed = observe(record.id, run, activities);
+    const isDeleting = entity.deletionRequestedAt !== undefined;
+    const conditions = conditionsWhile(run, isDeleting) ?? conditionsOf(observed.run);
+    await report(
+      runUpdate(
+        entity,
+        { ...observed.run, externalId: adfRunId },
+        {
+          status: isDeleting ? 'deleting' : 'active',
+          properties: recordProperties(target, record.intent, observed.metadata),
+          conditions,
+        },
+      ),
+    );
+    if (!hasEnded(state)) return { requeueAfterMs: settings.pollIntervalMs };
+    context.log.info({ adfRunId, state }, 'pipeline run ended');
+    return isInTheWay ? AT_ONCE : {};
+  };
+
+  return {
+    follow: (work: Work, step: Extract<Step, { kind: 'follow' }>): Promise<ReconcileResult> =>
+      patiently(follow(work, step)),
+  };
+};

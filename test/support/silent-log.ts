@@ -1,0 +1,11 @@
+// A log that says nothing.
+
+import type { Log } from '../../src/engine/ports.ts';
+
+export const silentLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLog,
+};

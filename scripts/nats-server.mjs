@@ -84,25 +84,35 @@ const fetchOnce = async (folder, log, candidates) => {
   throw new Error(`No ${needed} was found, and none could be fetched:\n${problems.join('\n')}\n${advice}`);
 };
 
+/** One that somebody named is taken or refused, never replaced. */
+const checkNamed = async (path) => {
+  const { problem } = await inspect(path);
+  if (problem === undefined) return path;
+  throw new Error(`OPSTREAM_NATS_SERVER is ${path}: needed is ${needed}, found ${problem}.\n${advice}`);
+};
+
+const toStandardError = (text) => process.stderr.write(text);
+
 /**
  * The path of a nats-server that is new enough. `log` takes progress as text with its line ends (default: standard error). Rejects with a
  * message that says what was tried, why each failed, and what to do. `folder`, `candidates` and `environment` are for tests.
  */
 export const findNatsServer = async (options = {}) => {
-  const { log, folder = defaultFolder, candidates = sources, environment = process.env } = options;
+  const { log, folder, candidates, environment } = {
+    folder: defaultFolder,
+    candidates: sources,
+    environment: process.env,
+    ...options,
+  };
   const named = environment['OPSTREAM_NATS_SERVER'];
-  if (named) {
-    const { problem } = await inspect(named);
-    if (problem === undefined) return named;
-    throw new Error(`OPSTREAM_NATS_SERVER is ${named}: needed is ${needed}, found ${problem}.\n${advice}`);
-  }
+  if (named) return checkNamed(named);
   const installed = await onPath(environment);
   if (installed?.version !== undefined) return installed.path;
   const cached = join(folder, 'nats-server');
   if ((await inspectIfThere(cached))?.version !== undefined) return cached;
   if (installed !== undefined) {
-    const text = `  ${installed.path} is ${installed.problem}, needed is ${needed}: getting one for this project alone\n`;
-    (log ?? ((line) => process.stderr.write(line)))(text);
+    const say = log ?? toStandardError;
+    say(`  ${installed.path} is ${installed.problem}, needed is ${needed}: getting one for this project alone\n`);
   }
   return fetchOnce(folder, log, candidates);
 };

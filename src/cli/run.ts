@@ -52,8 +52,9 @@ const whatToDo = (fault: Fault, natsUrl: string): string => {
   if (fault.code === 'NATS_UNREACHABLE') {
     return `no NATS server answers at ${natsUrl.replaceAll(/\/\/[^/@]+@/g, '//')}; start an instance with \`opstream up\`, or say where one is with OPSTREAM_NATS_URL or --nats-url (${fault.message})`;
   }
-  if (fault.code === 'NATS_TIMEOUT')
-    return `${fault.message}; whether a command was carried out is unknown: sending it again is safe with the same --command-id`;
+  const { commandId } = fault.details;
+  if (fault.code === 'NATS_TIMEOUT' && typeof commandId === 'string')
+    return `${fault.message} (--command-id ${commandId})`;
   return fault.message;
 };
 

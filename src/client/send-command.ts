@@ -71,14 +71,20 @@ export const readReply = (data: Uint8Array): Receipt => {
   });
 };
 
-const explain = (error: unknown, subject: string): unknown =>
-  isFault(error, 'NATS_NO_RESPONDERS')
-    ? new Fault('NATS_NO_RESPONDERS', 'no command-handler is running; start one with `opstream up`', {
-        retry: 'later',
-        details: { subject },
-        cause: error,
-      })
-    : error;
+/** What the caller is told in the end, with the id under which the command may be sent again. */
+const explain = (error: unknown, subject: string, commandId: string): unknown => {
+  if (!isFault(error)) return error;
+  const details = { ...error.details, subject, commandId };
+  if (error.code === 'NATS_NO_RESPONDERS') {
+    const message = 'no command-handler is running; start one with `opstream up`';
+    return new Fault('NATS_NO_RESPONDERS', message, { retry: 'later', details, cause: error });
+  }
+  if (error.code === 'NATS_TIMEOUT') {
+    const message = `no answer on ${subject} within ${DEADLINE_MS / 1000} s; whether the command was carried out is unknown, and it is safe to send it again under its id ${commandId}`;
+    return new Fault('NATS_TIMEOUT', message, { retry: 'later', details, cause: error });
+  }
+  return error;
+};
 
 const mayWorkLater = (error: unknown): boolean =>
   isFault(error) && error.retry !== 'never' && error.code !== 'NATS_NO_RESPONDERS' && error.code !== 'NATS_UNREACHABLE';
@@ -91,7 +97,8 @@ export const sendCommand = async (
 ): Promise<Receipt> => {
   const { clock, signal } = tools;
   const subject = tools.names.rpc(verb);
-  const headers = headersOf(options, options.commandId ?? tools.ids.next());
+  const commandId = options.commandId ?? tools.ids.next();
+  const headers = headersOf(options, commandId);
   const data = body instanceof Uint8Array ? body : encodeJson(body);
   const roomBytes = tools.maxPayloadBytes - HEADER_ROOM_BYTES;
   if (data.byteLength > roomBytes) {
@@ -115,7 +122,7 @@ export const sendCommand = async (
       return readReply(reply.data);
     } catch (error) {
       const isLast = clock.nowMs() + pauseMs >= deadlineMs || signal?.aborted === true;
-      if (isLast || !mayWorkLater(error)) throw explain(error, subject);
+      if (isLast || !mayWorkLater(error)) throw explain(error, subject, commandId);
     }
     await clock.sleep(pauseMs, signal);
   }

@@ -4,6 +4,7 @@
 import { Fault } from '../core/fault.ts';
 import type { Clock } from '../engine/ports.ts';
 import type { Entity, EntityKey, EntityStatus, LifecycleStatus, RuntimeStatus } from '../messages/entity.ts';
+import type { Provenance } from '../messages/envelope.ts';
 import { sameStatus, statusFrom } from './status-rules.ts';
 import type { EntityStatusStore, EntityStore, OController, StatusUpdate } from './types.ts';
 
@@ -17,12 +18,12 @@ const RUNTIMES: readonly (RuntimeStatus | undefined)[] = [
   'cancelled',
 ];
 
-/** What one reconcile did so far. */
-export type ReconcileRecord = { entity: Entity; reported: boolean };
+/** What one reconcile did so far: the entity as it last read it, where that came from, and whether a status was reported. */
+export type ReconcileRecord = { entity: Entity; provenance: Provenance | undefined; reported: boolean };
 
 export type Controller = OController & {
   /** From here to `end`, updates of the key answer `entity`, or a newer one once the reconcile has read it. */
-  begin(entity: Entity): ReconcileRecord;
+  begin(entity: Entity, provenance: Provenance | undefined): ReconcileRecord;
   end(key: EntityKey): void;
 };
 
@@ -55,8 +56,8 @@ export const createController = (options: ControllerOptions): Controller => {
   const active = new Map<EntityKey, ReconcileRecord>();
 
   return {
-    begin: (entity) => {
-      const record: ReconcileRecord = { entity, reported: false };
+    begin: (entity, provenance) => {
+      const record: ReconcileRecord = { entity, provenance, reported: false };
       active.set(entity.key, record);
       return record;
     },
@@ -66,7 +67,9 @@ export const createController = (options: ControllerOptions): Controller => {
     getEntity: async (key) => {
       const entity = await entities.get(key);
       const record = active.get(key);
-      if (record !== undefined && entity !== undefined) record.entity = entity;
+      if (record === undefined || entity === undefined || record.entity.sequence === entity.sequence) return entity;
+      record.entity = entity;
+      record.provenance = await entities.provenance?.(key);
       return entity;
     },
     getEntityStatus: async (key) => {
@@ -87,7 +90,8 @@ export const createController = (options: ControllerOptions): Controller => {
       const previous = await statuses.get(key, entity.manifest.resource.operator);
       const next = statusFrom(entity, update, previous, new Date(clock.nowMs()).toISOString());
       if (!sameStatus(previous, next)) {
-        await statuses.put(next, fence(), await entities.provenance?.(key));
+        const provenance = record === undefined ? await entities.provenance?.(key) : record.provenance;
+        await statuses.put(next, fence(), provenance);
         onWritten(next);
       }
       if (record !== undefined) record.reported = true;

@@ -59,16 +59,14 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
   const onSuccess = async (record: ReconcileRecord, result: ReconcileResult | undefined): Promise<WorkOutcome> => {
     const { key, manifest } = record.entity;
     const { type } = manifest.resource;
-    let status = await controller.getEntityStatus(key, type);
     if (!record.reported) {
-      const update = silentUpdate(record.entity, status, result?.requeueAfterMs === undefined);
-      if (update !== undefined) {
-        await controller.updateEntityStatus(update);
-        status = await controller.getEntityStatus(key, type);
-      }
+      const previous = await controller.getEntityStatus(key, type);
+      const update = silentUpdate(record.entity, previous, result?.requeueAfterMs === undefined);
+      if (update !== undefined) await controller.updateEntityStatus(update);
     }
     metrics.reconciled('succeeded');
-    if (isGone(record.entity, status)) {
+    const isDeleting = record.entity.deletionRequestedAt !== undefined;
+    if (isDeleting && isGone(record.entity, await controller.getEntityStatus(key, type))) {
       options.onGone(record.entity);
       return { kind: 'gone' };
     }
@@ -123,8 +121,9 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
 
   const reconcile = async (entity: Entity, attempt: number): Promise<WorkOutcome> => {
     const request = { key: entity.key, type: entity.manifest.resource.type };
-    const { traceparent } = (await entities.provenance?.(entity.key)) ?? {};
-    const record = controller.begin(entity);
+    const provenance = await entities.provenance?.(entity.key);
+    const record = controller.begin(entity, provenance);
+    const { traceparent } = provenance ?? {};
     const one = startReconcile({ request, attempt, fence, traceparent, log, startedMs: clock.nowMs() });
     running.set(entity.key, one);
     if (ended.signal.aborted) one.abort(ended.signal.reason);

@@ -12,7 +12,7 @@ import { refKey, resourceRef, type Names } from '../messages/subjects.ts';
 import { createRecent } from './recent.ts';
 import type { EntityStatusStore } from './types.ts';
 
-const RECENT = { count: 10_000, weight: 16 * 1024 * 1024 } as const;
+const RECENT = { count: 24_000, weight: 24 * 1024 * 1024 } as const;
 
 /** `sequence` 0: no status was ever stored. `status` undefined with a sequence: what is stored cannot be read. */
 type Last = {
@@ -53,8 +53,8 @@ export const splitKey = (key: EntityKey): { readonly workspace: string; readonly
 export const createStreamStatusStore = (options: StreamStatusStoreOptions): EntityStatusStore => {
   const { names, appender, reader, follower, operator, clock, ids } = options;
   const recent = createRecent<Last>(RECENT);
-  /** Every subject with a status, when that is known. */
-  let subjects: Set<string> | undefined;
+  /** Every entity with a status, when that is known: the ends of the subjects, `<operator>.<workspace>.<name>`. */
+  let reported: Set<string> | undefined;
 
   const readLast = async (subject: string): Promise<Last> => {
     const message = await reader.readLast(subject);
@@ -62,41 +62,46 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
   };
 
   const load = async (signal: AbortSignal): Promise<void> => {
+    const start = `${names.prefix}.status.`;
     recent.clear();
-    subjects = undefined;
+    reported = undefined;
     if (follower === undefined || operator === undefined) return;
     const found = new Set<string>();
     const caughtUp = new AbortController();
     await follower.follow({
       fromSequence: 1,
-      filters: [`${names.prefix}.status.*.${operator}.>`],
+      filters: [`${start}*.${operator}.>`],
       lastPerSubject: true,
       signal: AbortSignal.any([signal, caughtUp.signal]),
       onEmpty: () => caughtUp.abort(),
       onBatch: (batch, pending) => {
         for (const message of batch) {
-          found.add(message.subject);
-          recent.set(message.subject, lastFrom(message), message.data.length);
+          const place = message.subject.slice(start.length + '00.'.length);
+          found.add(place);
+          recent.set(place, lastFrom(message), message.data.length);
         }
         if (pending === 0) caughtUp.abort();
       },
     });
-    if (!signal.aborted) subjects = found;
+    if (!signal.aborted) reported = found;
   };
 
-  const lastOf = async (subject: string): Promise<Last> => {
-    const cached = recent.get(subject);
-    if (cached !== undefined) return cached;
-    if (subjects !== undefined && !subjects.has(subject)) return NONE;
-    const last = await readLast(subject);
-    // A put that was confirmed while this read was under way is newer.
-    const meanwhile = recent.get(subject);
-    if (meanwhile !== undefined && meanwhile.sequence >= last.sequence) return meanwhile;
-    recent.set(subject, last, 500);
-    return last;
-  };
+  const placeOf = (key: EntityKey, operator: string): string => `${operator}.${key}`;
 
   const subjectOf = (key: EntityKey, operator: string): string => names.status({ operator, ...splitKey(key) });
+
+  const lastOf = async (key: EntityKey, owner: string): Promise<Last> => {
+    const place = placeOf(key, owner);
+    const cached = recent.get(place);
+    if (cached !== undefined) return cached;
+    if (owner === operator && reported !== undefined && !reported.has(place)) return NONE;
+    const last = await readLast(subjectOf(key, owner));
+    // A put that was confirmed while this read was under way is newer.
+    const meanwhile = recent.get(place);
+    if (meanwhile !== undefined && meanwhile.sequence >= last.sequence) return meanwhile;
+    recent.set(place, last, 500);
+    return last;
+  };
 
   const eventOf = (status: EntityStatus, fence: number, provenance: Provenance | undefined): StatusEvent => {
     const id = ids.next();
@@ -123,15 +128,16 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
 
   return {
     open: load,
-    get: async (key, operator) => (await lastOf(subjectOf(key, operator))).status,
+    get: async (key, owner) => (await lastOf(key, owner)).status,
     put: async (status, fence, provenance) => {
+      const place = placeOf(status.key, status.operator);
       const subject = subjectOf(status.key, status.operator);
-      const last = await lastOf(subject);
+      const last = await lastOf(status.key, status.operator);
       const event = eventOf(status, fence, provenance);
       const data = encodeJson(event);
       const remember = (sequence: number): void => {
-        subjects?.add(subject);
-        recent.set(subject, { sequence, status, fence, id: event.id }, data.length);
+        reported?.add(place);
+        recent.set(place, { sequence, status, fence, id: event.id }, data.length);
       };
       try {
         const [sequence = 0] = await appender.append([
@@ -139,7 +145,7 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
         ]);
         remember(sequence);
       } catch (error) {
-        recent.delete(subject);
+        recent.delete(place);
         if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
         const found = await readLast(subject);
         // The answer to an earlier attempt of this very append was lost.
@@ -147,8 +153,8 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
           remember(found.sequence);
           return;
         }
-        subjects?.add(subject);
-        recent.set(subject, found, 500);
+        reported?.add(place);
+        recent.set(place, found, 500);
         throw new Fault(
           'JS_CONFLICT',
           found.fence > fence

@@ -233,6 +233,29 @@ test('a burst of 5xx answers while polling is sat out', { timeout }, async () =>
   assert.equal(status.message, undefined);
 });
 
+test('a run is followed on although a role is taken away for a while', { timeout }, async () => {
+  const { standIn, admin } = await startAzure({ runMs: 300 });
+  const adf = component(standIn);
+  await adf.declare(wanting(1));
+  await adf.until(has('inprogress'), 'progress');
+  await admin.fault({ kind: 'status', status: 403, times: 3, match: { operation: 'PipelineRuns_Get' } });
+  const status = await adf.until(has('succeeded'), 'success');
+  assert.ok(adf.history.some((one) => /403 AuthorizationFailed/.test(one.message ?? '')));
+  assert.equal(status.status, 'active');
+});
+
+test('a second run with the same parameters is not taken for the first', { timeout }, async () => {
+  const { standIn, admin } = await startAzure({ queuedMs: 1, runMs: 1 });
+  const adf = component(standIn);
+  await adf.declare(wanting(1));
+  await adf.until(has('succeeded'), 'first success');
+  await admin.fault({ kind: 'drop-before', match: { operation: 'Pipelines_CreateRun' } });
+  const second = wanting(2);
+  await adf.declare(second);
+  await adf.until((one) => one.run?.id === second.run?.id && one.runtime === 'succeeded', 'second success');
+  assert.equal((await admin.runs()).length, 2);
+});
+
 for (const [what, fault] of [
   ['the connection is dropped after createRun was accepted', { kind: 'drop-after-accept' }],
   ['the connection is dropped before createRun was taken', { kind: 'drop-before' }],

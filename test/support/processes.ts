@@ -72,7 +72,7 @@ const lineReader = (take: (line: string) => void): ((chunk: string) => void) => 
 export const startProcess = (program: string, options: StartOptions = {}): TestProcess => {
   const { env = {}, name = program, cwd = root } = options;
   const path = isAbsolute(program) ? program : join(root, program);
-  const loader = path.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
+  const loader = /\.m?ts$/.test(path) ? ['--import', import.meta.resolve('tsx')] : [];
   const child = track(
     spawn(process.execPath, [...loader, path, ...(options.arguments ?? [])], {
       cwd,

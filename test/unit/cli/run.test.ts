@@ -3,93 +3,20 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { runCli } from '../../../src/cli/run.ts';
-import { createTerminal } from '../../../src/cli/terminal.ts';
 import { allVerbs } from '../../../src/cli/verbs/index.ts';
 import { VERSION } from '../../../src/cli/version.ts';
 import { Fault } from '../../../src/core/fault.ts';
 import { reject } from '../../../src/core/rejection.ts';
-import { err, ok } from '../../../src/core/result.ts';
-import type { Client, SendOptions, WaitOutcome } from '../../../src/client/types.ts';
-import type { Receipt, Verb } from '../../../src/messages/commands.ts';
+import { ok } from '../../../src/core/result.ts';
 import type { ListAnswer, Summary } from '../../../src/messages/queries.ts';
-import { silentLog } from '../../support/silent-log.ts';
+import { summaryOfEntity } from '../../../src/views/summary.ts';
+import { entityAt } from '../../support/entities.ts';
+import { applied, opstream } from '../../support/run-opstream.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'opstream-cli-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const manifest = join(folder, 'run.yaml');
 writeFileSync(manifest, 'name: run-1\nversion: v1alpha\ntype: resource\nresource: {}\n');
-
-const applied: Receipt = {
-  commandId: 'c',
-  verb: 'apply',
-  accepted: true,
-  events: [
-    {
-      id: 'e',
-      type: 'io.opstream.resource.declared.v1',
-      subject: 'opstream.event.01.resource.public.run-1',
-      sequence: 7,
-    },
-  ],
-  entity: { kind: 'resource', workspace: 'public', name: 'run-1', generation: 2 },
-};
-
-type Sent = { readonly verb: Verb; readonly body: unknown; readonly options: SendOptions };
-type World = {
-  receipt?: Receipt;
-  fault?: Fault;
-  waited?: WaitOutcome;
-  answer?: unknown;
-  env?: Readonly<Record<string, string>>;
-  stdin?: string;
-  isTerminal?: boolean;
-};
-
-const opstream = async (argv: readonly string[], world: World = {}) => {
-  const texts = { out: '', err: '' };
-  const sent: Sent[] = [];
-  const queries: unknown[] = [];
-  const waits: unknown[] = [];
-  const client = {
-    serverVersion: '2.12.3',
-    send: async (verb: Verb, body: unknown, options: SendOptions) => {
-      sent.push({ verb, body: body instanceof Uint8Array ? new TextDecoder().decode(body) : body, options });
-      return world.receipt ?? applied;
-    },
-    query: async (verb: string, body: unknown) => {
-      queries.push({ verb, body });
-      return world.answer ?? err(reject('NOT_FOUND', 'there is no such thing'));
-    },
-    waitReady: async (...args: unknown[]) => {
-      waits.push(args.slice(0, 2));
-      return world.waited ?? { outcome: 'ready' };
-    },
-    liveEvents: async () => undefined,
-    close: async () => undefined,
-  } as unknown as Client;
-  const code = await runCli({
-    verbs: allVerbs,
-    environment: { argv, env: { OPSTREAM_ACTOR: 'iamgroot', ...world.env } },
-    terminal: createTerminal({
-      stdout: { write: (text) => (texts.out += text) },
-      stderr: { write: (text) => (texts.err += text), isTTY: world.isTerminal === true },
-      env: world.env ?? {},
-      nowMs: () => 0,
-    }),
-    log: silentLog,
-    clock: { nowMs: () => 0, sleep: async () => undefined },
-    ids: { next: () => 'an-id' },
-    signal: new AbortController().signal,
-    user: 'somebody',
-    readStdin: async () => new TextEncoder().encode(world.stdin ?? ''),
-    openClient: async () => {
-      if (world.fault !== undefined) throw world.fault;
-      return client;
-    },
-  });
-  return { code, ...texts, sent, queries, waits };
-};
 
 describe('opstream', () => {
   it('has the version of the package', async () => {
@@ -248,6 +175,19 @@ describe('opstream get', () => {
   it('prints JSON that is nothing but JSON', async () => {
     const { out } = await opstream(['get', '-o', 'json'], { answer: ok(page) });
     assert.deepEqual(JSON.parse(out), { items: [row], total: 1 });
+  });
+
+  it('prints one thing in its stored form', async () => {
+    const entity = entityAt(1);
+    const answer = ok({ type: 'resource', summary: summaryOfEntity(entity, undefined), entity, sequence: 1 });
+    const { out } = await opstream(['get', '-n', 'run-1', '-o', 'json'], { answer });
+    const { name, uid, status } = JSON.parse(out) as Record<string, unknown>;
+    assert.deepEqual([name, uid], [entity.manifest.name, entity.uid]);
+    assert.deepEqual(status, { aggregateStatus: 'pending', observedGeneration: 0 });
+    assert.match(
+      (await opstream(['get', '-n', 'run-1', '-d'], { answer })).out,
+      /^# run-1:v1alpha:resource:public\nname: run-1\n/,
+    );
   });
 
   it('says nothing and exits with 1 when the named thing is not there', async () => {

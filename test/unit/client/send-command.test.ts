@@ -77,7 +77,10 @@ describe('a command over request/reply', () => {
 
   it('gives up after 15 s', async () => {
     const { tools, sent, nowMs } = world([timeout]);
-    await assert.rejects(sendCommand(tools, 'run', { name: 'x' }), (error) => isFault(error, 'NATS_TIMEOUT'));
+    await assert.rejects(
+      sendCommand(tools, 'run', { name: 'x' }),
+      (error) => isFault(error, 'NATS_TIMEOUT') && error.details['commandId'] === 'id-1',
+    );
     assert.ok(nowMs() <= 15_000, `took ${nowMs()} ms`);
     assert.ok(sent.length >= 3);
   });

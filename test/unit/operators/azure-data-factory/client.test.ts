@@ -17,6 +17,14 @@ const clientOf = (standIn: Pick<StandIn, 'url' | 'loginUrl'>, now?: () => number
   return createDataFactory(settings, createIdentity(settings), now);
 };
 
+const closedPort = async (): Promise<number> => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+};
+
 const faultOf = async (work: Promise<unknown>): Promise<Fault> => {
   const error = await work.then(
     () => assert.fail('expected a failure'),
@@ -122,10 +130,8 @@ describe('the Data Factory client', () => {
       const error = await faultOf(api.createRun(seedSpec, start, context, 200));
       assert.deepEqual([error.retry, outcomeOf(error)], [retry, outcome], JSON.stringify(fault));
     }
-    await standIn.close();
-    // The first one goes out on a connection that was kept alive: nobody knows how far it came.
-    await faultOf(api.createRun(seedSpec, start, context, 200));
-    const refused = await faultOf(api.createRun(seedSpec, start, context, 200));
+    const nobody = clientOf({ loginUrl: standIn.url, url: `http://127.0.0.1:${await closedPort()}` });
+    const refused = await faultOf(nobody.createRun(seedSpec, start, context, 200));
     assert.deepEqual([refused.retry, outcomeOf(refused)], ['later', 'none'], refused.message);
     const stopped = { signal: AbortSignal.abort() };
     assert.equal(outcomeOf(await faultOf(api.createRun(seedSpec, start, stopped, 200))), 'none');

@@ -30,12 +30,20 @@ export const runCommand = (command, args, { timeoutMs = DEFAULT_TIMEOUT_MS, ...o
     });
   });
 
-/** The standard output of a program that has to succeed. Rejects with the command and the last 15 lines it printed. */
+const KEPT_LINES = 12;
+
+/** The beginning and the end of what a program printed: some say what is wrong first, some last. */
+const shorten = (output) => {
+  const lines = output.trim().split('\n');
+  if (lines.length <= 2 * KEPT_LINES) return lines.join('\n');
+  return [...lines.slice(0, KEPT_LINES), '...', ...lines.slice(-KEPT_LINES)].join('\n');
+};
+
+/** The standard output of a program that has to succeed. Rejects with the command and the first and last lines it printed. */
 export const mustRun = async (command, args, options) => {
   const { code, stdout, output } = await runCommand(command, args, options);
   if (code === 0) return stdout;
-  const tail = output.trim().split('\n').slice(-15).join('\n');
-  throw new Error(`${command} ${args.join(' ')} ended with ${code ?? 'no exit code'}:\n${tail}`);
+  throw new Error(`${command} ${args.join(' ')} ended with ${code ?? 'no exit code'}:\n${shorten(output)}`);
 };
 
 /** Whether a process of that number exists, whoever it belongs to. */

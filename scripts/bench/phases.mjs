@@ -19,13 +19,13 @@ export const rawPublishes = async ({ connection }, { count, inFlight, label }) =
     allow_direct: true,
     allow_atomic: true,
   });
+  const events = Array.from({ length: count }, (_, index) => eventBytes(`r-${index}`, index));
   const result = await closedLoop({
     count,
     inFlight,
     once: (index) =>
       new Promise((resolve, reject) => {
-        const name = `r-${index}`;
-        connection.slots.send(`bench.${label}.${name}`, eventBytes(name, index), {
+        connection.slots.send(`bench.${label}.r-${index}`, events[index], {
           headers: rawHeaders({ 'Nats-Msg-Id': `${label}-${index}`, 'Nats-Expected-Last-Subject-Sequence': 0 }),
           onReply: (message) => {
             if (message.data.length > 0 && message.data[2] === 101)
@@ -42,9 +42,9 @@ export const rawPublishes = async ({ connection }, { count, inFlight, label }) =
 
 export const sendApply = async ({ connection }) => {
   const { rawHeaders } = await dist('jetstream/raw-headers.js');
-  return (name) =>
+  return (name, body = resource(name)) =>
     new Promise((resolve, reject) => {
-      connection.slots.send('opstream.rpc.apply', resource(name), {
+      connection.slots.send('opstream.rpc.apply', body, {
         headers: rawHeaders({ 'Opstream-Command-Id': `bench-${name}` }),
         timeoutMs: 20_000,
         onReply: (message) => {
@@ -59,7 +59,8 @@ export const sendApply = async ({ connection }) => {
 /** (b) Applies until their receipt. */
 export const accepted = async (instance, { count, inFlight, label }) => {
   const apply = await sendApply(instance);
-  return closedLoop({ count, inFlight, once: (index) => apply(`${label}-${index}`) });
+  const bodies = Array.from({ length: count }, (_, index) => resource(`${label}-${index}`));
+  return closedLoop({ count, inFlight, once: (index) => apply(`${label}-${index}`, bodies[index]) });
 };
 
 /** (b) Applies until their status is in KV. */

@@ -12,6 +12,7 @@ import type { Rejection } from '../core/rejection.ts';
 import type { Clock, IdSource, Log } from '../engine/ports.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { uuidSource } from '../runtime/ids.ts';
+import { connectionOptions } from '../runtime/connection-options.ts';
 import { createLogger } from '../runtime/logger.ts';
 import type { InstanceConfig } from '../runtime/instance-config.ts';
 import { sendCommand } from './send-command.ts';
@@ -38,14 +39,10 @@ export type ClientOptions = {
 
 const connect = ({ config, signal }: ClientOptions, log: Log): Promise<JetStreamConnection> =>
   connectNats({
-    url: config.natsUrl,
+    ...connectionOptions(config),
     name: `${config.prefix}-client`,
     log,
     waitForServer: false,
-    ...(config.natsUser === undefined ? {} : { user: config.natsUser }),
-    ...(config.natsPassword === undefined ? {} : { password: config.natsPassword }),
-    ...(config.natsToken === undefined ? {} : { token: config.natsToken }),
-    ...(config.natsCreds === undefined ? {} : { credentialsPath: config.natsCreds }),
     ...(signal === undefined ? {} : { signal }),
   });
 

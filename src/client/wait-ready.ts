@@ -92,7 +92,7 @@ const progressOfStatus = (
 
 const isDeletion = (message: LiveMessage): boolean => {
   const decoded = decodeEvent(encodeJson(message.event));
-  return !('problem' in decoded) && /\.deleted\.v1$/.test(decoded.event.type);
+  return !('problem' in decoded) && decoded.event.type.endsWith('.deleted.v1');
 };
 
 export const waitReady = async (

@@ -55,17 +55,19 @@ export const createAggregates = (options: {
   const cache = new Map<string, Aggregate>();
   const tails = new Map<string, Promise<void>>();
 
+  const blank = (ref: Ref): Aggregate => ({
+    ref,
+    subject: names.event(ref),
+    lastSequence: 0,
+    operator: initialOperatorState,
+    resource: initialResourceState,
+    commands: new Map(),
+    loadedAtMs: clock.nowMs(),
+  });
+
   const read = async (ref: Ref): Promise<Aggregate> => {
-    const subject = names.event(ref);
-    const aggregate: Aggregate = {
-      ref,
-      subject,
-      lastSequence: 0,
-      operator: initialOperatorState,
-      resource: initialResourceState,
-      commands: new Map(),
-      loadedAtMs: clock.nowMs(),
-    };
+    const aggregate = blank(ref);
+    const { subject } = aggregate;
     for (const message of await reader.readSubject(subject)) {
       const decoded = decodeEvent(message.data);
       if ('problem' in decoded) {
@@ -96,6 +98,18 @@ export const createAggregates = (options: {
         return known;
       }
       const aggregate = await read(ref);
+      keep(aggregate);
+      return aggregate;
+    },
+
+    /**
+     * The aggregate as this process knows it, else one without events. Deciding on that is a guess: the append expects that there is
+     * no event and is refused when there is one. Forget the aggregate when nothing was stored on it.
+     */
+    knownOrNew: (ref: Ref): Aggregate => {
+      const known = cache.get(refKey(ref));
+      if (known !== undefined) return known;
+      const aggregate = blank(ref);
       keep(aggregate);
       return aggregate;
     },

@@ -204,10 +204,11 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     refs: readonly Ref[],
     findOutcome: boolean,
     keepOutcome: boolean,
+    isGuess: boolean,
   ): Promise<Receipt> => {
     const [found, ...loaded] = await Promise.all([
       findOutcome ? outcomes.find(request.commandId) : undefined,
-      ...refs.map((ref) => aggregates.load(ref)),
+      ...refs.map((ref) => (isGuess ? aggregates.knownOrNew(ref) : aggregates.load(ref))),
     ]);
     if (found !== undefined) return sameTarget(found, refs) ? found : refusal(request, idReused(request, found));
     const before = appliedBefore(request, loaded);
@@ -221,6 +222,10 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       new Map(loaded.map((aggregate) => [refKey(aggregate.ref), aggregate])),
     );
     const isRefused = 'code' in decided;
+    if (isGuess && (isRefused || decided.every(({ events }) => events.length === 0))) {
+      for (const ref of refs) aggregates.forget(ref);
+      return attempt(request, intents, refs, false, keepOutcome, false);
+    }
     if (request.isDryRun) return isRefused ? refusal(request, decided, refs) : preview(request, decided);
     const receipt = isRefused ? refusal(request, decided, refs) : await store(request, decided);
     const isOnlyMemory = request.isIdGiven && receipt.events.length === 0;
@@ -236,7 +241,14 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       const mayBeKnown = request.isIdGiven && !request.isDryRun;
       for (let tries = 1; ; tries += 1) {
         try {
-          return await attempt(request, intents, refs, mayBeKnown, how.keepOutcome);
+          // Most applies of one resource declare it: spare them the look, the append finds out.
+          const isGuess =
+            tries === 1 &&
+            request.verb === 'apply' &&
+            !request.isDryRun &&
+            refs.length === 1 &&
+            refs[0]?.kind === 'resource';
+          return await attempt(request, intents, refs, mayBeKnown, how.keepOutcome, isGuess);
         } catch (error) {
           for (const ref of refs) aggregates.forget(ref);
           const isContested = isFault(error, 'JS_CONFLICT') || isFault(error, 'JS_DUPLICATE');

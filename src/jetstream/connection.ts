@@ -2,7 +2,8 @@
 // server that is too old, and has one inbox for all requests.
 
 import { readFileSync } from 'node:fs';
-import { connect, credsAuthenticator, Events, type ConnectionOptions, type NatsConnection } from 'nats';
+import { connect, credsAuthenticator, Events, nkeyAuthenticator } from 'nats';
+import type { ConnectionOptions, NatsConnection, Status } from 'nats';
 import { Fault } from '../core/fault.ts';
 import type { Log } from '../engine/ports.ts';
 import { toFault } from './faults.ts';
@@ -11,7 +12,8 @@ import { createReplySlots, type ReplySlots } from './reply-slots.ts';
 
 const MINIMUM_VERSION = [2, 12, 3] as const;
 const RECONNECT_WAIT_MS = 250;
-const DRAIN_MS = 3000;
+const CLOSE_MS = 3000;
+const PING_MS = 10_000;
 
 export type NatsOptions = {
   /** One server or several, comma separated. */
@@ -21,10 +23,18 @@ export type NatsOptions = {
   readonly user?: string;
   readonly password?: string;
   readonly token?: string;
+  /** A credentials file (JWT and seed), or its content. */
   readonly credentialsPath?: string;
+  readonly credentials?: string;
+  /** Seed of a user key, `SU…`. */
+  readonly nkeySeed?: string;
+  /** Paths of PEM files. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
   readonly log: Log;
   /** Wait for a server that is not there yet. Default true; false: NATS_UNREACHABLE at once. */
   readonly waitForServer?: boolean;
+  /** Attempts to come back after a disconnect. Default -1: for ever. */
+  readonly maxReconnectAttempts?: number;
   /** Ends the waiting. */
   readonly signal?: AbortSignal;
 };
@@ -34,8 +44,12 @@ export type JetStreamConnection = {
   readonly slots: ReplySlots;
   readonly log: Log;
   readonly serverVersion: string;
+  /** False between a disconnect and the reconnect, and once closed. */
+  readonly isUp: boolean;
   /** Called after each reconnect, until the returned function is called. */
   onReconnect(listener: () => void): () => void;
+  /** Awaited (for three seconds at most) before the connection closes. */
+  onClose(listener: () => Promise<unknown>): void;
   close(): Promise<void>;
 };
 
@@ -48,20 +62,30 @@ export const isServerNewEnough = (version: string): boolean => {
   return true;
 };
 
+const encoder = new TextEncoder();
+
+const identityOf = (options: NatsOptions): Partial<ConnectionOptions> => {
+  const { user, password, token, credentials, credentialsPath, nkeySeed } = options;
+  if (credentials !== undefined) return { authenticator: credsAuthenticator(encoder.encode(credentials)) };
+  if (credentialsPath !== undefined) return { authenticator: credsAuthenticator(readFileSync(credentialsPath)) };
+  if (nkeySeed !== undefined) return { authenticator: nkeyAuthenticator(encoder.encode(nkeySeed)) };
+  return {
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { pass: password }),
+    ...(token === undefined ? {} : { token }),
+  };
+};
+
 const optionsFor = (options: NatsOptions): ConnectionOptions => ({
   servers: options.url.split(',').map((url) => url.trim()),
   name: options.name,
-  maxReconnectAttempts: -1,
+  maxReconnectAttempts: options.maxReconnectAttempts ?? -1,
   reconnectTimeWait: RECONNECT_WAIT_MS,
   reconnectJitter: RECONNECT_WAIT_MS,
-  pingInterval: 10_000,
+  pingInterval: PING_MS,
   noAsyncTraces: true,
-  ...(options.user === undefined ? {} : { user: options.user }),
-  ...(options.password === undefined ? {} : { pass: options.password }),
-  ...(options.token === undefined ? {} : { token: options.token }),
-  ...(options.credentialsPath === undefined
-    ? {}
-    : { authenticator: credsAuthenticator(readFileSync(options.credentialsPath)) }),
+  ...(options.tls === undefined ? {} : { tls: options.tls }),
+  ...identityOf(options),
 });
 
 const connectOnce = async (options: NatsOptions): Promise<NatsConnection> => {
@@ -72,7 +96,7 @@ const connectOnce = async (options: NatsOptions): Promise<NatsConnection> => {
   }
 };
 
-/** Faults: NATS_UNREACHABLE, SERVER_TOO_OLD. */
+/** Faults: NATS_UNREACHABLE (not there, or it does not let us in), SERVER_TOO_OLD. */
 export const connectNats = async (options: NatsOptions): Promise<JetStreamConnection> => {
   const { log, signal } = options;
   let nc: NatsConnection | undefined;
@@ -90,43 +114,69 @@ export const connectNats = async (options: NatsOptions): Promise<JetStreamConnec
   const serverVersion = nc.info?.version ?? '0.0.0';
   if (!isServerNewEnough(serverVersion)) {
     await nc.close();
-    const wanted = MINIMUM_VERSION.join('.');
-    throw new Fault(
-      'SERVER_TOO_OLD',
-      `expected nats-server ${wanted} or newer, found ${serverVersion}; upgrade the server`,
-      { retry: 'never' },
-    );
+    const what = `expected nats-server ${MINIMUM_VERSION.join('.')} or newer, found ${serverVersion}; upgrade the server`;
+    throw new Fault('SERVER_TOO_OLD', what, { retry: 'never', details: { serverVersion } });
   }
   return wrap(nc, serverVersion, log);
 };
 
 const wrap = (nc: NatsConnection, serverVersion: string, log: Log): JetStreamConnection => {
   const slots = createReplySlots(nc);
-  const listeners = new Set<() => void>();
-  const watch = async (): Promise<void> => {
-    for await (const status of nc.status()) {
-      if (status.type === Events.Disconnect) log.warn({ server: String(status.data) }, 'disconnected from NATS');
-      if (status.type === Events.Error) log.warn({ code: String(status.data) }, 'NATS reports an error');
-      if (status.type !== Events.Reconnect) continue;
+  const reconnectListeners = new Set<() => void>();
+  const closeListeners: (() => Promise<unknown>)[] = [];
+  let isUp = true;
+
+  const onStatus = (status: Status): void => {
+    if (status.type === Events.Disconnect) {
+      isUp = false;
+      log.warn({ server: String(status.data) }, 'disconnected from NATS');
+      slots.down();
+    } else if (status.type === Events.Reconnect) {
+      isUp = true;
       log.info({ server: String(status.data) }, 'reconnected to NATS');
-      for (const listener of listeners) listener();
+      slots.up();
+      for (const listener of reconnectListeners) listener();
+    } else if (status.type === Events.Error) {
+      const { operation, subject } = status.permissionContext ?? {};
+      log.warn({ code: String(status.data), operation, subject }, 'NATS reports an error');
+      if (operation === 'publish' && subject !== undefined) slots.forbid(subject);
     }
   };
+  const watch = async (): Promise<void> => {
+    for await (const status of nc.status()) onStatus(status);
+  };
   watch().catch((error: unknown) => log.error({ err: error }, 'watching the connection ended'));
+  const onClosed = (reason: unknown): void => {
+    isUp = false;
+    slots.close();
+    // Only when the server does not let us in any more, or the attempts to come back are used up.
+    if (reason instanceof Error) log.error({ err: reason }, 'connection to NATS is closed for good');
+  };
+  nc.closed().then(onClosed, onClosed);
   log.info({ server: nc.getServer(), serverVersion }, 'connected to NATS');
+
   return {
     nc,
     slots,
     log,
     serverVersion,
+    get isUp() {
+      return isUp;
+    },
     onReconnect: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+      reconnectListeners.add(listener);
+      return () => reconnectListeners.delete(listener);
+    },
+    onClose: (listener) => {
+      closeListeners.push(listener);
     },
     close: async () => {
+      const stop = new AbortController();
+      const closing = Promise.allSettled(closeListeners.splice(0).map((listener) => listener()));
+      await Promise.race([closing, pause(CLOSE_MS, stop.signal)]);
       slots.close();
-      if (nc.isClosed()) return;
-      await Promise.race([nc.drain().catch(() => undefined), pause(DRAIN_MS)]);
+      if (!nc.isClosed()) await Promise.race([nc.drain().catch(() => undefined), pause(CLOSE_MS, stop.signal)]);
+      stop.abort();
       if (!nc.isClosed()) await nc.close();
     },
   };

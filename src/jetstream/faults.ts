@@ -6,24 +6,29 @@ import { Fault, type FaultCode, type Retry } from '../core/fault.ts';
 export type ApiError = { readonly code: number; readonly err_code?: number; readonly description?: string };
 
 const byErrorCode: Readonly<Record<number, readonly [FaultCode, Retry]>> = {
+  // Wrong last sequence; 10164 is a replicated stream's way to say it while another write to the subject is under way.
   10071: ['JS_CONFLICT', 'never'],
   10164: ['JS_CONFLICT', 'never'],
   10201: ['JS_DUPLICATE', 'never'],
   10210: ['JS_BATCH_LIMIT', 'later'],
+  // An incomplete batch: a message of it was lost on the way or came too late.
   10176: ['JS_UNAVAILABLE', 'later'],
   10008: ['JS_UNAVAILABLE', 'later'],
   10077: ['JS_STORE_FULL', 'later'],
   10054: ['JS_STORE_FULL', 'never'],
   10047: ['JS_STORE_FULL', 'later'],
+  10023: ['JS_STORE_FULL', 'later'],
   10014: ['JS_NOT_FOUND', 'never'],
   10037: ['JS_NOT_FOUND', 'never'],
   10059: ['JS_NOT_FOUND', 'never'],
 };
 
+const unlisted = (code: number): readonly [FaultCode, Retry] =>
+  code === 503 || code === 429 ? ['JS_UNAVAILABLE', 'later'] : ['JS_REFUSED', 'never'];
+
+/** `details`: `{status, errorCode}` as the server gave them. */
 export const faultOfApi = (error: ApiError, what: string): Fault => {
-  const [code, retry] =
-    byErrorCode[error.err_code ?? 0] ??
-    (error.code === 503 ? (['JS_UNAVAILABLE', 'later'] as const) : (['JS_REFUSED', 'never'] as const));
+  const [code, retry] = byErrorCode[error.err_code ?? 0] ?? unlisted(error.code);
   const text = error.description ?? 'no description';
   return new Fault(code, `${what}: ${text}`, {
     retry,
@@ -45,6 +50,13 @@ const byClientCode: Readonly<Record<string, readonly [FaultCode, Retry]>> = {
   DISCONNECT: ['NATS_UNREACHABLE', 'later'],
   AUTHORIZATION_VIOLATION: ['NATS_UNREACHABLE', 'never'],
   AUTHENTICATION_EXPIRED: ['NATS_UNREACHABLE', 'later'],
+  ENOTFOUND: ['NATS_UNREACHABLE', 'later'],
+  EAI_AGAIN: ['NATS_UNREACHABLE', 'later'],
+  ECONNREFUSED: ['NATS_UNREACHABLE', 'later'],
+  ECONNRESET: ['NATS_UNREACHABLE', 'later'],
+  ETIMEDOUT: ['NATS_UNREACHABLE', 'later'],
+  EHOSTUNREACH: ['NATS_UNREACHABLE', 'later'],
+  ENETUNREACH: ['NATS_UNREACHABLE', 'later'],
   PERMISSIONS_VIOLATION: ['JS_REFUSED', 'never'],
   MAX_PAYLOAD_EXCEEDED: ['JS_REFUSED', 'never'],
 };
@@ -61,3 +73,11 @@ export const toFault = (error: unknown, what: string): unknown => {
 
 export const timedOut = (what: string, timeoutMs: number): Fault =>
   new Fault('NATS_TIMEOUT', `${what}: no answer within ${timeoutMs} ms`);
+
+/** True when the same request, with the same ids, may be sent again and may then work. */
+export const isRepeatable = (error: unknown): error is Fault =>
+  error instanceof Fault &&
+  (error.code === 'NATS_TIMEOUT' ||
+    error.code === 'NATS_NO_RESPONDERS' ||
+    error.code === 'JS_UNAVAILABLE' ||
+    error.code === 'JS_BATCH_LIMIT');

@@ -32,6 +32,12 @@ const NANOS = 1_000_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+const ACK_PREFIX = '$JS.ACK.';
+const DOT = 46;
+const ZERO = 48;
+/** Scratch of parsePosition; tokens beyond its end are dropped. */
+const tokens = new Float64Array(16);
+
 /** Position of a delivery, from its ack subject: `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<consumer sequence>.<time>.<pending>`; the
  * newer form has `<domain>.<account>` before the stream, and a random token at the end. */
 type Position = {
@@ -42,11 +48,28 @@ type Position = {
 };
 
 export const parsePosition = (reply: string): Position | undefined => {
-  const tokens = reply.split('.');
-  if (tokens[0] !== '$JS' || tokens[1] !== 'ACK' || tokens.length < 9) return undefined;
-  const shift = tokens.length >= 11 ? 2 : 0;
-  const number = (index: number): number => Number(tokens[index + shift]);
-  return { sequence: number(5), delivery: number(6), timeMs: number(7) / NANOS, pending: number(8) };
+  if (!reply.startsWith(ACK_PREFIX)) return undefined;
+  // Once per message of a replay: no split, no closure. Tokens that are no numbers leave nonsense that nobody reads.
+  let count = 0;
+  let value = 0;
+  for (let index = 0; index < reply.length; index += 1) {
+    const code = reply.charCodeAt(index);
+    if (code === DOT) {
+      tokens[count] = value;
+      count += 1;
+      value = 0;
+    } else value = value * 10 + code - ZERO;
+  }
+  tokens[count] = value;
+  count += 1;
+  if (count < 9) return undefined;
+  const first = count >= 11 ? 7 : 5;
+  return {
+    sequence: tokens[first] ?? 0,
+    delivery: tokens[first + 1] ?? 0,
+    timeMs: (tokens[first + 2] ?? 0) / NANOS,
+    pending: tokens[first + 3] ?? 0,
+  };
 };
 
 const toStored = (message: Msg, position: Position): StoredMessage => ({
@@ -152,7 +175,8 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
     const onMessage = (error: Error | null, message: Msg): void => {
       lastHeardMs = performance.now();
       if (error !== null) return breakOff();
-      const position = message.reply === undefined ? undefined : parsePosition(message.reply);
+      const { reply } = message;
+      const position = reply === undefined ? undefined : parsePosition(reply);
       if (position === undefined) return onStatus(message.headers?.code ?? 0, message);
       if (position.delivery !== delivered + 1) return breakOff();
       delivered = position.delivery;
@@ -184,7 +208,8 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
         }
         const batch = buffer.length <= maxBatch ? buffer : buffer.slice(0, maxBatch);
         buffer = buffer.length <= maxBatch ? [] : buffer.slice(maxBatch);
-        for (const { data } of batch) bufferedBytes -= data.length;
+        if (buffer.length === 0) bufferedBytes = 0;
+        else for (const { data } of batch) bufferedBytes -= data.length;
         const last = batch.at(-1);
         try {
           await onBatch(batch, pending + buffer.length);

@@ -1,123 +1,172 @@
 // A KV bucket for the rooms that know no NATS: plain publishes to $KV.<bucket>.<key> (four times the rate of the library's put), reads by
-// direct get. `commit` is one atomic batch when the pacer says so, else pipelined single writes with the last one behind the others.
+// direct get. A commit is one atomic batch when the pacer says so, else pipelined single writes with the last one behind the others.
+//
+// KV writes carry no message id (the server would remember each for two minutes). After an attempt without an answer a conflict is
+// believed only when what is stored behind the expected revision is not the very value that was sent.
 
 import { isFault } from '../core/fault.ts';
 import { isToken } from '../messages/names.ts';
-import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from '../engine/ports.ts';
+import type { KeyValueEntry, KeyValueStore, KeyValueWrite, StoredMessage } from '../engine/ports.ts';
 import { createCommitPacer, type CommitPacer } from './commit-pacer.ts';
+import { isRepeatable } from './faults.ts';
+import { inBatches, isMarker, isSame, runAll, subjectOfKey, toWrite } from './key-value-writes.ts';
+import { readFromLeader } from './leader-read.ts';
+import { pause } from './pause.ts';
+import { createServiceMeter } from './service-meter.ts';
+import { createStreamReader } from './stream-reader.ts';
+import { publishBatchAsync, publishOneAsync } from './stored-write.ts';
 import type { JetStreamConnection } from './connection.ts';
-import { toStored } from './stream-reader.ts';
-import { MAX_BATCH_MESSAGES, publishBatch, publishOne, type Write } from './stored-write.ts';
 
-const EMPTY = new Uint8Array();
-const READ_TIMEOUT_MS = 5000;
-const NOT_FOUND = 404;
+export type KeyValueOptions = {
+  /** Time for all attempts of one write or batch. Default 10 000 ms. */
+  readonly deadlineMs?: number;
+  /** Time for one attempt. Default 2000 ms, a batch twice that. */
+  readonly attemptTimeoutMs?: number;
+  readonly pacer?: CommitPacer;
+};
 
-type RawEntry = KeyValueEntry & { readonly isMarker: boolean };
+export type BucketStore = KeyValueStore & {
+  /** As the leader has it; `get` may be a moment behind on a replicated bucket. */
+  getLatest(key: string): Promise<KeyValueEntry | undefined>;
+};
+
+const MAX_SINGLES_IN_FLIGHT = 1024;
+const MAX_LOOKS_IN_FLIGHT = 64;
+/** From so many keys on, one request for all is cheaper than one for each. */
+const MANY_KEYS = 16;
+/** A trial of single writes is for a whole commit, so not for a large one. */
+const MAX_TRIAL = 128;
+
+type Writes = readonly KeyValueWrite[];
+type Revisions = readonly number[];
 
 export const createKeyValueStore = (
   connection: JetStreamConnection,
   bucket: string,
-  options: { readonly pacer?: CommitPacer } = {},
-): KeyValueStore => {
+  options: KeyValueOptions = {},
+): BucketStore => {
   if (!isToken(bucket)) throw new Error(`not a bucket name: ${bucket}`);
-  const { slots } = connection;
-  const { pacer = createCommitPacer() } = options;
-  const subjectOf = (key: string): string => `$KV.${bucket}.${key}`;
+  const { deadlineMs = 10_000, attemptTimeoutMs, pacer = createCommitPacer() } = options;
+  const stream = `KV_${bucket}`;
+  const reader = createStreamReader(connection, stream);
+  const meter = createServiceMeter(pacer, () => performance.now());
+  const batchTimeoutMs = attemptTimeoutMs === undefined ? undefined : attemptTimeoutMs * 2;
+  const subjectOf = (key: string): string => subjectOfKey(bucket, key);
 
-  const read = async (key: string): Promise<RawEntry | undefined> => {
-    const message = await slots.request(`$JS.API.DIRECT.GET.KV_${bucket}.${subjectOf(key)}`, EMPTY, {
-      timeoutMs: READ_TIMEOUT_MS,
+  const toEntry = (
+    key: string,
+    message: Pick<StoredMessage, 'sequence' | 'data' | 'header'> | undefined,
+  ): KeyValueEntry | undefined =>
+    message === undefined || isMarker(message) ? undefined : { key, revision: message.sequence, data: message.data };
+
+  const get = async (key: string): Promise<KeyValueEntry | undefined> =>
+    toEntry(key, await reader.readLast(subjectOf(key)));
+
+  /** Revisions of `writes` when the bucket holds exactly what they say, behind the revisions they expect. */
+  const findStored = async (writes: Writes): Promise<Revisions | undefined> => {
+    const stored = await runAll(writes, MAX_LOOKS_IN_FLIGHT, async (write) => {
+      const query = { seq: (write.expectedRevision ?? 0) + 1, next_by_subj: subjectOf(write.key) };
+      const message = await readFromLeader(connection, stream, query);
+      return message !== undefined && isSame(message, write) ? message.sequence : 0;
     });
-    if (message.data.length === 0 && message.headers?.code === NOT_FOUND) return undefined;
-    const stored = toStored(message);
-    const isMarker = stored.header('KV-Operation') !== undefined || stored.header('Nats-Marker-Reason') !== undefined;
-    return { key, revision: stored.sequence, data: stored.data, isMarker };
+    return stored.includes(0) ? undefined : stored;
   };
-
-  const get = async (key: string): Promise<KeyValueEntry | undefined> => {
-    const entry = await read(key);
-    return entry === undefined || entry.isMarker ? undefined : { key, revision: entry.revision, data: entry.data };
-  };
-
-  const toWrite = ({ key, data, expectedRevision }: KeyValueWrite): Write => ({
-    subject: subjectOf(key),
-    data: data ?? EMPTY,
-    ...(data === undefined ? { operation: 'DEL' as const } : {}),
-    ...(expectedRevision === undefined ? {} : { expectedLastSequence: expectedRevision }),
-  });
 
   /** A key that is not there may have a delete marker: then "none" is the marker's revision. Undefined when nothing changes. */
-  const overMarkers = async (writes: readonly KeyValueWrite[]): Promise<readonly KeyValueWrite[] | undefined> => {
+  const overMarkers = async (writes: Writes): Promise<Writes | undefined> => {
     let isChanged = false;
-    const adjusted = await Promise.all(
-      writes.map(async (write) => {
-        if (write.expectedRevision !== 0) return write;
-        const entry = await read(write.key);
-        if (entry?.isMarker !== true) return write;
-        isChanged = true;
-        return { ...write, expectedRevision: entry.revision };
-      }),
-    );
+    const adjusted = await runAll(writes, MAX_LOOKS_IN_FLIGHT, async (write) => {
+      if (write.expectedRevision !== 0) return write;
+      const stored = await readFromLeader(connection, stream, { last_by_subj: subjectOf(write.key) });
+      if (stored === undefined || !isMarker(stored)) return write;
+      isChanged = true;
+      return { ...write, expectedRevision: stored.sequence };
+    });
     return isChanged ? adjusted : undefined;
   };
 
-  const putOne = async (write: KeyValueWrite): Promise<number> => {
-    try {
-      return await publishOne(connection, toWrite(write));
-    } catch (error) {
-      const [adjusted] = isFault(error, 'JS_CONFLICT') ? ((await overMarkers([write])) ?? []) : [];
-      if (adjusted === undefined) throw error;
-      return publishOne(connection, toWrite(adjusted));
+  /** `send` until stored, refused, or out of time. */
+  const storeSurely = async (writes: Writes, send: (writes: Writes) => Promise<Revisions>): Promise<Revisions> => {
+    const endMs = performance.now() + deadlineMs;
+    let current = writes;
+    for (let failures = 0; ;) {
+      try {
+        return await send(current);
+      } catch (error) {
+        if (isFault(error, 'JS_CONFLICT')) {
+          const found = failures > 0 ? await findStored(current) : undefined;
+          if (found !== undefined) return found;
+          const adjusted = await overMarkers(current);
+          if (adjusted === undefined) throw error;
+          current = adjusted;
+          continue;
+        }
+        failures += 1;
+        const waitMs = Math.min(1000, 10 * 2 ** failures) * (0.5 + Math.random() / 2);
+        if (!isRepeatable(error) || performance.now() + waitMs >= endMs) throw error;
+        await pause(waitMs);
+      }
     }
   };
 
-  const putBatch = async (writes: readonly KeyValueWrite[]): Promise<readonly number[]> => {
-    const [only] = writes;
-    if (writes.length === 1 && only !== undefined) return [await putOne(only)];
-    const send = async (batch: readonly KeyValueWrite[]): Promise<readonly number[]> => {
-      const startedMs = performance.now();
-      const last = await publishBatch(connection, batch.map(toWrite));
-      pacer.observe('batch', batch.length, performance.now() - startedMs);
-      return batch.map((_, index) => last - batch.length + 1 + index);
-    };
+  const sendOne = async ([write]: Writes): Promise<Revisions> => {
+    if (write === undefined) return [];
+    let isStored = false;
+    meter.singleSent();
     try {
-      return await send(writes);
-    } catch (error) {
-      const adjusted = isFault(error, 'JS_CONFLICT') ? await overMarkers(writes) : undefined;
-      if (adjusted === undefined) throw error;
-      return send(adjusted);
+      const revision = await publishOneAsync(connection, toWrite(bucket, write), attemptTimeoutMs);
+      isStored = true;
+      return [revision];
+    } finally {
+      meter.singleSettled(isStored);
     }
   };
 
-  const commitInBatches = async (writes: readonly KeyValueWrite[]): Promise<readonly number[]> => {
+  const sendBatch = async (writes: Writes): Promise<Revisions> => {
+    let isStored = false;
+    const measured = meter.batchSent(writes.length);
+    try {
+      const messages = writes.map((write) => toWrite(bucket, write));
+      const last = await publishBatchAsync(connection, messages, batchTimeoutMs);
+      isStored = true;
+      return writes.map((_, index) => last - writes.length + 1 + index);
+    } finally {
+      measured(isStored);
+    }
+  };
+
+  const commitInBatches = async (writes: Writes): Promise<Revisions> => {
     const revisions: number[] = [];
-    for (let start = 0; start < writes.length; start += MAX_BATCH_MESSAGES) {
-      revisions.push(...(await putBatch(writes.slice(start, start + MAX_BATCH_MESSAGES))));
+    for (const batch of inBatches(writes)) {
+      const stored = await storeSurely(batch, batch.length === 1 ? sendOne : sendBatch);
+      for (const revision of stored) revisions.push(revision);
     }
     return revisions;
   };
 
-  const commitSingly = async (
-    writes: readonly KeyValueWrite[],
-    last: KeyValueWrite | undefined,
-  ): Promise<readonly number[]> => {
-    const startedMs = performance.now();
-    // All have to be settled before the caller may start again from its checkpoint.
-    const settled = await Promise.allSettled(writes.map(putOne));
-    const failed = settled.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-    const revisions = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    pacer.observe('single', writes.length, performance.now() - startedMs);
-    return last === undefined ? revisions : [...revisions, await putOne(last)];
+  const commitSingly = async (writes: Writes, last: KeyValueWrite | undefined): Promise<Revisions> => {
+    const store = async (write: KeyValueWrite): Promise<number> => (await storeSurely([write], sendOne))[0] ?? 0;
+    const revisions = await runAll(writes, MAX_SINGLES_IN_FLIGHT, store);
+    return last === undefined ? revisions : [...revisions, await store(last)];
   };
 
   return {
     get,
-    getMany: (keys) => Promise.all(keys.map(get)),
-    commit: (writes, last) => {
+
+    getMany: async (keys) => {
+      if (keys.length < MANY_KEYS) return Promise.all(keys.map(get));
+      const messages = await reader.readSubjects([...new Set(keys.map(subjectOf))]);
+      const bySubject = new Map(messages.map((message) => [message.subject, message]));
+      return keys.map((key) => toEntry(key, bySubject.get(subjectOf(key))));
+    },
+
+    getLatest: async (key) => toEntry(key, await readFromLeader(connection, stream, { last_by_subj: subjectOf(key) })),
+
+    commit: async (writes, last) => {
       const all = last === undefined ? writes : [...writes, last];
-      return pacer.choose(all.length) === 'batch' ? commitInBatches(all) : commitSingly(writes, last);
+      const way = pacer.choose(all.length);
+      const isLargeTrial = way === 'single' && pacer.isTrial && all.length > MAX_TRIAL;
+      return way === 'batch' || isLargeTrial ? commitInBatches(all) : commitSingly(writes, last);
     },
   };
 };

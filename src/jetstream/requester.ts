@@ -1,22 +1,27 @@
 // Requests and plain publishes for the rooms that know no NATS.
 
-import { rawHeaders } from './raw-headers.ts';
-import type { JetStreamConnection } from './connection.ts';
 import type { Publisher, Requester } from '../engine/ports.ts';
+import type { JetStreamConnection } from './connection.ts';
+import { rawHeaders } from './raw-headers.ts';
 
-export const createRequester = (connection: JetStreamConnection): Requester => ({
+export const createRequester = (connection: Pick<JetStreamConnection, 'slots'>): Requester => ({
   request: async (subject, data, options = {}) => {
-    const message = await connection.slots.request(subject, data, {
-      ...(options.headers === undefined ? {} : { headers: rawHeaders(options.headers) }),
-      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    const { headers, timeoutMs } = options;
+    const reply = await connection.slots.request(subject, data, {
+      ...(headers === undefined ? {} : { headers: rawHeaders(headers) }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
-    const { headers } = message;
-    return { data: message.data, header: (name) => (headers?.has(name) === true ? headers.get(name) : undefined) };
+    return {
+      data: reply.data,
+      header: (name) => (reply.headers?.has(name) === true ? reply.headers.get(name) : undefined),
+    };
   },
 });
 
-export const createPublisher = (connection: JetStreamConnection): Publisher => ({
+/** Throws JS_REFUSED when the message is larger than the server takes, NATS_UNREACHABLE when the connection is closed. */
+export const createPublisher = (connection: Pick<JetStreamConnection, 'slots'>): Publisher => ({
   publish: (subject, data, headers) => {
-    connection.nc.publish(subject, data, headers === undefined ? {} : { headers: rawHeaders(headers) });
+    const fault = connection.slots.publish(subject, data, headers === undefined ? undefined : rawHeaders(headers));
+    if (fault !== undefined) throw fault;
   },
 });

@@ -1,9 +1,10 @@
 // One attempt to store: a single publish, or an atomic batch (ADR-50), over the reply slots. No retries and no policy here; appender.ts
-// and key-value-store.ts add them.
+// and key-value-store.ts add them. Callbacks, because promises for each message would be a third of the cost.
 
+import type { MsgHdrs } from 'nats';
 import { Fault } from '../core/fault.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
-import { rawHeaders } from './raw-headers.ts';
+import { headerLine, headersOfLines } from './raw-headers.ts';
 import type { JetStreamConnection } from './connection.ts';
 
 /** More messages than this in one batch are refused by the server. */
@@ -19,87 +20,117 @@ export type Write = {
   readonly operation?: 'DEL';
 };
 
-type PubAck = { readonly seq?: number; readonly error?: ApiError; readonly batch?: string; readonly count?: number };
+type Connection = Pick<JetStreamConnection, 'slots'>;
+type Reply = { readonly data: Uint8Array };
+/** Called exactly once. */
+type Answer = (result: number | Fault) => void;
+type PubAck = { readonly seq?: number; readonly error?: ApiError };
 
 const decoder = new TextDecoder();
 
-const fieldsOf = (write: Write): Record<string, string | number | undefined> => ({
-  'Nats-Msg-Id': write.id,
-  'Nats-Expected-Last-Subject-Sequence': write.expectedLastSequence,
-  'KV-Operation': write.operation,
-});
+const linesOf = ({ id, expectedLastSequence, operation }: Write): string => {
+  let lines = '';
+  if (id !== undefined) lines += headerLine('Nats-Msg-Id', id);
+  if (expectedLastSequence !== undefined) {
+    lines += headerLine('Nats-Expected-Last-Subject-Sequence', expectedLastSequence);
+  }
+  if (operation !== undefined) lines += headerLine('KV-Operation', operation);
+  return lines;
+};
 
-const readAck = (data: Uint8Array, subject: string): number | Fault => {
-  const ack = JSON.parse(decoder.decode(data)) as PubAck;
+/** The sequence in a publish acknowledgement, or the Fault in it. */
+export const readPubAck = (data: Uint8Array, subject: string): number | Fault => {
+  let ack: PubAck;
+  try {
+    ack = JSON.parse(decoder.decode(data)) as PubAck;
+  } catch (error) {
+    // Some responder listens on a subject that ought to belong to a stream alone.
+    return new Fault('JS_REFUSED', `${subject}: expected a publish acknowledgement`, { retry: 'never', cause: error });
+  }
   if (ack.error !== undefined) return faultOfApi(ack.error, subject);
   return (
-    ack.seq ?? new Fault('JS_REFUSED', `${subject}: the server acknowledged without a sequence`, { retry: 'never' })
+    ack.seq ?? new Fault('JS_REFUSED', `${subject}: expected a sequence in the acknowledgement`, { retry: 'never' })
   );
 };
 
-/** The sequence. A duplicate of a known id gives the sequence of the first. */
-export const publishOne = (connection: JetStreamConnection, write: Write): Promise<number> =>
-  new Promise((resolve, reject) => {
-    connection.slots.send(write.subject, write.data, {
-      headers: rawHeaders(fieldsOf(write)),
-      timeoutMs: ATTEMPT_TIMEOUT_MS,
-      onReply: (message) => {
-        const result = readAck(message.data, write.subject);
-        if (typeof result === 'number') resolve(result);
-        else reject(result);
-      },
-      onFault: reject,
-    });
-  });
+/** The sequence. A known id gives the sequence of the first time. */
+export const publishOne = (
+  { slots }: Connection,
+  write: Write,
+  answer: Answer,
+  timeoutMs = ATTEMPT_TIMEOUT_MS,
+): void => {
+  const { subject, data } = write;
+  const onReply = (reply: Reply): void => answer(readPubAck(reply.data, subject));
+  const lines = linesOf(write);
+  const common = { timeoutMs, onReply, onFault: answer };
+  slots.send(subject, data, lines === '' ? common : { headers: headersOfLines(lines), ...common });
+};
 
 let batchCount = 0;
 const batchPrefix = crypto.randomUUID();
 
 /**
- * The sequence of the last message; those before it follow without gaps. All or nothing. Errors of a message in the middle show at the
- * commit, as JS_UNAVAILABLE (the batch is incomplete).
+ * The sequence of the last message; those before it precede it without gaps. All or nothing. The server tells at the commit what was
+ * wrong with a message in the middle: JS_UNAVAILABLE (the batch is incomplete).
  */
-export const publishBatch = (connection: JetStreamConnection, writes: readonly Write[]): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const { nc, slots } = connection;
-    batchCount += 1;
-    const id = `${batchPrefix}-${batchCount.toString(36)}`;
-    const lastIndex = writes.length - 1;
-    const headersAt = (index: number, write: Write) =>
-      rawHeaders({
-        ...fieldsOf(write),
-        'Nats-Batch-Id': id,
-        'Nats-Batch-Sequence': index + 1,
-        'Nats-Batch-Commit': index === lastIndex ? 1 : undefined,
-      });
-    const onCommit = (data: Uint8Array, subject: string): void => {
-      const result = readAck(data, subject);
-      if (typeof result === 'number') resolve(result);
-      else reject(result);
+export const publishBatch = (
+  { slots }: Connection,
+  writes: readonly Write[],
+  answer: Answer,
+  timeoutMs = ATTEMPT_TIMEOUT_MS * 2,
+): void => {
+  batchCount += 1;
+  const id = `${batchPrefix}-${batchCount.toString(36)}`;
+  const lastIndex = writes.length - 1;
+  const headersAt = (index: number, write: Write): MsgHdrs => {
+    const commit = index === lastIndex ? headerLine('Nats-Batch-Commit', 1) : '';
+    return headersOfLines(
+      `${linesOf(write)}${headerLine('Nats-Batch-Id', id)}${headerLine('Nats-Batch-Sequence', index + 1)}${commit}`,
+    );
+  };
+  let isAnswered = false;
+  const once: Answer = (result) => {
+    if (isAnswered) return;
+    isAnswered = true;
+    answer(result);
+  };
+  for (const [index, write] of writes.entries()) {
+    const { subject, data } = write;
+    const headers = headersAt(index, write);
+    const onReply = (reply: Reply): void => {
+      // An empty answer to the first: the batch is open. Else it says why not; the commit will fail as well, with less to say.
+      if (index === lastIndex || reply.data.length > 0) once(readPubAck(reply.data, subject));
     };
-    for (const [index, write] of writes.entries()) {
-      const headers = headersAt(index, write);
-      if (index === lastIndex) {
-        slots.send(write.subject, write.data, {
-          headers,
-          timeoutMs: ATTEMPT_TIMEOUT_MS * 2,
-          onReply: (message) => onCommit(message.data, write.subject),
-          onFault: reject,
-        });
-      } else if (index === 0) {
-        slots.send(write.subject, write.data, {
-          headers,
-          timeoutMs: ATTEMPT_TIMEOUT_MS * 2,
-          // An empty reply: the batch is open. Anything else is the reason why not, and the commit will fail as well.
-          onReply: (message) => {
-            if (message.data.length === 0) return;
-            const result = readAck(message.data, write.subject);
-            if (typeof result !== 'number') reject(result);
-          },
-          onFault: reject,
-        });
-      } else {
-        nc.publish(write.subject, write.data, { headers });
-      }
+    if (index === 0 || index === lastIndex) slots.send(subject, data, { headers, timeoutMs, onReply, onFault: once });
+    else {
+      const fault = slots.publish(subject, data, headers);
+      if (fault !== undefined) return once(fault);
     }
+  }
+};
+
+/** The same as promises. */
+export const publishOneAsync = (connection: Connection, write: Write, timeoutMs?: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    publishOne(
+      connection,
+      write,
+      (result) => (typeof result === 'number' ? resolve(result) : reject(result)),
+      timeoutMs,
+    );
+  });
+
+export const publishBatchAsync = (
+  connection: Connection,
+  writes: readonly Write[],
+  timeoutMs?: number,
+): Promise<number> =>
+  new Promise((resolve, reject) => {
+    publishBatch(
+      connection,
+      writes,
+      (result) => (typeof result === 'number' ? resolve(result) : reject(result)),
+      timeoutMs,
+    );
   });

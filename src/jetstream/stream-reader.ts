@@ -1,107 +1,143 @@
 // Reads a stream without a consumer, by direct gets. The library's own batched get stops at the first empty payload, hence the raw loop.
 // On a replicated stream a direct get may be answered by a follower that lags; whoever writes afterwards finds out by the expected sequence.
+//
+// What fails for a moment (a restart, an election) is asked for again; a page is complete or it fails.
 
 import type { Msg } from 'nats';
 import { Fault } from '../core/fault.ts';
 import type { StoredMessage, StreamReader } from '../engine/ports.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
+import { repeatRead } from './leader-read.ts';
 import type { JetStreamConnection } from './connection.ts';
 
 const PAGE = 500;
-const READ_TIMEOUT_MS = 5000;
+const MAX_SUBJECTS = 500;
+const READ_TIMEOUT_MS = 3000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const EMPTY = new Uint8Array();
 
-const NOT_FOUND = 404;
 const END_OF_BATCH = 204;
+const NOT_FOUND = 404;
+/** Request timeout, too many requests, unavailable. */
+const PASSING: readonly number[] = [408, 429, 503];
 
+/** A direct get's answer as a stored message. */
 export const toStored = (message: Msg): StoredMessage => {
   const { headers } = message;
-  const stamp = headers?.get('Nats-Time-Stamp') ?? '';
   return {
     sequence: Number(headers?.get('Nats-Sequence')),
     subject: headers?.get('Nats-Subject') ?? '',
     data: message.data,
-    timeMs: Date.parse(stamp),
+    timeMs: Date.parse(headers?.get('Nats-Time-Stamp') ?? ''),
     header: (name) => (headers?.has(name) === true ? headers.get(name) : undefined),
   };
 };
 
-/** The code of a reply that carries no message: 404, 204, 408 and so on. */
+/** The code of a reply that carries no message: 404, 204, 408 and so on; 0 for a message. */
 const statusOf = (message: Msg): number => (message.data.length === 0 ? (message.headers?.code ?? 0) : 0);
 
-const failure = (code: number, what: string): Fault =>
-  new Fault(code === 503 ? 'JS_UNAVAILABLE' : 'JS_REFUSED', `${what}: the server answered ${code}`, {
-    retry: code === 408 || code === 503 ? 'later' : 'never',
-  });
+const failure = (status: number, what: string): Fault =>
+  PASSING.includes(status)
+    ? new Fault('JS_UNAVAILABLE', `${what}: the server answered ${status}`, { details: { status } })
+    : new Fault('JS_REFUSED', `${what}: the server answered ${status}`, { retry: 'never', details: { status } });
 
-export const createStreamReader = (connection: JetStreamConnection, stream: string): StreamReader => {
+type Page = { readonly messages: readonly StoredMessage[]; readonly hasMore: boolean };
+
+export type DirectReader = StreamReader & {
+  /** One message. */
+  readBySequence(sequence: number): Promise<StoredMessage | undefined>;
+  /**
+   * The last message of each subject (exact, or with wildcards for up to 1024 matches), in stream order; subjects without one are left
+   * out. With `upToSequence`: as it was at that sequence.
+   */
+  readSubjects(
+    subjects: readonly string[],
+    options?: { readonly upToSequence?: number },
+  ): Promise<readonly StoredMessage[]>;
+};
+
+/** Faults of all: NATS_NO_RESPONDERS (no such stream, or it has no allow_direct), NATS_TIMEOUT, JS_UNAVAILABLE. */
+export const createStreamReader = (connection: Pick<JetStreamConnection, 'slots'>, stream: string): DirectReader => {
   const { slots } = connection;
   const directGet = `$JS.API.DIRECT.GET.${stream}`;
 
-  /** One page: messages from `fromSequence`, and whether more are there. */
-  const readPage = (
-    subject: string,
-    fromSequence: number,
-    limit: number,
-  ): Promise<{ readonly messages: StoredMessage[]; readonly hasMore: boolean }> =>
+  /** One request with many answers, to the status that ends them. */
+  const readPage = (query: unknown): Promise<Page> =>
     new Promise((resolve, reject) => {
       const messages: StoredMessage[] = [];
-      const body = encoder.encode(JSON.stringify({ seq: fromSequence, next_by_subj: subject, batch: limit }));
-      slots.send(directGet, body, {
-        timeoutMs: READ_TIMEOUT_MS,
-        onReply: (message) => {
-          const status = statusOf(message);
-          if (status === 0) {
-            messages.push(toStored(message));
-            return true;
-          }
-          if (status === END_OF_BATCH)
-            resolve({ messages, hasMore: Number(message.headers?.get('Nats-Num-Pending') ?? 0) > 0 });
-          else if (status === NOT_FOUND) resolve({ messages, hasMore: false });
-          else reject(failure(status, directGet));
-          return false;
-        },
-        onFault: reject,
-      });
+      const onReply = (message: Msg): boolean => {
+        const status = statusOf(message);
+        if (status === 0) {
+          messages.push(toStored(message));
+          return true;
+        }
+        const more = Number(message.headers?.get('Nats-Num-Pending') ?? 0);
+        if (status === END_OF_BATCH) resolve({ messages, hasMore: more > 0 });
+        else if (status === NOT_FOUND) resolve({ messages, hasMore: false });
+        else reject(failure(status, directGet));
+        return false;
+      };
+      const body = encoder.encode(JSON.stringify(query));
+      slots.send(directGet, body, { timeoutMs: READ_TIMEOUT_MS, onReply, onFault: reject });
+    });
+
+  const readOne = (subject: string, body: Uint8Array): Promise<StoredMessage | undefined> =>
+    repeatRead(async () => {
+      const message = await slots.request(subject, body, { timeoutMs: READ_TIMEOUT_MS });
+      const status = statusOf(message);
+      if (status === 0) return toStored(message);
+      if (status === NOT_FOUND) return undefined;
+      throw failure(status, directGet);
     });
 
   return {
     readSubject: async (subject, options = {}) => {
       const { limit = Number.POSITIVE_INFINITY } = options;
       const found: StoredMessage[] = [];
-      let from = options.fromSequence ?? 1;
-      for (;;) {
-        const page = await readPage(subject, from, Math.min(PAGE, limit - found.length));
-        found.push(...page.messages);
+      let from = Math.max(1, options.fromSequence ?? 1);
+      while (found.length < limit) {
+        const batch = Math.min(PAGE, limit - found.length);
+        const page = await repeatRead(() => readPage({ seq: from, next_by_subj: subject, batch }));
+        for (const message of page.messages) found.push(message);
         const last = page.messages.at(-1);
-        if (!page.hasMore || last === undefined || found.length >= limit) return found;
+        if (!page.hasMore || last === undefined) break;
         from = last.sequence + 1;
       }
+      return found;
     },
 
-    readLast: async (subject) => {
+    readLast: (subject) => {
       const hasWildcard = subject.includes('*') || subject.includes('>');
-      const message = hasWildcard
-        ? await slots.request(directGet, encoder.encode(JSON.stringify({ last_by_subj: subject })), {
-            timeoutMs: READ_TIMEOUT_MS,
-          })
-        : await slots.request(`${directGet}.${subject}`, EMPTY, { timeoutMs: READ_TIMEOUT_MS });
-      const status = statusOf(message);
-      if (status === NOT_FOUND) return undefined;
-      if (status >= 400) throw failure(status, directGet);
-      return toStored(message);
+      return hasWildcard
+        ? readOne(directGet, encoder.encode(JSON.stringify({ last_by_subj: subject })))
+        : readOne(`${directGet}.${subject}`, EMPTY);
     },
 
-    lastSequence: async () => {
-      const message = await slots.request(`$JS.API.STREAM.INFO.${stream}`, EMPTY, { timeoutMs: READ_TIMEOUT_MS });
-      const info = JSON.parse(decoder.decode(message.data)) as {
-        readonly error?: ApiError;
-        readonly state?: { readonly last_seq: number };
-      };
-      if (info.error !== undefined) throw faultOfApi(info.error, stream);
-      return info.state?.last_seq ?? 0;
+    readBySequence: (sequence) => readOne(directGet, encoder.encode(JSON.stringify({ seq: sequence }))),
+
+    readSubjects: async (subjects, options = {}) => {
+      const found: StoredMessage[] = [];
+      for (let start = 0; start < subjects.length; start += MAX_SUBJECTS) {
+        const query = {
+          multi_last: subjects.slice(start, start + MAX_SUBJECTS),
+          ...(options.upToSequence === undefined ? {} : { up_to_seq: options.upToSequence }),
+        };
+        const page = await repeatRead(() => readPage(query));
+        for (const message of page.messages) found.push(message);
+      }
+      return subjects.length <= MAX_SUBJECTS ? found : found.sort((a, b) => a.sequence - b.sequence);
     },
+
+    lastSequence: () =>
+      repeatRead(async () => {
+        const message = await slots.request(`$JS.API.STREAM.INFO.${stream}`, EMPTY, { timeoutMs: READ_TIMEOUT_MS });
+        const info = JSON.parse(decoder.decode(message.data)) as {
+          readonly error?: ApiError;
+          readonly state?: { readonly last_seq: number };
+        };
+        if (info.error !== undefined) throw faultOfApi(info.error, stream);
+        return info.state?.last_seq ?? 0;
+      }),
   };
 };

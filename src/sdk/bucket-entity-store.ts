@@ -13,7 +13,7 @@ import type { EntityStore } from './types.ts';
 
 const PREFIX = 'entity.';
 const MAX_GROUP = 500;
-const RECENT = { count: 24_000, weight: 24 * 1024 * 1024 } as const;
+const RECENT = { count: 12_000, weight: 12 * 1024 * 1024 } as const;
 
 type Document = { readonly entity: Entity; readonly provenance?: Provenance };
 /** `sequence` 0: the key was deleted; its marker has `revision`. */

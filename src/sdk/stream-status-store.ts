@@ -12,7 +12,7 @@ import { refKey, resourceRef, type Names } from '../messages/subjects.ts';
 import { createRecent } from './recent.ts';
 import type { EntityStatusStore } from './types.ts';
 
-const RECENT = { count: 24_000, weight: 24 * 1024 * 1024 } as const;
+const RECENT = { count: 12_000, weight: 12 * 1024 * 1024 } as const;
 
 /** `sequence` 0: no status was ever stored. `status` undefined with a sequence: what is stored cannot be read. */
 type Last = {

@@ -169,7 +169,8 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
     const settled = Promise.all([unsubscribe(), intake.idle(), stop(term.reason)]);
     if (!(await endsInTime(settled, clock))) {
       log.error({ working: line.working, deadlineMs: STOP_DEADLINE_MS }, 'reconciles do not end although told to');
-      // A next term in this process could reconcile an entity for the second time at once.
+      // A next term in this process could reconcile an entity for the second time at once: worse than the error this may hide.
+      // oxlint-disable-next-line no-unsafe-finally
       if (!parts.signal.aborted) throw new Error('a reconcile does not end although its signal was aborted');
     }
   }

@@ -11,6 +11,7 @@ import { historyVerb, replayVerb } from './history.ts';
 import { outcomeVerb } from './outcome.ts';
 import { statusVerb } from './status.ts';
 import { up } from './up.ts';
+import { verifyVerb } from './verify.ts';
 import { versionVerb } from './version.ts';
 import { cancelVerb, patchVerb, resumeVerb, runVerb, suspendVerb } from './target.ts';
 
@@ -30,6 +31,7 @@ export const allVerbs: readonly Verb[] = [
   replayVerb,
   eventsVerb,
   outcomeVerb,
+  verifyVerb,
   doctorVerb,
   up,
   versionVerb,

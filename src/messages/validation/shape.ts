@@ -26,7 +26,7 @@ export const shapeOf = (schema: JsonObject): Shape => {
       isValid ??= first.compile(schema) as (value: JsonValue) => boolean;
       if (isValid(value)) return NONE;
       explain ??= all.compile(schema);
-      explain(value);
+      void explain(value);
       return detailsOf(explain.errors ?? [], '', MAX_PROBLEMS, true);
     },
   };

@@ -8,6 +8,7 @@ import { createDeadLetters, type DeadLetters } from '../../engine/dead-letters.t
 import { namesFor, type Names } from '../../messages/subjects.ts';
 import { configFault, loadConfig } from '../../runtime/config-table.ts';
 import { processName } from '../../runtime/environment.ts';
+import { connectionOptions } from '../../runtime/connection-options.ts';
 import { instanceTable, type InstanceConfig } from '../../runtime/instance-config.ts';
 import type { Appender, LeaseKeeper } from '../../engine/ports.ts';
 import type { ProcessContext } from '../../runtime/lifecycle.ts';
@@ -56,11 +57,3 @@ export const openInstance = async (context: ProcessContext, signal: AbortSignal)
     appenderOf,
   };
 };
-
-export const connectionOptions = (config: InstanceConfig) => ({
-  url: config.natsUrl,
-  ...(config.natsUser === undefined ? {} : { user: config.natsUser }),
-  ...(config.natsPassword === undefined ? {} : { password: config.natsPassword }),
-  ...(config.natsToken === undefined ? {} : { token: config.natsToken }),
-  ...(config.natsCreds === undefined ? {} : { credentialsPath: config.natsCreds }),
-});

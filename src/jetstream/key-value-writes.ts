@@ -1,0 +1,75 @@
+// Small pure pieces of the key-value store: what a write looks like on the stream, and how writes are split.
+
+import type { KeyValueWrite, StoredMessage } from '../engine/ports.ts';
+import { MAX_BATCH_MESSAGES, type Write } from './stored-write.ts';
+
+const EMPTY = new Uint8Array();
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+
+const keyPattern = /^[-/_=.a-zA-Z0-9]+$/;
+
+export const subjectOfKey = (bucket: string, key: string): string => {
+  if (!keyPattern.test(key)) throw new Error(`not a key: ${JSON.stringify(key)}`);
+  return `$KV.${bucket}.${key}`;
+};
+
+export const toWrite = (bucket: string, { key, data, expectedRevision }: KeyValueWrite): Write => ({
+  subject: subjectOfKey(bucket, key),
+  data: data ?? EMPTY,
+  ...(data === undefined ? { operation: 'DEL' as const } : {}),
+  ...(expectedRevision === undefined ? {} : { expectedLastSequence: expectedRevision }),
+});
+
+type Stored = Pick<StoredMessage, 'data' | 'header'>;
+
+/** What is stored for a key that was deleted, purged, or ran out of time. */
+export const isMarker = (message: Pick<Stored, 'header'>): boolean => {
+  const operation = message.header('KV-Operation');
+  return operation === 'DEL' || operation === 'PURGE' || message.header('Nats-Marker-Reason') !== undefined;
+};
+
+export const isSame = (message: Stored, { data }: KeyValueWrite): boolean =>
+  data === undefined ? isMarker(message) : !isMarker(message) && Buffer.compare(message.data, data) === 0;
+
+/** Bounded by number and size; at least one write each. */
+export const inBatches = (writes: readonly KeyValueWrite[]): readonly (readonly KeyValueWrite[])[] => {
+  const batches: KeyValueWrite[][] = [];
+  let bytes = 0;
+  for (const write of writes) {
+    const batch = batches.at(-1);
+    const size = write.data?.length ?? 0;
+    if (batch === undefined || batch.length >= MAX_BATCH_MESSAGES || bytes + size > MAX_BATCH_BYTES) {
+      batches.push([write]);
+      bytes = size;
+    } else {
+      batch.push(write);
+      bytes += size;
+    }
+  }
+  return batches;
+};
+
+/** Runs `work` for each item in order, at most `limit` at a time; when all have settled, rejects with the first failure if there was one. */
+export const runAll = async <T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<readonly R[]> => {
+  const results: R[] = [];
+  const failures: unknown[] = [];
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < items.length && failures.length === 0) {
+      const index = next;
+      next += 1;
+      try {
+        results[index] = await work(items[index] as T);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  if (failures.length > 0) throw failures[0];
+  return results;
+};

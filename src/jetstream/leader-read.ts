@@ -1,0 +1,72 @@
+// Reads one message from the leader of a stream ($JS.API.STREAM.MSG.GET): slower than a direct get, but it sees everything that was ever
+// acknowledged. For the moments when a write has to be explained.
+
+import { faultOfApi, isRepeatable, type ApiError } from './faults.ts';
+import { pause } from './pause.ts';
+import type { JetStreamConnection } from './connection.ts';
+
+const READ_TIMEOUT_MS = 2000;
+/** All attempts of a read: longer than the election of a leader. */
+const READ_DEADLINE_MS = 8000;
+const NO_MESSAGE = 10037;
+
+export type LeaderQuery =
+  | { readonly seq: number; readonly next_by_subj: string }
+  | { readonly last_by_subj: string }
+  | { readonly seq: number };
+
+export type LeaderMessage = {
+  readonly sequence: number;
+  readonly data: Uint8Array;
+  header(name: string): string | undefined;
+};
+
+type Answer = {
+  readonly error?: ApiError;
+  readonly message?: { readonly seq: number; readonly data?: string; readonly hdrs?: string };
+};
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** First value of a header in the lines of a stored message. */
+const headerIn = (lines: string, name: string): string | undefined => {
+  const start = lines.indexOf(`\r\n${name}:`);
+  if (start < 0) return undefined;
+  const from = start + name.length + 3;
+  return lines.slice(from, lines.indexOf('\r\n', from)).trim();
+};
+
+/** Repeats `attempt` with growing pauses while it fails in a way that may pass, for `deadlineMs` at most. For reads. */
+export const repeatRead = async <T>(attempt: () => Promise<T>, deadlineMs = READ_DEADLINE_MS): Promise<T> => {
+  const endMs = performance.now() + deadlineMs;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const waitMs = Math.min(500, 10 * 2 ** tries) * (0.5 + Math.random() / 2);
+      if (!isRepeatable(error) || performance.now() + waitMs > endMs) throw error;
+      await pause(waitMs);
+    }
+  }
+};
+
+/** Undefined when there is no such message. Faults: JS_NOT_FOUND (no such stream), NATS_TIMEOUT, JS_UNAVAILABLE. */
+export const readFromLeader = (
+  { slots }: Pick<JetStreamConnection, 'slots'>,
+  stream: string,
+  query: LeaderQuery,
+): Promise<LeaderMessage | undefined> =>
+  repeatRead(async () => {
+    const body = encoder.encode(JSON.stringify(query));
+    const reply = await slots.request(`$JS.API.STREAM.MSG.GET.${stream}`, body, { timeoutMs: READ_TIMEOUT_MS });
+    const { error, message } = JSON.parse(decoder.decode(reply.data)) as Answer;
+    if (error !== undefined && error.err_code !== NO_MESSAGE) throw faultOfApi(error, stream);
+    if (error !== undefined || message === undefined) return undefined;
+    const lines = message.hdrs === undefined ? '' : Buffer.from(message.hdrs, 'base64').toString();
+    return {
+      sequence: message.seq,
+      data: message.data === undefined ? new Uint8Array() : Buffer.from(message.data, 'base64'),
+      header: (name) => headerIn(lines, name),
+    };
+  });

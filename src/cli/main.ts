@@ -21,5 +21,6 @@ await runProcess(
       user: currentUser(),
       readStdin,
     }),
-  { logTo: 'stderr', logLevel: 'error' },
+  // `up` stops its processes, which may take 12 s, and then its server.
+  { logTo: 'stderr', logLevel: 'error', stopDeadlineMs: 25_000 },
 );

@@ -45,7 +45,9 @@ const CHECKPOINT = 'checkpoint.dispatch';
 /** Events handled since the last checkpoint, at most; they would be dispatched again after a crash. */
 const CHECKPOINT_EVERY = 2000;
 const CHECKPOINT_DELAY_MS = 200;
-const RETRY_MS = 500;
+const RETRY_MS = 200;
+const MAX_TRIES = 3;
+const OWED_RETRY_MS = 5000;
 
 type Command = { readonly stream: string; readonly operator: string; readonly message: AppendMessage };
 
@@ -121,28 +123,44 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
     };
   };
 
-  const send = async (command: Command): Promise<void> => {
+  /** True when it is stored, or cannot be. */
+  const sendOnce = async (command: Command): Promise<boolean> => {
+    const facts = { operator: command.operator, stream: command.stream };
+    try {
+      const channel = await options.channel(command.stream, command.operator);
+      await channel.append([command.message]);
+      return true;
+    } catch (error) {
+      if (isFault(error, 'JS_DUPLICATE')) return true;
+      const isFinal = !isFault(error) || error.retry === 'never';
+      log[isFinal ? 'error' : 'warn']({ ...facts, err: error }, 'command to component not stored');
+      return false;
+    }
+  };
+
+  /** A channel that does not work must not hold up the others: what it is owed is sent later, the latest of each resource. */
+  const owed = new Map<string, Command>();
+  const broken = new Set<string>();
+  const payOff = async (): Promise<void> => {
     while (!signal.aborted) {
-      try {
-        const channel = await options.channel(command.stream, command.operator);
-        await channel.append([command.message]);
-        return;
-      } catch (error) {
-        if (isFault(error, 'JS_DUPLICATE')) return;
-        if (!isFault(error) || error.retry === 'never') {
-          log.error(
-            { operator: command.operator, stream: command.stream, err: error },
-            'command to component cannot be stored',
-          );
-          return;
-        }
-        log.warn(
-          { operator: command.operator, stream: command.stream, err: error },
-          'command to component not stored yet',
-        );
-        await clock.sleep(RETRY_MS, signal);
+      await clock.sleep(OWED_RETRY_MS, signal);
+      for (const [subject, command] of owed) {
+        if (signal.aborted) return;
+        if (!(await sendOnce(command))) continue;
+        broken.delete(command.stream);
+        if (owed.get(subject) === command) owed.delete(subject);
       }
     }
+  };
+
+  const send = async (subject: string, command: Command): Promise<void> => {
+    owed.delete(subject);
+    for (let tries = 1; tries <= MAX_TRIES && !signal.aborted && !broken.has(command.stream); tries += 1) {
+      if (await sendOnce(command)) return;
+      await clock.sleep(RETRY_MS * tries, signal);
+    }
+    broken.add(command.stream);
+    owed.set(subject, command);
   };
 
   const onBatch = async (batch: readonly StoredMessage[], pending: number): Promise<void> => {
@@ -158,7 +176,7 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
         else commands.set(message.subject, command);
       }
     }
-    await Promise.all([...commands.values()].map(send));
+    await Promise.all([...commands].map(([subject, command]) => send(subject, command)));
     if (signal.aborted) return;
     handledSequence = batch.at(-1)?.sequence ?? handledSequence;
     handledSince += batch.length;
@@ -168,6 +186,8 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
   };
 
   log.info({ fromSequence: start + 1, fence: options.fence }, 'dispatch started');
+  const paying = payOff();
   await options.follower.follow({ fromSequence: start + 1, filters: [names.eventFilter], onBatch, signal });
-  await writeCheckpoint();
+  await paying;
+  if (owed.size === 0) await writeCheckpoint();
 };

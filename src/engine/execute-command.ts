@@ -25,6 +25,8 @@ import type { SpecSchemas } from './spec-schemas.ts';
 const MAX_ATTEMPTS = 8;
 /** An operator that this process knows is looked up again after this time; see src/README.md, "deleting an operator". */
 export const OPERATOR_MAX_AGE_MS = 1000;
+/** An event that is not confirmed by then is given up (the command may be sent again): no decision is older when it is stored. */
+export const APPEND_DEADLINE_MS = 3500;
 
 /** Keeps commands that came in an order in that order: after one has failed, none that waits behind it is begun. */
 export type Sequencing = { isHalted(): boolean; halt(): void };

@@ -22,7 +22,7 @@ import { isDeepStrictEqual } from '../domain/equal.ts';
 import { decodeStatusEvent } from '../messages/stored-event.ts';
 
 /**
- * A command-handler trusts what it knows of an operator for OPERATOR_MAX_AGE_MS, and one attempt to store takes 2 s at most. After
+ * A command-handler trusts what it knows of an operator for OPERATOR_MAX_AGE_MS and gives up storing after APPEND_DEADLINE_MS. After
  * this time no resource can be accepted any more that did not see the deletion.
  */
 export const DELETION_GRACE_MS = 5000;

@@ -181,6 +181,18 @@ export const createAppender = (
     while (several.length > 0 && batchesInFlight < maxBatches) sendGroup(several.takeGroup(maxGroup));
   };
 
+  /** False: nothing more can be sent now. */
+  const sendSingles = (most: number): boolean => {
+    for (let sent = 0; sent < most; sent += 1) {
+      const unit = queue.first();
+      if (unit === undefined) return false;
+      if (unit.messages.length > 1) several.push(unit);
+      else if (!sendAlone(unit)) return false;
+      queue.shift();
+    }
+    return true;
+  };
+
   /** One step of the queue. False: nothing more can be sent now. */
   const pumpQueue = (): boolean => {
     const waiting = queue.messageCount;
@@ -190,19 +202,11 @@ export const createAppender = (
     plan ??= { way: pacer.choose(waiting), most: pacer.isTrial ? TRIAL_SINGLES : maxSingles };
     const { way, most } = plan;
     // Singles and groups are not under way together: neither could be measured.
-    if (way === 'batch' ? meter.inFlight > 0 || batchesInFlight >= maxBatches : groupsInFlight > 0) return false;
+    const mayGroup = meter.inFlight === 0 && batchesInFlight < maxBatches;
+    if (way === 'batch' ? !mayGroup : groupsInFlight > 0) return false;
     plan = undefined;
-    if (way === 'batch') {
-      sendGroup(queue.takeGroup(maxGroup));
-      return true;
-    }
-    for (let sent = 0; sent < most; sent += 1) {
-      const unit = queue.first();
-      if (unit === undefined) return false;
-      if (unit.messages.length > 1) several.push(unit);
-      else if (!sendAlone(unit)) return false;
-      queue.shift();
-    }
+    if (way === 'single') return sendSingles(most);
+    sendGroup(queue.takeGroup(maxGroup));
     return true;
   };
 

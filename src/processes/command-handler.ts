@@ -5,10 +5,11 @@
 import { createAggregates } from '../engine/aggregates.ts';
 import { createCommandDoors } from '../engine/command-doors.ts';
 import { createDependents } from '../engine/dependents.ts';
-import { createCommandExecutor } from '../engine/execute-command.ts';
+import { APPEND_DEADLINE_MS, createCommandExecutor } from '../engine/execute-command.ts';
 import { whileLeading } from '../engine/lead.ts';
 import { createOutcomes } from '../engine/outcomes.ts';
 import { createSpecSchemas } from '../engine/spec-schemas.ts';
+import { createAppender } from '../jetstream/appender.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createServiceHost } from '../jetstream/service-host.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
@@ -31,7 +32,7 @@ await runProcess('command-handler', async (signal, context) => {
   const executor = createCommandExecutor({
     names,
     aggregates: createAggregates({ names, reader, clock }),
-    appender: appenderOf(streams.events),
+    appender: createAppender(connection, streams.events, { deadlineMs: APPEND_DEADLINE_MS }),
     outcomes,
     schemas: createSpecSchemas(),
     ids,

@@ -11,15 +11,20 @@ import { waitFor } from '../support/wait-for.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const natsCli = process.env['OPSTREAM_NATS_CLI'];
-const skip = natsCli === undefined ? `the nats CLI is not there: ${process.env['OPSTREAM_NATS_CLI_MISSING'] ?? 'OPSTREAM_NATS_CLI is not set'}` : false;
+const skip =
+  natsCli === undefined
+    ? `the nats CLI is not there: ${process.env['OPSTREAM_NATS_CLI_MISSING'] ?? 'OPSTREAM_NATS_CLI is not set'}`
+    : false;
 
 type Step = { readonly expected: string; readonly command: string };
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const steps: readonly Step[] = [...readme.matchAll(/<!-- tour(?:: (.*?))? -->\n```sh\n([\s\S]*?)```/g)].map((match) => ({
-  expected: match[1] ?? '',
-  command: (match[2] ?? '').trim(),
-}));
+const steps: readonly Step[] = [...readme.matchAll(/<!-- tour(?:: (.*?))? -->\n```sh\n([\s\S]*?)```/g)].map(
+  (match) => ({
+    expected: match[1] ?? '',
+    command: (match[2] ?? '').trim(),
+  }),
+);
 
 describe('the tour of the README', { skip }, () => {
   let url = '';
@@ -32,15 +37,21 @@ describe('the tour of the README', { skip }, () => {
   const environment = () => ({
     ...process.env,
     NATS_URL: url,
-    PATH: [natsCli === undefined || natsCli === 'nats' ? '' : dirname(resolve(natsCli)), process.env['PATH'] ?? ''].join(delimiter),
+    PATH: [
+      natsCli === undefined || natsCli === 'nats' ? '' : dirname(resolve(natsCli)),
+      process.env['PATH'] ?? '',
+    ].join(delimiter),
   });
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'opstream-tour-'));
     const program = join(root, 'dist', 'cli', 'main.js');
-    const started = spawn(process.execPath, [program, 'up', '--example', '--port', '0', '--data', folder], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const started = spawn(process.execPath, [program, 'up', '--example', '--port', '0', '--data', folder], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     instance = started;
-    for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    for (const stream of [started.stdout, started.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const found = await waitFor(
       () => {
         assert.equal(started.exitCode, null, output);
@@ -63,9 +74,14 @@ describe('the tour of the README', { skip }, () => {
 
   const run = (command: string): Promise<{ readonly code: number | null; readonly text: string }> =>
     new Promise((done) => {
-      const child = spawn('bash', ['-c', command], { cwd: root, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn('bash', ['-c', command], {
+        cwd: root,
+        env: environment(),
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       let text = '';
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
       const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
       child.once('close', (code) => {
         clearTimeout(timer);
@@ -80,9 +96,14 @@ describe('the tour of the README', { skip }, () => {
   for (const { expected, command } of steps) {
     it(command.split('\n')[0]?.slice(0, 100) ?? '', async () => {
       if (expected === 'background') {
-        const child = spawn('bash', ['-c', `exec ${command}`], { cwd: root, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+        const child = spawn('bash', ['-c', `exec ${command}`], {
+          cwd: root,
+          env: environment(),
+          stdio: ['ignore', 'pipe', 'pipe'],
+        });
         background = child;
-        for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+        for (const stream of [child.stdout, child.stderr])
+          stream.on('data', (chunk: Buffer) => (heard += chunk.toString()));
         await waitFor(() => heard.includes('Subscribing'), { what: 'subscription' });
         return;
       }
@@ -93,16 +114,28 @@ describe('the tour of the README', { skip }, () => {
   }
 
   it('was seen live: events, statuses and the outcome', async () => {
-    await waitFor(() => ['live.event.resource.public.pipeline-run-1', 'live.status.adf-operator.public.pipeline-run-1', 'live.outcome.tour-1'].every((subject) => heard.includes(subject)), {
-      what: 'live messages',
-    });
+    await waitFor(
+      () =>
+        [
+          'live.event.resource.public.pipeline-run-1',
+          'live.status.adf-operator.public.pipeline-run-1',
+          'live.outcome.tour-1',
+        ].every((subject) => heard.includes(subject)),
+      {
+        what: 'live messages',
+      },
+    );
   });
 
   it('ends with the resource gone', async () => {
-    await waitFor(async () => (await run(`nats req --raw opstream.query.get '{"name":"pipeline-run-1"}'`)).text.includes('NOT_FOUND'), {
-      timeoutMs: 30_000,
-      intervalMs: 200,
-      what: 'deletion',
-    });
+    await waitFor(
+      async () =>
+        (await run(`nats req --raw opstream.query.get '{"name":"pipeline-run-1"}'`)).text.includes('NOT_FOUND'),
+      {
+        timeoutMs: 30_000,
+        intervalMs: 200,
+        what: 'deletion',
+      },
+    );
   });
 });

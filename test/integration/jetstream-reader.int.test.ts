@@ -24,7 +24,7 @@ before(async () => {
   server = await startNatsServer();
   connection = await connectNats({ url: server.url, name: 'test', log: silent });
   const manager = await connection.nc.jetstreamManager();
-  for (const name of ['R', 'EMPTY']) {
+  for (const name of ['R', 'EMPTY', 'DENSE']) {
     const config = { name, subjects: [`${name}.>`], allow_atomic: true, allow_direct: true };
     await manager.streams.add(config as Partial<StreamConfig> as StreamConfig);
   }
@@ -62,6 +62,20 @@ describe('stream reader', () => {
     const { timeMs = 0 } = found[0] ?? {};
     assert.ok(Math.abs(Date.now() - timeMs) < 60_000, 'time of the server');
     assert.equal(found[0]?.header('No-Such'), undefined);
+  });
+
+  it('leaves none out where a page ends', async () => {
+    const dense = Array.from({ length: 1000 }, (_, index) => ({
+      subject: 'DENSE.x',
+      id: `d${index}`,
+      data: bytes('x'),
+    }));
+    await createAppender(connection, 'DENSE').append(dense);
+    const found = await createStreamReader(connection, 'DENSE').readSubject('DENSE.x');
+    assert.deepEqual(
+      found.map(({ sequence }) => sequence),
+      Array.from({ length: 1000 }, (_, index) => index + 1),
+    );
   });
 
   it('reads from a sequence, and no more than the limit', async () => {

@@ -9,7 +9,9 @@ import { componentTable } from '../../src/sdk/config.ts';
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
-const variablesOf = (table: Readonly<Record<string, { readonly env?: string | readonly string[] }>>): readonly string[] =>
+const variablesOf = (
+  table: Readonly<Record<string, { readonly env?: string | readonly string[] }>>,
+): readonly string[] =>
   Object.values(table).flatMap(({ env }) => (env === undefined ? [] : typeof env === 'string' ? [env] : [...env]));
 
 describe('the README', () => {

@@ -2,11 +2,13 @@
 // left running after a kill -9 is found by its pid file and ended first.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { join } from 'node:path';
 import { Fault } from '../../core/fault.ts';
 import { pause } from '../../jetstream/pause.ts';
+import { killOnExit } from './kill-on-exit.ts';
+import { endProcess, isProcessOf, pidIn } from './local-process.ts';
 
 export type EmbeddedServer = {
   readonly url: string;
@@ -21,6 +23,8 @@ export type EmbeddedServerOptions = {
   readonly binary: string;
   /** 0: any free port. */
   readonly port: number;
+  /** When that port is taken: the first free one after it, instead of a Fault. Default false. */
+  readonly nextFreePort?: boolean;
   /** Every acknowledgement means: on disk. Default true. */
   readonly syncAlways: boolean;
 };
@@ -59,32 +63,18 @@ const answers = (port: number): Promise<boolean> =>
     socket.setTimeout(1000, () => end(false));
   });
 
-export const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
+const PORTS_TRIED = 100;
 
-/** Whether `pid` is a process that was started with `marker` on its command line: a pid may have been given to somebody else since. */
-export const isProcessOf = (pid: number, marker: string): boolean => {
-  if (!isAlive(pid)) return false;
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(marker);
-  } catch {
-    return false;
-  }
-};
-
-/** Ends a process, first politely. */
-export const endProcess = async (pid: number, politeMs: number): Promise<void> => {
-  if (!isAlive(pid)) return;
-  process.kill(pid, 'SIGTERM');
-  for (let waitedMs = 0; waitedMs < politeMs && isAlive(pid); waitedMs += 50) await pause(50);
-  if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-  for (let waitedMs = 0; waitedMs < 2000 && isAlive(pid); waitedMs += 50) await pause(50);
+const portFor = async ({ port, nextFreePort = false }: EmbeddedServerOptions): Promise<number> => {
+  if (port === 0) return anyFreePort();
+  const last = nextFreePort ? Math.min(65_535, port + PORTS_TRIED - 1) : port;
+  for (let candidate = port; candidate <= last; candidate += 1) if (await isFree(candidate)) return candidate;
+  const taken = last === port ? `port ${port} of ${HOST} is` : `the ports ${port} to ${last} of ${HOST} are`;
+  throw new Fault(
+    'CONFIG_INVALID',
+    `${taken} taken by another program; choose one with --port, or use the NATS server there with --nats-url`,
+    { retry: 'never' },
+  );
 };
 
 const configuration = (options: EmbeddedServerOptions, port: number): string =>
@@ -107,21 +97,17 @@ export const startEmbeddedServer = async (options: EmbeddedServerOptions): Promi
   const pidPath = join(directory, 'nats-server.pid');
   const logPath = join(directory, 'logs', 'nats-server.log');
 
-  const earlier = existsSync(pidPath) ? Number(readFileSync(pidPath, 'utf8')) : 0;
-  if (earlier > 0 && isProcessOf(earlier, configPath)) await endProcess(earlier, STOP_MS);
+  const earlier = existsSync(pidPath) ? pidIn(readFileSync(pidPath, 'utf8')) : 0;
+  if (isProcessOf(earlier, configPath)) await endProcess(earlier, STOP_MS);
 
-  const port = options.port === 0 ? await anyFreePort() : options.port;
-  if (!(await isFree(port))) {
-    throw new Fault(
-      'CONFIG_INVALID',
-      `port ${port} of ${HOST} is taken by another program; choose one with --port, or use that server with --nats-url`,
-      { retry: 'never' },
-    );
-  }
+  const port = await portFor(options);
   writeFileSync(configPath, configuration(options, port));
   const log = openSync(logPath, 'a');
   // A group of its own: a Ctrl-C on the terminal must not end the server before the processes that use it.
-  const child: ChildProcess = spawn(binary, ['-c', configPath], { stdio: ['ignore', log, log], detached: true });
+  const child: ChildProcess = killOnExit(
+    spawn(binary, ['-c', configPath], { stdio: ['ignore', log, log], detached: true }),
+  );
+  closeSync(log);
   const exited = new Promise<number | null>((resolve) => {
     child.once('error', () => resolve(null));
     child.once('exit', (code) => resolve(code));
@@ -143,7 +129,7 @@ export const startEmbeddedServer = async (options: EmbeddedServerOptions): Promi
     pid,
     exited,
     stop: async () => {
-      await endProcess(pid, STOP_MS);
+      if (child.exitCode === null && child.signalCode === null) await endProcess(pid, STOP_MS);
       rmSync(pidPath, { force: true });
     },
   };

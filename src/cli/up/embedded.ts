@@ -1,12 +1,14 @@
-// A whole instance on this machine: a nats-server and one of each process, data in one folder. Used by `opstream up`, the demo, the bench
-// and the end-to-end tests. Everything it starts it also stops.
+// A whole instance on this machine: a nats-server (or one that is there already) and one of each process, data in one folder. Used by
+// `opstream up`, the demo, the bench and the end-to-end tests. Everything it starts it also stops, at the latest when this process ends.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../engine/ports.ts';
-import { endProcess, isProcessOf, startEmbeddedServer } from './embedded-server.ts';
+import { startEmbeddedServer, type EmbeddedServer } from './embedded-server.ts';
+import { LOCK_FILE, lockFolder } from './folder-lock.ts';
+import { endProcess, isProcessOf, pidIn } from './local-process.ts';
 import { supervise, type Supervised } from './supervised.ts';
 
 export const processNames = ['command-handler', 'projector', 'query-responder', 'operator-runtime'] as const;
@@ -15,7 +17,11 @@ export type EmbeddedOptions = {
   readonly directory: string;
   /** Path of the nats-server. */
   readonly natsServer: string;
+  /** Use this server, and start none; what is said of the server otherwise does not matter then. */
+  readonly natsUrl?: string;
   readonly port: number;
+  /** When the port is taken: the first free one after it. Default false: a Fault. */
+  readonly nextFreePort?: boolean;
   readonly syncAlways: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
@@ -25,9 +31,10 @@ export type EmbeddedOptions = {
 
 export type Embedded = {
   readonly url: string;
-  readonly serverPid: number;
+  /** Undefined: the server is somebody else's. */
+  readonly serverPid: number | undefined;
   readonly processes: readonly Supervised[];
-  /** Resolves when the server ends without having been told to. */
+  /** Resolves when the server that was started here has ended. */
   readonly serverExited: Promise<number | null>;
   stop(): Promise<void>;
 };
@@ -37,61 +44,82 @@ const programFolder = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..
 const LEFTOVER_STOP_MS = 5000;
 const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 
-/** One `up` for one folder: the lock names its process, and a dead one's lock is taken over. */
-const lock = (directory: string): (() => void) => {
-  const path = join(directory, 'up.pid');
-  const holder = existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0;
-  if (holder > 0 && holder !== process.pid && isProcessOf(holder, 'node')) {
-    throw new Fault(
-      'CONFIG_INVALID',
-      `another opstream (process ${holder}) is running on ${directory}; stop it, or choose another folder with --data`,
-      { retry: 'never' },
-    );
-  }
-  writeFileSync(path, String(process.pid));
-  return () => rmSync(path, { force: true });
+const SERVER = 'nats-server.pid';
+
+/** Programs first, all at once; then their server: a program whose server is gone takes long to stop. */
+const endEarlier = async (directory: string): Promise<void> => {
+  const files = readdirSync(directory).filter((name) => name.endsWith('.pid') && name !== LOCK_FILE);
+  const end = async (file: string): Promise<void> => {
+    const pid = pidIn(readFileSync(join(directory, file), 'utf8'));
+    const isOurs = [directory, dirname(programFolder)].some((marker) => isProcessOf(pid, marker));
+    if (isOurs) await endProcess(pid, LEFTOVER_STOP_MS);
+  };
+  await Promise.all(files.filter((file) => file !== SERVER).map(end));
+  await Promise.all(files.filter((file) => file === SERVER).map(end));
 };
 
-/** Ends what an instance that was killed has left running on this folder. Does nothing while its `up` is alive. */
+/** Ends what an instance that was killed has left running on this folder. Faults: CONFIG_INVALID while its `up` is alive. */
 export const endLeftovers = async (directory: string): Promise<void> => {
   if (!existsSync(directory)) return;
-  lock(directory)();
-  for (const file of readdirSync(directory).filter((name) => name.endsWith('.pid'))) {
-    const pid = Number(readFileSync(join(directory, file), 'utf8'));
-    const isOurs =
-      isProcessOf(pid, programFolder) || isProcessOf(pid, directory) || isProcessOf(pid, dirname(programFolder));
-    if (pid > 0 && isOurs) await endProcess(pid, LEFTOVER_STOP_MS);
+  const unlock = lockFolder(resolve(directory));
+  try {
+    await endEarlier(resolve(directory));
+  } finally {
+    unlock();
+  }
+};
+
+/** What the operating system has against the folder, as a Fault; anything else as it is. */
+const folderFault = (error: unknown, directory: string): unknown => {
+  const { code, path } = (typeof error === 'object' && error !== null ? error : {}) as NodeJS.ErrnoException;
+  if (typeof code !== 'string' || typeof path !== 'string') return error;
+  const message = `${path} cannot be written (${code}); choose another folder than ${directory} with --data`;
+  return new Fault('CONFIG_INVALID', message, { retry: 'never', cause: error });
+};
+
+const lockNew = (directory: string): (() => void) => {
+  try {
+    mkdirSync(directory, { recursive: true });
+    return lockFolder(directory);
+  } catch (error) {
+    throw folderFault(error, directory);
   }
 };
 
 /** Faults: CONFIG_INVALID, NATS_UNREACHABLE; what was started before is stopped. */
 export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded> => {
   const directory = resolve(options.directory);
-  mkdirSync(directory, { recursive: true });
-  const unlock = lock(directory);
+  const unlock = lockNew(directory);
   const processes: Supervised[] = [];
+  let server: EmbeddedServer | undefined;
+  const stop = async (): Promise<void> => {
+    try {
+      await Promise.all(processes.map((one) => one.stop()));
+    } finally {
+      await server?.stop();
+      unlock();
+    }
+  };
   try {
-    const { natsServer: binary, port, syncAlways, log } = options;
-    const server = await startEmbeddedServer({ directory, binary, port, syncAlways });
+    await endEarlier(directory);
+    const { natsUrl, natsServer: binary, port, nextFreePort = false, syncAlways, log } = options;
+    if (natsUrl === undefined)
+      server = await startEmbeddedServer({ directory, binary, port, nextFreePort, syncAlways });
+    const url = natsUrl ?? server?.url ?? '';
     for (const name of options.processes ?? processNames) {
-      const environment = { ...options.environment, OPSTREAM_NATS_URL: server.url };
+      const environment = { ...options.environment, OPSTREAM_NATS_URL: url };
       const program = join(programFolder, `${name}${ending}`);
       processes.push(await supervise({ name, program, environment }, directory, log));
     }
     return {
-      url: server.url,
-      serverPid: server.pid,
+      url,
+      serverPid: server?.pid,
       processes,
-      serverExited: server.exited,
-      stop: async () => {
-        await Promise.all(processes.map((one) => one.stop()));
-        await server.stop();
-        unlock();
-      },
+      serverExited: server?.exited ?? new Promise(() => undefined),
+      stop,
     };
   } catch (error) {
-    await Promise.all(processes.map((one) => one.stop()));
-    unlock();
-    throw error;
+    await stop();
+    throw folderFault(error, directory);
   }
 };

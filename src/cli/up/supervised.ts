@@ -2,9 +2,10 @@
 // in order. Leftovers of an earlier `up` are found by their pid files.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { endProcess, isProcessOf } from './embedded-server.ts';
+import { killOnExit } from './kill-on-exit.ts';
+import { endProcess, isProcessOf, pidIn } from './local-process.ts';
 import type { Log } from '../../engine/ports.ts';
 
 export type ProcessDefinition = {
@@ -23,13 +24,16 @@ const MAX_PAUSE_MS = 10_000;
 const STEADY_MS = 10_000;
 const STOP_MS = 12_000;
 
+const isRunning = (child: ChildProcess): boolean =>
+  child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+
 export const supervise = async (definition: ProcessDefinition, directory: string, log: Log): Promise<Supervised> => {
   const { name, program } = definition;
   mkdirSync(join(directory, 'logs'), { recursive: true });
   const pidPath = join(directory, `${name}.pid`);
   const logPath = join(directory, 'logs', `${name}.log`);
-  const earlier = existsSync(pidPath) ? Number(readFileSync(pidPath, 'utf8')) : 0;
-  if (earlier > 0 && isProcessOf(earlier, program)) await endProcess(earlier, STOP_MS);
+  const earlier = existsSync(pidPath) ? pidIn(readFileSync(pidPath, 'utf8')) : 0;
+  if (isProcessOf(earlier, program)) await endProcess(earlier, STOP_MS);
 
   let child: ChildProcess | undefined;
   let isStopping = false;
@@ -39,30 +43,48 @@ export const supervise = async (definition: ProcessDefinition, directory: string
   const start = (): void => {
     const output = openSync(logPath, 'a');
     const startedMs = performance.now();
-    const started = spawn(process.execPath, [program, ...(definition.arguments ?? [])], {
-      stdio: ['ignore', output, output],
-      env: definition.environment,
-      detached: true,
-    });
+    const started = killOnExit(
+      spawn(process.execPath, [program, ...(definition.arguments ?? [])], {
+        stdio: ['ignore', output, output],
+        env: definition.environment,
+        detached: true,
+      }),
+    );
+    closeSync(output);
     child = started;
-    writeFileSync(pidPath, String(started.pid ?? 0));
-    started.once('exit', (code, signal) => {
+    const onEnd = (facts: Readonly<Record<string, unknown>>): void => {
       if (isStopping) return;
       pauseMs = performance.now() - startedMs > STEADY_MS ? FIRST_PAUSE_MS : Math.min(MAX_PAUSE_MS, pauseMs * 2);
-      log.warn({ process: name, code, signal, pauseMs, logPath }, 'process ended, starting it again');
-      timer = setTimeout(start, pauseMs);
+      log.warn({ process: name, ...facts, pauseMs, logPath }, 'process ended, starting it again');
+      timer = setTimeout(startAgain, pauseMs);
+    };
+    started.once('exit', (code, signal) => onEnd({ code, signal }));
+    // Could not be started at all; an error of a running one (a signal that was refused) changes nothing.
+    started.once('error', (error) => {
+      if (started.pid === undefined) onEnd({ err: error.message });
     });
+    writeFileSync(pidPath, String(started.pid ?? 0));
+  };
+
+  /** Trouble with the folder (a full disk) may pass; the first start is not so patient. */
+  const startAgain = (): void => {
+    try {
+      start();
+    } catch (error) {
+      pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 2);
+      log.error({ process: name, err: String(error), pauseMs }, 'process not started, trying again');
+      if (child === undefined || !isRunning(child)) timer = setTimeout(startAgain, pauseMs);
+    }
   };
   start();
 
   return {
     name,
-    pid: () => child?.pid,
+    pid: () => (child !== undefined && isRunning(child) ? child.pid : undefined),
     stop: async () => {
       isStopping = true;
       clearTimeout(timer);
-      const pid = child?.pid;
-      if (pid !== undefined) await endProcess(pid, STOP_MS);
+      if (child?.pid !== undefined && isRunning(child)) await endProcess(child.pid, STOP_MS);
       rmSync(pidPath, { force: true });
     },
   };

@@ -92,6 +92,7 @@ export const applyVerb: Verb = {
   flags,
   notes: [
     '-w is the workspace of resources whose manifest names none.',
+    '$VAR and ${VAR} are sent as they stand: nothing is filled in from the environment.',
     'With --wait: exit code 1 when a run failed or was cancelled, 3 when the time is over.',
   ],
   run: run('apply'),
@@ -102,5 +103,6 @@ export const createVerb: Verb = {
   about: 'the same, but refuse what exists already',
   usage: USAGE,
   flags,
+  notes: ['$VAR and ${VAR} are sent as they stand: nothing is filled in from the environment.'],
   run: run('create'),
 };

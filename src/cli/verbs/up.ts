@@ -11,7 +11,9 @@ import { awaitServices } from '../up/await-services.ts';
 import { exampleManifests, exampleOf } from '../up/example.ts';
 import { supervise, type Supervised } from '../up/supervised.ts';
 import { countOf, UsageError, type Verb } from '../verb.ts';
-import { textOf } from '../arguments.ts';
+import { has, textOf, type ParsedArguments } from '../arguments.ts';
+import type { CliContext } from '../context.ts';
+import type { Embedded } from '../up/embedded.ts';
 
 const run = promisify(execFile);
 const DEFAULT_PORT = 4222;
@@ -42,16 +44,37 @@ const portOf = (value: number | undefined): number => {
   throw new UsageError(`--port: expected 0 to 65535, found ${value}`);
 };
 
+/** Only the flag: OPSTREAM_NATS_URL is where other verbs find an instance, and `up` begins one. */
+const givenServer = (args: ParsedArguments): string | undefined => {
+  const url = textOf(args, 'nats-url');
+  const own = url === undefined ? undefined : ['port', 'fast'].find((flag) => has(args, flag));
+  if (own !== undefined)
+    throw new UsageError(`--${own} is for a server that \`up\` starts; leave it out with --nats-url`);
+  return url;
+};
+
+/** The environment of the children: this one's, with what flags have said. */
+const childEnvironment = (
+  args: ParsedArguments,
+  { environment, config }: CliContext,
+): Readonly<Record<string, string | undefined>> => ({
+  ...environment.env,
+  OPSTREAM_PREFIX: config.prefix,
+  ...(has(args, 'log-level') ? { OPSTREAM_LOG_LEVEL: config.logLevel } : {}),
+  ...(config.natsUser === undefined ? {} : { OPSTREAM_NATS_USER: config.natsUser }),
+  ...(config.natsCreds === undefined ? {} : { OPSTREAM_NATS_CREDS: resolve(config.natsCreds) }),
+});
+
 export const up: Verb = {
   name: 'up',
   about: 'run a whole instance on this machine: nats-server and the four processes',
-  usage: '[--data DIR] [--port PORT] [--example] [--fast]',
+  usage: '[--data DIR] [--port PORT | --nats-url URL] [--example] [--fast]',
   flags: {
     data: { kind: 'text', value: 'DIR', about: `where the data is kept; default ${DEFAULT_FOLDER}` },
     port: {
       kind: 'text',
       value: 'PORT',
-      about: `port of the NATS server; default ${DEFAULT_PORT}, 0 for any free one`,
+      about: `port of the NATS server; default ${DEFAULT_PORT} or the next free one; 0 for any free one`,
     },
     example: {
       kind: 'bare',
@@ -63,34 +86,45 @@ export const up: Verb = {
     },
   },
   notes: [
-    'Ctrl-C stops everything in order. What is stored stays, and the next `up` on the same folder goes on with it.',
+    'Ctrl-C stops everything in order, a second one at once. What is stored stays, and the next `up` on the same folder goes on with it.',
+    'With --nats-url the processes use that server, and none is started.',
   ],
   run: async (args, context) => {
-    const { terminal, environment, signal } = context;
+    const { terminal, signal } = context;
     const directory = resolve(textOf(args, 'data') ?? DEFAULT_FOLDER);
-    const natsServer = await findServer(environment.env);
+    const port = portOf(countOf(args, 'port'));
+    const natsUrl = givenServer(args);
+    const environment = childEnvironment(args, context);
+    // Says at once when nobody answers there; without it the processes would wait for ever.
+    if (natsUrl !== undefined) await context.connect();
+    const natsServer = natsUrl === undefined ? await findServer(environment) : '';
     terminal.info(`starting in ${directory}`);
     const log = createFollowUpLog(terminal);
     const embedded = await startEmbedded({
       directory,
       natsServer,
-      port: portOf(countOf(args, 'port')),
-      syncAlways: !args.flags.has('fast'),
-      environment: environment.env,
+      ...(natsUrl === undefined ? {} : { natsUrl }),
+      port,
+      // A port that was asked for is meant: clients will look for it there.
+      nextFreePort: !has(args, 'port'),
+      syncAlways: !has(args, 'fast'),
+      environment,
       log,
     });
+    if (natsUrl === undefined && !has(args, 'port') && !embedded.url.endsWith(`:${port}`))
+      terminal.warn(`port ${port} is taken by another program; the NATS server is at ${embedded.url}`);
     const stopped = new Promise<'stop'>((done) => {
       if (signal.aborted) done('stop');
       signal.addEventListener('abort', () => done('stop'), { once: true });
     });
     const further: Supervised[] = [];
     try {
-      if (args.flags.has('example')) {
-        const example = await exampleOf({ natsUrl: embedded.url, environment: environment.env });
+      if (has(args, 'example')) {
+        const example = await exampleOf({ natsUrl: embedded.url, environment });
         for (const definition of example.processes) further.push(await supervise(definition, directory, log));
       }
       await Promise.race([awaitServices(embedded.url, context, READY_MS), stopped]);
-      if (!signal.aborted) announce(embedded.url, directory, further.length > 0, terminal);
+      if (!signal.aborted) announce(embedded, directory, further.length > 0, context);
       const end = await Promise.race([stopped, embedded.serverExited.then(() => 'server' as const)]);
       if (end === 'stop') return 0;
       terminal.error(`nats-server ended by itself; see ${join(directory, 'logs', 'nats-server.log')}`);
@@ -104,26 +138,26 @@ export const up: Verb = {
   },
 };
 
-const announce = (
-  url: string,
-  directory: string,
-  hasExample: boolean,
-  terminal: { info(text: string): void; out(text: string): void },
-): void => {
+const announce = (embedded: Embedded, directory: string, hasExample: boolean, context: CliContext): void => {
+  const { terminal, names } = context;
+  const { prefix } = names;
+  // What an address says of a user stays out of what may be copied.
+  const url = embedded.url.replaceAll(/\/\/[^/@]+@/g, '//');
+  const settings = [`OPSTREAM_NATS_URL=${url}`, ...(prefix === 'opstream' ? [] : [`OPSTREAM_PREFIX=${prefix}`])];
   terminal.info('everything is running');
   terminal.out(
     [
       '',
-      `  NATS server   ${url}`,
+      `  NATS server   ${url}${embedded.serverPid === undefined ? ' (not started here)' : ''}`,
       `  data, logs    ${directory}`,
       ...(hasExample ? [`  manifests     ${exampleManifests}`] : []),
       '',
       '  With the nats CLI:',
       `    nats -s ${url} micro ls`,
-      `    nats -s ${url} sub 'opstream.live.>'`,
-      `    nats -s ${url} req --no-templates opstream.rpc.apply < manifest.yaml`,
+      `    nats -s ${url} sub '${prefix}.live.>'`,
+      `    nats -s ${url} req --no-templates ${names.rpc('apply')} < manifest.yaml`,
       '  With opstream:',
-      `    OPSTREAM_NATS_URL=${url} opstream apply -f manifest.yaml --wait`,
+      `    ${settings.join(' ')} opstream apply -f manifest.yaml --wait`,
       '',
       '  Ctrl-C stops it.',
     ].join('\n'),

@@ -17,6 +17,7 @@ import { absorb, generationOf, type Aggregate, type Aggregates } from './aggrega
 import type { CommandRequest } from './command-request.ts';
 import { decideIntent } from './decide-intent.ts';
 import { mergeRejections, readIntents, type Intent } from './intent.ts';
+import type { OutcomeIndex } from './outcome-index.ts';
 import type { Outcomes } from './outcomes.ts';
 import { acceptance, appliedBefore, identityOf, idReused, refusal, sameTarget } from './receipts.ts';
 import type { Appender, AppendMessage, Clock, IdSource } from './ports.ts';
@@ -47,6 +48,7 @@ export type ExecutorOptions = {
   readonly aggregates: Aggregates;
   readonly appender: Appender;
   readonly outcomes: Outcomes;
+  readonly outcomeIndex: Pick<OutcomeIndex, 'mayHave' | 'add'>;
   readonly schemas: SpecSchemas;
   readonly ids: IdSource;
   readonly clock: Clock;
@@ -231,6 +233,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     if (request.isDryRun) return isRefused ? refusal(request, decided, refs) : preview(request, decided);
     const receipt = isRefused ? refusal(request, decided, refs) : await store(request, decided);
     const isOnlyMemory = request.isIdGiven && receipt.events.length === 0;
+    if (isOnlyMemory) options.outcomeIndex.add(request.commandId);
     if (keepOutcome || isOnlyMemory) await outcomes.record(request, receipt);
     return receipt;
   };
@@ -240,7 +243,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     return aggregates.exclusively(refs, async () => {
       if (how.sequencing?.isHalted() === true)
         throw new Fault('JS_UNAVAILABLE', 'an earlier command has to be repeated first');
-      const mayBeKnown = request.isIdGiven && !request.isDryRun;
+      const mayBeKnown = request.isIdGiven && !request.isDryRun && options.outcomeIndex.mayHave(request.commandId);
       for (let tries = 1; ; tries += 1) {
         try {
           // Most applies of one resource declare it: spare them the look, the append finds out.

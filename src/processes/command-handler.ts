@@ -7,9 +7,11 @@ import { createCommandDoors } from '../engine/command-doors.ts';
 import { createDependents } from '../engine/dependents.ts';
 import { APPEND_DEADLINE_MS, createCommandExecutor } from '../engine/execute-command.ts';
 import { whileLeading } from '../engine/lead.ts';
+import { createOutcomeIndex } from '../engine/outcome-index.ts';
 import { createOutcomes } from '../engine/outcomes.ts';
 import { createSpecSchemas } from '../engine/spec-schemas.ts';
 import { createAppender } from '../jetstream/appender.ts';
+import { createFollower } from '../jetstream/follower.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createServiceHost } from '../jetstream/service-host.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
@@ -29,11 +31,14 @@ await runProcess('command-handler', async (signal, context) => {
     appender: appenderOf(streams.outcomes),
     clock,
   });
+  const outcomeIndex = createOutcomeIndex({ names, follower: createFollower(connection, streams.outcomes), log });
+  const following = outcomeIndex.follow(signal);
   const executor = createCommandExecutor({
     names,
     aggregates: createAggregates({ names, reader, clock }),
     appender: createAppender(connection, streams.events, { deadlineMs: APPEND_DEADLINE_MS }),
     outcomes,
+    outcomeIndex,
     schemas: createSpecSchemas(),
     ids,
     clock,
@@ -71,6 +76,7 @@ await runProcess('command-handler', async (signal, context) => {
     work: (_lease, leading) =>
       doors.consumeDurable(createWorkQueue(connection, streams.commands, 'command-handler'), leading),
   });
+  await following;
   await service.stop();
   await connection.close();
 });

@@ -8,6 +8,7 @@
 import { createInbox, type MsgHdrs, type Msg, type NatsConnection, type Subscription } from 'nats';
 import { Fault } from '../core/fault.ts';
 import { timedOut, toFault } from './faults.ts';
+import { createOutbox } from './outbox.ts';
 
 /** True: keep the slot open for further replies. */
 export type OnReply = (message: Msg) => boolean | void;
@@ -43,12 +44,15 @@ const faultOf = (error: unknown, subject: string): Fault => {
   return known instanceof Fault ? known : new Fault('NATS_UNREACHABLE', `${subject}: not sent`, { cause: error });
 };
 
+const encodedLength = (headers: MsgHdrs): number => (headers as unknown as { encode(): Uint8Array }).encode().length;
+
 export type ReplySlots = ReturnType<typeof createReplySlots>;
 
 export const createReplySlots = (nc: NatsConnection) => {
   const prefix = `${createInbox()}.`;
   const slots = new Map<number, Slot>();
   const parked = new Map<number, () => void>();
+  const outbox = createOutbox();
   let lastNumber = 0;
   let timer: NodeJS.Timeout | undefined;
   let isUp = true;
@@ -98,15 +102,17 @@ export const createReplySlots = (nc: NatsConnection) => {
     slots.set(number, { onReply, onFault, deadlineMs: performance.now() + timeoutMs, subject, timeoutMs });
     timer ??= setInterval(sweep, SWEEP_MS).unref();
     const publish = (): void => {
+      // Timed out, or the connection was lost, before its turn came: whoever wanted it has been told.
+      if (!slots.has(number)) return;
       try {
         const reply = prefix + number;
         nc.publish(subject, data, headers === undefined ? { reply } : { reply, headers });
       } catch (error) {
-        // Too large, or the connection is closed. The caller does not expect an answer before it returns.
-        queueMicrotask(() => fail(number, faultOf(error, subject)));
+        // Too large, or the connection is closed.
+        fail(number, faultOf(error, subject));
       }
     };
-    if (isUp || nc.isClosed()) publish();
+    if (isUp || nc.isClosed()) outbox.post(publish);
     else parked.set(number, publish);
   };
 
@@ -125,12 +131,17 @@ export const createReplySlots = (nc: NatsConnection) => {
      */
     publish: (subject: string, data: Uint8Array, headers?: MsgHdrs): Fault | undefined => {
       assertSubject(subject);
-      try {
-        nc.publish(subject, data, headers === undefined ? {} : { headers });
-        return undefined;
-      } catch (error) {
-        return faultOf(error, subject);
+      if (nc.isClosed()) return new Fault('NATS_UNREACHABLE', `${subject}: not sent, the connection is closed`);
+      const sizeBytes = data.length + (headers === undefined ? 0 : encodedLength(headers));
+      const maxBytes = nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
+      if (sizeBytes > maxBytes) {
+        const text = `${subject}: expected at most ${maxBytes} bytes with headers, found ${sizeBytes}`;
+        return new Fault('JS_REFUSED', text, { retry: 'never' });
       }
+      outbox.post(() => {
+        if (!nc.isClosed()) nc.publish(subject, data, headers === undefined ? {} : { headers });
+      });
+      return undefined;
     },
 
     /** `send` as a promise. Faults: NATS_TIMEOUT, NATS_NO_RESPONDERS, NATS_UNREACHABLE. */
@@ -170,6 +181,7 @@ export const createReplySlots = (nc: NatsConnection) => {
     },
 
     close: (): void => {
+      outbox.flush();
       clearInterval(timer);
       timer = undefined;
       failWhere(

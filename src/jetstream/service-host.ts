@@ -4,7 +4,7 @@
 // A reply is published to whatever subject the requester named, with our rights: a reply subject that is no inbox could make us write into
 // a stream, so such a request is not answered.
 
-import type { NatsConnection, ServiceMsg } from 'nats';
+import type { ServiceMsg } from 'nats';
 import type { Log, ServiceHost } from '../engine/ports.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { rawHeaders } from './raw-headers.ts';
@@ -16,17 +16,17 @@ const INBOX = /^(_INBOX[._]|_R_\.)/;
 export const isInbox = (subject: string | undefined): subject is string => subject !== undefined && INBOX.test(subject);
 
 const respond = (
-  nc: NatsConnection,
+  { slots, log }: JetStreamConnection,
   replySubject: string,
   data: Uint8Array,
   error?: { readonly code: number; readonly description: string },
 ): void => {
-  if (nc.isClosed()) return;
   const headers =
     error === undefined
-      ? {}
-      : { headers: rawHeaders({ 'Nats-Service-Error-Code': error.code, 'Nats-Service-Error': error.description }) };
-  nc.publish(replySubject, data, headers);
+      ? undefined
+      : rawHeaders({ 'Nats-Service-Error-Code': error.code, 'Nats-Service-Error': error.description });
+  const fault = slots.publish(replySubject, data, headers);
+  if (fault !== undefined) log.warn({ err: fault }, 'reply could not be sent');
 };
 
 export const createServiceHost = (connection: JetStreamConnection, log: Log): ServiceHost => ({
@@ -58,7 +58,7 @@ export const createServiceHost = (connection: JetStreamConnection, log: Log): Se
         data: message.data,
         replySubject,
         header: (header) => (message.headers?.has(header) === true ? message.headers.get(header) : undefined),
-        respond: (data, failure) => respond(nc, replySubject, data, failure),
+        respond: (data, failure) => respond(connection, replySubject, data, failure),
       });
     };
     for (const { name: endpoint, subject } of endpoints) service.addEndpoint(endpoint, { subject, handler });

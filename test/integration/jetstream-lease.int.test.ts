@@ -31,8 +31,8 @@ const acquire = async (keeper: LeaseKeeper, name: string, holder: string, ttlMs 
   return lease;
 };
 type Entry = { readonly revision: number; readonly value: Readonly<Record<string, unknown>> };
-const entryOf = async (name: string): Promise<Entry | undefined> => {
-  const { message } = (await api(connection, `STREAM.MSG.GET.KV_${BUCKET}`, {
+const entryOf = async (name: string, on = connection): Promise<Entry | undefined> => {
+  const { message } = (await api(on, `STREAM.MSG.GET.KV_${BUCKET}`, {
     last_by_subj: `$KV.${BUCKET}.${name}`,
   })) as {
     readonly message?: { readonly seq: number; readonly data?: string };
@@ -46,10 +46,10 @@ const overwrite = async (name: string, value: unknown): Promise<number> => {
   const message = await connection.slots.request(`$KV.${BUCKET}.${name}`, bytes(JSON.stringify(value)), { headers });
   return (JSON.parse(textOf(message.data)) as { seq: number }).seq;
 };
-const renewals = (name: string, from: number): Promise<Entry> =>
+const renewals = (name: string, from: number, on = connection): Promise<Entry> =>
   waitFor(
     async () => {
-      const entry = await entryOf(name);
+      const entry = await entryOf(name, on);
       return entry !== undefined && entry.revision > from ? entry : undefined;
     },
     { what: 'a renewal' },
@@ -178,10 +178,12 @@ describe('lease', () => {
     const { connection: on, lines } = await openConnection(own, 'patient');
     try {
       await provision(on, { prefix: 'opstream' });
-      const lease = await acquire(keeperOn(on), 'patient', 'me', 15_000);
+      const lease = await acquire(keeperOn(on), 'patient', 'me', 6000);
       await own.kill9();
       await own.restart();
-      await waitFor(() => lines.some(({ message }) => message === 'reconnected to NATS'), { timeoutMs: 12_000 });
+      await waitFor(() => lines.some(({ message }) => message === 'reconnected to NATS'), { what: 'the connection' });
+      const { value } = await renewals('patient', lease.token, on);
+      assert.equal(value['token'], lease.token);
       await lease.release();
       assert.equal(lease.lost.aborted, false);
     } finally {
@@ -210,12 +212,17 @@ describe('lease', () => {
   });
 
   it('is given back when it is released in the middle of a renewal', async () => {
-    for (let round = 0; round < 5; round += 1) {
-      const lease = await acquire(keeperOn(connection), `busy-${round}`, 'me', 1000);
-      await renewals(`busy-${round}`, lease.token);
-      await lease.release();
-      assert.deepEqual((await entryOf(`busy-${round}`))?.value, {});
+    const lease = await acquire(keeperOn(connection), 'busy', 'me', 3000);
+    let released: Promise<void> = Promise.resolve();
+    process.kill(server.pid, 'SIGSTOP');
+    try {
+      await waitFor(() => connection.slots.openCount > 0, { what: 'a renewal', intervalMs: 5 });
+      released = lease.release();
+    } finally {
+      process.kill(server.pid, 'SIGCONT');
     }
+    await released;
+    assert.deepEqual((await entryOf('busy'))?.value, {});
   });
 
   it('is not waited for any longer when the signal aborts, and nothing is left behind', async () => {

@@ -13,21 +13,27 @@ export const runCommand = (command, args, { timeoutMs = DEFAULT_TIMEOUT_MS, ...o
   new Promise((resolve) => {
     const all = [];
     const standard = [];
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, ...options });
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    const done = (code, ending) => {
+      clearTimeout(timer);
+      const output = `${Buffer.concat(all).toString('utf8')}${ending}`;
+      resolve({ code, stdout: Buffer.concat(standard).toString('utf8'), output });
+    };
+    // Not `timeout` of spawn: its timer outlives a program that could not be started, and this process with it.
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      // What the program started itself may hold the pipes open.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      done(null, `\n${command} took longer than ${timeoutMs / 1000} s`);
+    }, timeoutMs);
     child.stdout?.on('data', (chunk) => {
       all.push(chunk);
       standard.push(chunk);
     });
     child.stderr?.on('data', (chunk) => all.push(chunk));
-    child.on('error', (error) => {
-      const output = error.code === 'ENOENT' ? `${command} could not be found` : error.message;
-      resolve({ code: null, stdout: '', output });
-    });
-    child.on('close', (code, signal) => {
-      const output = Buffer.concat(all).toString('utf8');
-      const ending = signal === null ? '' : `\n${command} was ended by ${signal}`;
-      resolve({ code, stdout: Buffer.concat(standard).toString('utf8'), output: `${output}${ending}` });
-    });
+    child.on('error', (error) => done(null, error.code === 'ENOENT' ? `${command} could not be found` : error.message));
+    child.on('close', (code, signal) => done(code, signal === null ? '' : `\n${command} was ended by ${signal}`));
   });
 
 const KEPT_LINES = 12;

@@ -55,6 +55,14 @@ export type ExecutorOptions = {
   dependentsOf(operator: string): Promise<readonly string[]>;
 };
 
+type Attempt = {
+  readonly findOutcome: boolean;
+  readonly keepOutcome: boolean;
+  /** Decide on what is known, or on nothing, without looking: the append finds out. */
+  readonly isGuess: boolean;
+  /** What was looked up before that time is looked up again. */
+  readonly freshSinceMs?: number;
+};
 type Change = { readonly aggregate: Aggregate; readonly events: readonly DomainEvent[] };
 
 export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor => {
@@ -86,7 +94,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       data: event.data,
     }) as DomainEvent;
 
-  const loadOperators = async (intents: readonly Intent[], own: ReadonlyMap<string, Aggregate>) => {
+  const loadOperators = async (intents: readonly Intent[], own: ReadonlyMap<string, Aggregate>, maxAgeMs: number) => {
     const operators = new Map<string, OperatorDocument | undefined>();
     const wanted = new Set<string>();
     for (const intent of intents) {
@@ -97,8 +105,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     }
     await Promise.all(
       [...wanted].map(async (name) => {
-        const known =
-          own.get(refKey(operatorRef(name))) ?? (await aggregates.load(operatorRef(name), OPERATOR_MAX_AGE_MS));
+        const known = own.get(refKey(operatorRef(name))) ?? (await aggregates.load(operatorRef(name), maxAgeMs));
         operators.set(name, known.operator.operator);
       }),
     );
@@ -110,9 +117,10 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     request: CommandRequest,
     intents: readonly Intent[],
     loaded: ReadonlyMap<string, Aggregate>,
+    operatorMaxAgeMs: number,
   ): Promise<readonly Change[] | Rejection> => {
     const time = new Date(clock.nowMs()).toISOString();
-    const operators = await loadOperators(intents, loaded);
+    const operators = await loadOperators(intents, loaded, operatorMaxAgeMs);
     const changes: Change[] = [];
     const rejections: { readonly intent: Intent; readonly rejection: Rejection }[] = [];
     const ordered =
@@ -206,13 +214,14 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     request: CommandRequest,
     intents: readonly Intent[],
     refs: readonly Ref[],
-    findOutcome: boolean,
-    keepOutcome: boolean,
-    isGuess: boolean,
+    how: Attempt,
   ): Promise<Receipt> => {
+    const { findOutcome, keepOutcome, isGuess, freshSinceMs } = how;
+    const startedMs = clock.nowMs();
+    const maxAgeMs = freshSinceMs === undefined ? undefined : startedMs - freshSinceMs;
     const [found, ...loaded] = await Promise.all([
       findOutcome ? outcomes.find(request.commandId) : undefined,
-      ...refs.map((ref) => (isGuess ? aggregates.knownOrNew(ref) : aggregates.load(ref))),
+      ...refs.map((ref) => (isGuess ? aggregates.knownOrNew(ref) : aggregates.load(ref, maxAgeMs))),
     ]);
     if (found !== undefined) return sameTarget(found, refs) ? found : refusal(request, idReused(request, found));
     const before = appliedBefore(request, loaded);
@@ -224,15 +233,19 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       request,
       intents,
       new Map(loaded.map((aggregate) => [refKey(aggregate.ref), aggregate])),
+      maxAgeMs ?? OPERATOR_MAX_AGE_MS,
     );
     const isRefused = 'code' in decided;
-    if (isGuess && (isRefused || decided.every(({ events }) => events.length === 0))) {
-      for (const ref of refs) aggregates.forget(ref);
-      return attempt(request, intents, refs, false, keepOutcome, false);
+    // An append finds out that another copy has changed something; an answer without one would be from an old picture.
+    const isChecked = !isRefused && !request.isDryRun && decided.every(({ events }) => events.length > 0);
+    if (!isChecked && freshSinceMs === undefined) {
+      if (isGuess) for (const ref of refs) aggregates.forget(ref);
+      return attempt(request, intents, refs, { ...how, findOutcome: false, isGuess: false, freshSinceMs: startedMs });
     }
     if (request.isDryRun) return isRefused ? refusal(request, decided, refs) : preview(request, decided);
     const receipt = isRefused ? refusal(request, decided, refs) : await store(request, decided);
-    const isOnlyMemory = request.isIdGiven && receipt.events.length === 0;
+    // A durable command without an id is known by its place in the queue: it may be delivered again as well.
+    const isOnlyMemory = (request.isIdGiven || keepOutcome) && receipt.events.length === 0;
     if (isOnlyMemory) options.outcomeIndex.add(request.commandId);
     if (keepOutcome || isOnlyMemory) await outcomes.record(request, receipt);
     return receipt;
@@ -243,7 +256,8 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     return aggregates.exclusively(refs, async () => {
       if (how.sequencing?.isHalted() === true)
         throw new Fault('JS_UNAVAILABLE', 'an earlier command has to be repeated first');
-      const mayBeKnown = request.isIdGiven && !request.isDryRun && options.outcomeIndex.mayHave(request.commandId);
+      const isRepeatable = request.isIdGiven || how.keepOutcome;
+      const mayBeKnown = isRepeatable && !request.isDryRun && options.outcomeIndex.mayHave(request.commandId);
       for (let tries = 1; ; tries += 1) {
         try {
           // Most applies of one resource declare it: spare them the look, the append finds out.
@@ -253,7 +267,8 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
             !request.isDryRun &&
             refs.length === 1 &&
             refs[0]?.kind === 'resource';
-          return await attempt(request, intents, refs, mayBeKnown, how.keepOutcome, isGuess);
+          const { keepOutcome } = how;
+          return await attempt(request, intents, refs, { findOutcome: mayBeKnown, keepOutcome, isGuess });
         } catch (error) {
           for (const ref of refs) aggregates.forget(ref);
           const isContested = isFault(error, 'JS_CONFLICT') || isFault(error, 'JS_DUPLICATE');

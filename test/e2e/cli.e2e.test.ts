@@ -5,6 +5,11 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { connectNats } from '../../src/jetstream/connection.ts';
+import { createRequester } from '../../src/jetstream/requester.ts';
+import { commandHeaders } from '../../src/messages/envelope.ts';
+import { namesFor } from '../../src/messages/subjects.ts';
+import { silentLog } from '../../src/runtime/logger.ts';
 import { temporaryFolder, track } from '../support/children.ts';
 import { cliProgram, dataFolder, startUp, untilUp, type CliResult } from '../support/instance.ts';
 import { leakGuard, root, type TestProcess } from '../support/processes.ts';
@@ -219,9 +224,25 @@ describe('what happens', () => {
   });
 
   it('to a durable command can be asked later', async () => {
-    const body = start(['apply', '-f', '-', '--command-id', 'kept-1', '-o', 'json'], { stdin: resource('two') });
-    const receipt = json(expectCode(await body.ended, 0).out);
-    assert.equal(receipt['commandId'], 'kept-1');
+    const connection = await connectNats({ url, name: 'test', log: silentLog });
+    const publish = async (commandId: string, manifest: string): Promise<void> => {
+      const headers = { [commandHeaders.commandId]: commandId, [commandHeaders.actor]: 'iamgroot' };
+      const ack = await createRequester(connection).request(
+        namesFor('opstream').command('apply'),
+        new TextEncoder().encode(manifest),
+        { headers },
+      );
+      assert.equal(json(new TextDecoder().decode(ack.data))['stream'], 'OPSTREAM_COMMANDS');
+    };
+    try {
+      await publish('kept-1', resource('kept'));
+      await publish('kept-2', resource('kept', 'X', 'unknownField: 1\n'));
+    } finally {
+      await connection.close();
+    }
+    const done = expectCode(await opstream('outcome', 'kept-1', '--wait=20s'), 0);
+    assert.match(done.out, /^apply kept-1: accepted, 1 event stored\n {2}#\d+ io\.opstream\.resource\.declared\.v1 /);
+    assert.match(expectCode(await opstream('outcome', 'kept-2', '--wait=20s'), 1).err, /\/unknownField/);
     expectCode(await opstream('outcome', 'no-such-command'), 1);
     expectCode(await opstream('outcome', 'no-such-command', '--wait=100ms'), 3);
   });
@@ -231,7 +252,7 @@ describe('the end', () => {
   it('of an operator comes after that of its resources', async () => {
     const { err } = expectCode(await opstream('delete', '-t', 'operator', '-n', 'adf-operator'), 1);
     assert.match(err, /deleting adf-operator:operator\.\.\.error/);
-    for (const name of ['two', 'many-a', 'many-b', 'watched']) {
+    for (const name of ['two', 'many-a', 'many-b', 'watched', 'kept']) {
       expectCode(await opstream('delete', '-n', name, '--wait=60s'), 0);
     }
     expectCode(await opstream('delete', '-f', shipped, '--wait=60s'), 0);

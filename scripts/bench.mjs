@@ -1,9 +1,19 @@
-// `npm run bench`: sets up what is missing, then measures. `--quick` for a fifth of the work.
+// `npm run bench`: sets up what is missing, then measures. `-- --quick` for a fifth of the work; `-- --entities 100000` for the memory of
+// the processes with so many (default 20,000), which takes longer.
 
 import { runScript, setUp } from './setup.mjs';
+
+const numberAfter = (flag, fallback) => {
+  const at = process.argv.indexOf(flag);
+  if (at < 0) return fallback;
+  const value = Number(process.argv[at + 1]);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new Error(`${flag}: expected a whole number, found ${process.argv[at + 1]}`);
+};
 
 await runScript(async () => {
   const natsServer = await setUp();
   const { runBench } = await import('./bench/run.mjs');
-  return runBench({ natsServer, isQuick: process.argv.includes('--quick') });
+  const isQuick = process.argv.includes('--quick');
+  return runBench({ natsServer, isQuick, entities: numberAfter('--entities', isQuick ? 0 : 20_000) });
 });

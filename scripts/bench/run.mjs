@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { root } from '../setup.mjs';
 import { format, residentMiB } from './figures.mjs';
 import { startInstance } from './instance.mjs';
-import { accepted, consumeAndParse, rawPublishes, rebuild, reconciled, sendApply } from './phases.mjs';
+import { accepted, consumeAndParse, rawPublishes, rebuild, reconciled } from './phases.mjs';
 import { componentVariables, operator } from './workload.mjs';
 
 const log = (text) => process.stderr.write(`  ${text}\n`);
@@ -39,11 +39,11 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
     const limits = [await rawPublishes(instance, { count: size(40_000), inFlight: 256, label: 'rawa' })];
     log(`sync ${mode}: accepted applies (only the command-handler runs)`);
     const acceptedBy = {};
-    await accepted(instance, { count: size(8000), inFlight: 64, label: 'warm' });
+    await accepted(instance, { count: size(5000), inFlight: 64, label: 'warm' });
     for (const [inFlight, count] of [
-      [1, 2000],
-      [32, 10_000],
-      [256, 20_000],
+      [1, 1500],
+      [32, 6000],
+      [256, 12_000],
     ]) {
       acceptedBy[inFlight] = await accepted(instance, { count: size(count), inFlight, label: `acc${inFlight}` });
     }
@@ -56,9 +56,9 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
     await reconciled(instance, { count: size(3000), inFlight: 64, label: 'rwarm' });
     const reconciledBy = {};
     for (const [inFlight, count] of [
-      [1, 1000],
-      [32, 6000],
-      [256, 16_000],
+      [1, 800],
+      [32, 3000],
+      [256, 8000],
     ]) {
       reconciledBy[inFlight] = await reconciled(instance, { count: size(count), inFlight, label: `rec${inFlight}` });
     }
@@ -71,8 +71,7 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
     const have = JSON.parse(new TextDecoder().decode(counted.data)).total;
     if (entities > have) {
       log(`sync ${mode}: up to ${entities} entities`);
-      const apply = await sendApply(instance);
-      await reconciled(instance, { count: entities - have, inFlight: 256, label: 'fill' }).catch(() => apply('fill-x'));
+      await reconciled(instance, { count: entities - have, inFlight: 256, label: 'fill' });
     }
     const memory = {};
     for (const [name, pid] of Object.entries(instance.pids())) memory[name] = await residentMiB(pid);
@@ -176,12 +175,11 @@ const report = (result) => {
   return ratios;
 };
 
-export const runBench = async ({ natsServer, isQuick }) => {
+export const runBench = async ({ natsServer, isQuick, entities }) => {
   const startedMs = performance.now();
   const results = [];
   for (const syncAlways of [false, true]) {
-    const entities = isQuick || syncAlways ? 0 : 100_000;
-    const result = await measureMode({ natsServer, syncAlways, isQuick, entities });
+    const result = await measureMode({ natsServer, syncAlways, isQuick, entities: syncAlways ? 0 : entities });
     results.push({ ...result, ratios: report(result) });
   }
   const path = join(root, '.opstream', 'bench.json');

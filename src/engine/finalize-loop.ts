@@ -2,6 +2,7 @@
 // OPSTREAM_STATUS and sends `finalize` for each such report. Commands are sent by request, again and again until they are answered;
 // the id comes from the status event, so a repeat is recognised.
 
+import { includesBytes } from '../core/bytes.ts';
 import { decodeJson, encodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import { isJsonObject } from '../core/json.ts';
@@ -14,6 +15,8 @@ import type { Receipt } from '../messages/commands.ts';
 import type { Clock, KeyValueStore, Log, Requester, StoredMessage, StreamFollower } from './ports.ts';
 
 const CHECKPOINT = 'checkpoint.finalize';
+/** In every status event that says `deleted`; nearly all others need not be parsed. */
+const DELETED = new TextEncoder().encode('"deleted"');
 const RETRY_MS = 1000;
 const CHECKPOINT_EVERY = 1000;
 
@@ -70,6 +73,7 @@ export const runFinalization = async (options: {
   let sinceCheckpoint = 0;
 
   const finish = async (message: StoredMessage): Promise<void> => {
+    if (!includesBytes(message.data, DELETED)) return;
     const ref = names.parseStatus(message.subject);
     if (ref === undefined || ref.workspace === NO_WORKSPACE) return;
     const decoded = decodeStatusEvent(message.data);

@@ -3,6 +3,7 @@
 // is read. An outcome that another copy has written a moment ago may be missing here for as long as it takes to arrive, as it may be
 // missing from a read that was a moment too early.
 
+import { includesBytes } from '../core/bytes.ts';
 import type { Log, StoredMessage, StreamFollower } from './ports.ts';
 import { fnv1a, type Names } from '../messages/subjects.ts';
 
@@ -14,16 +15,8 @@ export type OutcomeIndex = {
   follow(signal: AbortSignal): Promise<void>;
 };
 
+/** In an outcome of a command that stored nothing. A chance match in a message text only costs a read. */
 const WITHOUT_EVENTS = new TextEncoder().encode('"events":[]');
-
-/** Whether the bytes of an outcome say that nothing was stored. A chance match in a message text only costs a read. */
-const isOnlyMemory = (data: Uint8Array): boolean => {
-  const [first] = WITHOUT_EVENTS;
-  for (let at = data.indexOf(first ?? 0); at >= 0; at = data.indexOf(first ?? 0, at + 1)) {
-    if (WITHOUT_EVENTS.every((byte, index) => data[at + index] === byte)) return true;
-  }
-  return false;
-};
 
 /** 53 bits of the id: a collision costs a read. */
 const keyOf = (commandId: string): number => fnv1a(commandId) * 2 ** 21 + (fnv1a(`${commandId}.`) >>> 11);
@@ -38,7 +31,7 @@ export const createOutcomeIndex = (options: {
   let isCaughtUp = false;
 
   const absorb = (message: StoredMessage): void => {
-    if (isOnlyMemory(message.data)) known.add(keyOf(message.subject.slice(prefixLength)));
+    if (includesBytes(message.data, WITHOUT_EVENTS)) known.add(keyOf(message.subject.slice(prefixLength)));
   };
 
   return {

@@ -44,6 +44,13 @@ export const startInstance = async ({ natsServer, syncAlways, name }) => {
       };
       extra.push(await supervise(definition, directory, silentLog));
     },
+    end: async (processName) => {
+      await extra.find((one) => one.name === processName)?.stop();
+      extra.splice(
+        extra.findIndex((one) => one.name === processName),
+        1,
+      );
+    },
     stop: async () => {
       await connection.close();
       await Promise.all(extra.map((one) => one.stop()));

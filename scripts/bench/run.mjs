@@ -47,6 +47,10 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
     ]) {
       acceptedBy[inFlight] = await accepted(instance, { count: size(count), inFlight, label: `acc${inFlight}` });
     }
+    await instance.start('command-handler-2', 'dist/processes/command-handler.js');
+    await accepted(instance, { count: size(3000), inFlight: 64, label: 'warm2' });
+    const acceptedByTwo = await accepted(instance, { count: size(12_000), inFlight: 256, label: 'two' });
+    await instance.end('command-handler-2');
     limits.push(await rawPublishes(instance, { count: size(40_000), inFlight: 256, label: 'rawb' }));
 
     log(`sync ${mode}: fully reconciled applies (everything runs)`);
@@ -88,6 +92,7 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
       limit: median(limits.map(({ rate }) => rate)),
       raw1,
       accepted: acceptedBy,
+      acceptedByTwo,
       reconciled: reconciledBy,
       events: last,
       consume: median(rounds.map((round) => round.consume)),
@@ -108,6 +113,7 @@ const report = (result) => {
   const goal = { accepted: isAlways ? 2 : 0.2, reconciled: isAlways ? 2 : 0.4 };
   const ratios = {
     accepted256: acc[256].rate / limit,
+    acceptedByTwo256: result.acceptedByTwo.rate / limit,
     reconciledTimesWrites256: (rec[256].rate * rec[256].writesPerApply) / limit,
     receiptP50: acc[1].p50Ms / raw1.p50Ms,
     visibleP50: rec[1].p50Ms / raw1.p50Ms,

@@ -3,7 +3,7 @@
 // then loaded again.
 
 import { Fault } from '../core/fault.ts';
-import { decodeEvent } from '../messages/stored-event.ts';
+import { decodeEvent, foldOrProblem } from '../messages/stored-event.ts';
 import { evolveOperator } from '../domain/operator/evolve.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
 import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
@@ -70,11 +70,12 @@ export const createAggregates = (options: {
     const { subject } = aggregate;
     for (const message of await reader.readSubject(subject)) {
       const decoded = decodeEvent(message.data);
-      if ('problem' in decoded) {
-        const what = `event ${message.sequence} on ${subject} cannot be read: ${decoded.problem}`;
+      const after =
+        'problem' in decoded ? decoded : foldOrProblem(() => absorb(aggregate, decoded.event, message.sequence));
+      if ('problem' in after) {
+        const what = `event ${message.sequence} on ${subject} cannot be read: ${after.problem}`;
         throw new Fault('DOCUMENT_INVALID', what, { retry: 'never', details: { sequence: message.sequence } });
       }
-      absorb(aggregate, decoded.event, message.sequence);
     }
     return aggregate;
   };
@@ -112,6 +113,12 @@ export const createAggregates = (options: {
       const aggregate = blank(ref);
       keep(aggregate);
       return aggregate;
+    },
+
+    /** The aggregate if it is in memory and was confirmed within `maxAgeMs`. */
+    known: (ref: Ref, maxAgeMs: number): Aggregate | undefined => {
+      const known = cache.get(refKey(ref));
+      return known !== undefined && clock.nowMs() - known.loadedAtMs <= maxAgeMs ? known : undefined;
     },
 
     forget: (ref: Ref): void => {

@@ -59,7 +59,7 @@ export const createCommandDoors = (options: DoorOptions) => {
 
   const answerRequest = async (message: ServiceRequest): Promise<void> => {
     const startedMs = clock.nowMs();
-    const request = readCommandRequest(message, ids.next());
+    const request = readCommandRequest(message, () => ids.next());
     if (!request.ok) {
       const receipt = unreadable(ids.next(), message.subject, request.error);
       message.respond(encodeJson(receipt), { code: 400, description: request.error.code });
@@ -117,7 +117,7 @@ export const createCommandDoors = (options: DoorOptions) => {
   const settleDelivery = async (delivery: Delivery, sequencing: Sequencing): Promise<'settled' | 'retry'> => {
     const startedMs = clock.nowMs();
     const fallbackId = `cmd-${delivery.sequence}`;
-    const read = readCommandRequest(delivery, fallbackId);
+    const read = readCommandRequest(delivery, () => fallbackId);
     const commandId = read.ok ? read.value.commandId : fallbackId;
     try {
       if (read.ok) {

@@ -40,8 +40,8 @@ export const givenCommandId = (message: CommandMessage): string | undefined => {
   return isToken(id) ? id : undefined;
 };
 
-/** `fallbackId` is used when the sender gave no id. Errors: COMMAND_INVALID naming every header that is wrong. */
-export const readCommandRequest = (message: CommandMessage, fallbackId: string): Result<CommandRequest> => {
+/** `fallbackId` makes the id when the sender gave none. Errors: COMMAND_INVALID naming every header that is wrong. */
+export const readCommandRequest = (message: CommandMessage, fallbackId: () => string): Result<CommandRequest> => {
   const details: RejectionDetail[] = [];
   const problem = (name: string, expected: string, found: string): void => {
     details.push({ message: `header ${name}: expected ${expected}, found "${printable(found)}"` });
@@ -83,7 +83,7 @@ export const readCommandRequest = (message: CommandMessage, fallbackId: string):
   if (verb === undefined || details.length > 0) {
     return err(reject('COMMAND_INVALID', 'the command message is not one that can be carried out', details));
   }
-  const id = commandId ?? fallbackId;
+  const id = commandId ?? fallbackId();
   return ok({
     verb,
     commandId: id,

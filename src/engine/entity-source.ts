@@ -1,7 +1,7 @@
 // Desired state of resources as the operator-runtime needs it: the whole entity after an event. Folds the events that pass by, and reads
 // an aggregate's history when it has not seen its beginning. Bounded memory.
 
-import { decodeEvent } from '../messages/stored-event.ts';
+import { decodeEvent, foldOrProblem } from '../messages/stored-event.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
 import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
 import type { ResourceEvent } from '../messages/events.ts';
@@ -33,15 +33,18 @@ export const createEntitySource = (reader: StreamReader, maxCached = 10_000) => 
     for (const message of await reader.readSubject(subject)) {
       if (message.sequence >= sequence) break;
       const decoded = decodeEvent(message.data);
-      if ('event' in decoded)
-        entry.state = evolveResource(entry.state, decoded.event as ResourceEvent, message.sequence);
+      if ('event' in decoded && decoded.event.type.startsWith('io.opstream.resource.')) {
+        const event = decoded.event as ResourceEvent;
+        const after = foldOrProblem(() => evolveResource(entry.state, event, message.sequence));
+        if ('folded' in after) entry.state = after.folded;
+      }
       entry.sequence = message.sequence;
     }
     return entry;
   };
 
   return {
-    /** State before and after one event; undefined when the message is not an event of a resource. */
+    /** State before and after one event; undefined when the message is not an event of a resource, or a damaged one. */
     after: async (message: StoredMessage): Promise<EntityAfter | undefined> => {
       const decoded = decodeEvent(message.data);
       if ('problem' in decoded || !decoded.event.type.startsWith('io.opstream.resource.')) return undefined;
@@ -52,7 +55,10 @@ export const createEntitySource = (reader: StreamReader, maxCached = 10_000) => 
         cached ??
         (startsAnew ? { state: initialResourceState, sequence: 0 } : await readUpTo(message.subject, message.sequence));
       const before = base.state;
-      const state = base.sequence >= message.sequence ? before : evolveResource(before, event, message.sequence);
+      const isKnown = base.sequence >= message.sequence;
+      const next = foldOrProblem(() => (isKnown ? before : evolveResource(before, event, message.sequence)));
+      if ('problem' in next) return undefined;
+      const state = next.folded;
       const entry = remember(message.subject, { state, sequence: Math.max(base.sequence, message.sequence) });
       if (state.entity === undefined) known.delete(message.subject);
       return { before, after: entry.state, event };

@@ -103,12 +103,16 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       const entity = own.get(refKey(intent.ref))?.resource.entity;
       if (intent.kind === 'target' && entity !== undefined) wanted.add(entity.manifest.resource.operator);
     }
-    await Promise.all(
-      [...wanted].map(async (name) => {
-        const known = own.get(refKey(operatorRef(name))) ?? (await aggregates.load(operatorRef(name), maxAgeMs));
-        operators.set(name, known.operator.operator);
-      }),
-    );
+    const unknown: string[] = [];
+    for (const name of wanted) {
+      const known = own.get(refKey(operatorRef(name))) ?? aggregates.known(operatorRef(name), maxAgeMs);
+      if (known === undefined) unknown.push(name);
+      else operators.set(name, known.operator.operator);
+    }
+    const load = async (name: string): Promise<void> => {
+      operators.set(name, (await aggregates.load(operatorRef(name), maxAgeMs)).operator.operator);
+    };
+    if (unknown.length > 0) await Promise.all(unknown.map(load));
     return operators;
   };
 

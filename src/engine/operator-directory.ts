@@ -1,6 +1,6 @@
 // The operators as the operator-runtime knows them: folded from their events, all of them in memory (they are few).
 
-import { decodeEvent } from '../messages/stored-event.ts';
+import { decodeEvent, foldOrProblem } from '../messages/stored-event.ts';
 import { evolveOperator } from '../domain/operator/evolve.ts';
 import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
 import type { Names } from '../messages/subjects.ts';
@@ -17,9 +17,13 @@ export const createOperatorDirectory = (names: Names) => {
       const ref = names.parseEvent(message.subject);
       const decoded = decodeEvent(message.data);
       if (ref === undefined || 'problem' in decoded) return undefined;
+      if (!decoded.event.type.startsWith('io.opstream.operator.')) return undefined;
       const before = states.get(ref.name) ?? initialOperatorState;
       if ((before.operator?.sequence ?? 0) < message.sequence) {
-        states.set(ref.name, evolveOperator(before, decoded.event as OperatorEvent, message.sequence));
+        const event = decoded.event as OperatorEvent;
+        const after = foldOrProblem(() => evolveOperator(before, event, message.sequence));
+        if ('problem' in after) return undefined;
+        states.set(ref.name, after.folded);
       }
       return ref.name;
     },

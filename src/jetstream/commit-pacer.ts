@@ -17,8 +17,8 @@ const SMOOTHING_DOWN = 0.5;
 const MAX_RATIO = 4;
 const MIN_MESSAGE_MS = 0.002;
 const MIN_BATCH_MS = 0.1;
-/** A batch must promise a third less: it makes the first of its messages wait, and measurements are noisy. */
-const BATCH_ADVANTAGE = 0.7;
+/** A batch must promise half the time: it makes the first of its messages wait, and measurements are noisy. */
+const BATCH_ADVANTAGE = 0.5;
 const TRIAL_SHARE = 0.02;
 /** A trial of singles takes so many. */
 export const TRIAL_SINGLES = 32;

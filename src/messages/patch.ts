@@ -2,6 +2,7 @@
 // its applyPatch throws on bad operations; here both become values. Pure: inputs are never changed.
 
 import jsonPatch, { type Operation as LibraryOperation } from 'fast-json-patch';
+import { Fault } from '../core/fault.ts';
 import { fromPointer, type JsonValue } from '../core/json.ts';
 import { reject, type RejectionDetail } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -21,9 +22,28 @@ const MAX_COPIED_LENGTH = 256 * 1024;
 export const diff = (before: JsonValue, after: JsonValue): readonly Operation[] =>
   jsonPatch.compare(before as object, after as object) as readonly Operation[];
 
-/** Applies a patch that was made by `diff` and stored: an error here is a bug or a damaged event, so it throws. */
-export const applyStored = <T>(document: T, patch: readonly Operation[]): T =>
-  jsonPatch.applyPatch(document, patch as LibraryOperation[], false, false, true).newDocument;
+/**
+ * Applies a patch that was made by `diff` and stored. `problemOf` looks at the result. Faults: DOCUMENT_INVALID when the patch does not fit:
+ * the event is damaged, or was not written by us.
+ */
+export const applyStored = <T>(
+  document: T,
+  patch: readonly Operation[],
+  problemOf: (result: T) => string | undefined = () => undefined,
+): T => {
+  let result: T;
+  try {
+    result = jsonPatch.applyPatch(document, patch as LibraryOperation[], false, false, true).newDocument;
+  } catch (error) {
+    throw new Fault('DOCUMENT_INVALID', 'data.patch does not fit what was stored before it', {
+      retry: 'never',
+      cause: error,
+    });
+  }
+  const problem = problemOf(result);
+  if (problem === undefined) return result;
+  throw new Fault('DOCUMENT_INVALID', `after data.patch, ${problem}`, { retry: 'never' });
+};
 
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 const OPERATIONS = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);

@@ -2,7 +2,9 @@
 // have the shape is named as such and set aside by the reader. Unknown fields are kept (a newer writer may have added them).
 
 import { decodeJson } from '../core/decode.ts';
+import { isFault } from '../core/fault.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { operatorManifestProblem, resourceManifestProblem } from './manifest/stored-shape.ts';
 import { isEventType, type DomainEvent } from './events.ts';
 import { OPERATOR_STATUS_TYPE, STATUS_TYPE, type OperatorStatusEvent, type StatusEvent } from './entity.ts';
 
@@ -28,18 +30,26 @@ const decodeEnvelope = (
   return { event: value as JsonObject & { readonly type: string; readonly data: JsonObject } };
 };
 
+const isRunOrNone = (value: unknown): boolean =>
+  value === undefined || (isJsonObject(value) && typeof value['id'] === 'string');
+
+const prefixed = (problem: string | undefined): string | undefined =>
+  problem === undefined ? undefined : `data.${problem}`;
+
 const dataProblem = (type: DomainEvent['type'], data: JsonObject): string | undefined => {
   switch (type) {
     case 'io.opstream.operator.registered.v1':
-      return isJsonObject(data['manifest']) ? undefined : 'data.manifest is not an object';
+      return prefixed(operatorManifestProblem(data['manifest']));
     case 'io.opstream.resource.declared.v1':
-      if (!isJsonObject(data['manifest'])) return 'data.manifest is not an object';
-      return typeof data['uid'] === 'string' ? undefined : 'data.uid is not a string';
+      if (typeof data['uid'] !== 'string') return 'data.uid is not a string';
+      if (!isRunOrNone(data['run'])) return 'data.run is not a run';
+      return prefixed(resourceManifestProblem(data['manifest']));
     case 'io.opstream.operator.changed.v1':
     case 'io.opstream.resource.changed.v1':
+      if (!isRunOrNone(data['run'])) return 'data.run is not a run';
       return Array.isArray(data['patch']) ? undefined : 'data.patch is not a list';
     case 'io.opstream.resource.run-requested.v1':
-      return isJsonObject(data['run']) ? undefined : 'data.run is not an object';
+      return data['run'] !== undefined && isRunOrNone(data['run']) ? undefined : 'data.run is not a run';
     case 'io.opstream.resource.cancel-requested.v1':
       return typeof data['runId'] === 'string' ? undefined : 'data.runId is not a string';
     case 'io.opstream.operator.deletion-requested.v1':
@@ -69,10 +79,12 @@ const statusProblem = (type: string, status: JsonObject): string | undefined => 
     return 'data.runtime is not one of pending, inprogress, succeeded, failed, cancelled';
   if (!isCount(status['observedGeneration'])) return 'data.observedGeneration is not a whole number';
   if (!isCount(status['observedSequence'])) return 'data.observedSequence is not a whole number';
-  if (!Array.isArray(status['conditions'])) return 'data.conditions is not a list';
+  if (!Array.isArray(status['conditions']) || !status['conditions'].every(isJsonObject))
+    return 'data.conditions is not a list of objects';
   if (typeof status['operator'] !== 'string') return 'data.operator is not a string';
   if (type === OPERATOR_STATUS_TYPE) return undefined;
   if (typeof status['uid'] !== 'string') return 'data.uid is not a string';
+  if (!isRunOrNone(status['run'])) return 'data.run is not a run';
   return isJsonObject(status['properties']) ? undefined : 'data.properties is not an object';
 };
 
@@ -83,4 +95,14 @@ export const decodeStatusEvent = (data: Uint8Array): Decoded<StatusEvent | Opera
   const { event } = envelope;
   const problem = statusProblem(event.type, event.data);
   return problem === undefined ? { event: event as unknown as StatusEvent | OperatorStatusEvent } : { problem };
+};
+
+/** What `fold` gives, or why its event cannot follow what was there before (a patch that does not fit). */
+export const foldOrProblem = <T>(fold: () => T): { readonly folded: T } | { readonly problem: string } => {
+  try {
+    return { folded: fold() };
+  } catch (error) {
+    if (!isFault(error, 'DOCUMENT_INVALID')) throw error;
+    return { problem: error.message };
+  }
 };

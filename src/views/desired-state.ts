@@ -2,7 +2,7 @@
 
 import { evolveOperator } from '../domain/operator/evolve.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
-import { decodeEvent } from '../messages/stored-event.ts';
+import { decodeEvent, foldOrProblem } from '../messages/stored-event.ts';
 import { viewKeys } from '../messages/subjects.ts';
 import type { Entity } from '../messages/entity.ts';
 import type { OperatorEvent, ResourceEvent } from '../messages/events.ts';
@@ -28,7 +28,9 @@ export const entities: ProjectionOf = (names) => ({
       return { kind: 'poison', reason: 'not an event of a resource' };
     const entity = previous as Entity | undefined;
     const state = entity === undefined ? { generation: 0 } : { generation: entity.generation, entity };
-    return document(evolveResource(state, decoded.event as ResourceEvent, message.sequence).entity);
+    const event = decoded.event as ResourceEvent;
+    const after = foldOrProblem(() => evolveResource(state, event, message.sequence));
+    return 'problem' in after ? { kind: 'poison', reason: after.problem } : document(after.folded.entity);
   },
 });
 
@@ -48,6 +50,8 @@ export const operators: ProjectionOf = (names) => ({
       return { kind: 'poison', reason: 'not an event of an operator' };
     const operator = previous as OperatorDocument | undefined;
     const state = operator === undefined ? { generation: 0 } : { generation: operator.generation, operator };
-    return document(evolveOperator(state, decoded.event as OperatorEvent, message.sequence).operator);
+    const event = decoded.event as OperatorEvent;
+    const after = foldOrProblem(() => evolveOperator(state, event, message.sequence));
+    return 'problem' in after ? { kind: 'poison', reason: after.problem } : document(after.folded.operator);
   },
 });

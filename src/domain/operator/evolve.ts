@@ -1,6 +1,8 @@
-// Folds operator events. Total: every stored event type has a case, and nothing throws on a well-formed event.
+// Folds operator events. Total: every stored event type has a case, and nothing throws but for a patch that does not fit
+// (Fault DOCUMENT_INVALID: a damaged event).
 
 import { applyStored } from '../../messages/patch.ts';
+import { operatorManifestProblem } from '../../messages/manifest/stored-shape.ts';
 import type { OperatorEvent } from '../../messages/events.ts';
 import type { OperatorState } from './state.ts';
 
@@ -28,7 +30,11 @@ export const evolveOperator = (state: OperatorState, event: OperatorEvent, seque
       if (operator === undefined) return state;
       return {
         generation,
-        operator: { ...operator, ...touched, manifest: applyStored(operator.manifest, event.data.patch) },
+        operator: {
+          ...operator,
+          ...touched,
+          manifest: applyStored(operator.manifest, event.data.patch, operatorManifestProblem),
+        },
       };
     case 'io.opstream.operator.deletion-requested.v1':
       if (operator === undefined) return state;

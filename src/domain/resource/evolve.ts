@@ -1,7 +1,8 @@
-// Folds resource events into the Entity. Total. Used by the command-handler (to decide), the projector (KV documents) and the
+// Folds resource events into the Entity. Total, but for a patch that does not fit (Fault DOCUMENT_INVALID: a damaged event). Used by the command-handler (to decide), the projector (KV documents) and the
 // operator-runtime (what components are told): one fold, so the three cannot disagree.
 
 import { applyStored } from '../../messages/patch.ts';
+import { resourceManifestProblem } from '../../messages/manifest/stored-shape.ts';
 import { entityKey, type Entity } from '../../messages/entity.ts';
 import type { ResourceEvent, RunRequest } from '../../messages/events.ts';
 import type { ResourceState } from './state.ts';
@@ -36,7 +37,11 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
     case 'io.opstream.resource.changed.v1':
       return {
         generation,
-        entity: { ...entity, ...wanted(event.data.run), manifest: applyStored(entity.manifest, event.data.patch) },
+        entity: {
+          ...entity,
+          ...wanted(event.data.run),
+          manifest: applyStored(entity.manifest, event.data.patch, resourceManifestProblem),
+        },
       };
     case 'io.opstream.resource.run-requested.v1':
       return { generation, entity: { ...entity, ...wanted(event.data.run) } };

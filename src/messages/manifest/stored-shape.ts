@@ -1,0 +1,53 @@
+// Whether a stored manifest has what its readers touch. Not the validation of manifests (that was done before it was stored): a guard
+// against damaged or foreign events, which must not be able to stop a process. Called for each event that brings or changes a manifest.
+
+import { isJsonObject } from '../../core/json.ts';
+import { isToken } from '../names.ts';
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+const metaProblem = (manifest: Readonly<Record<string, unknown>>): string | undefined => {
+  if (!isToken(manifest['name'])) return 'manifest.name is not a name';
+  if (typeof manifest['version'] !== 'string') return 'manifest.version is not a string';
+  if (typeof manifest['owner'] !== 'string') return 'manifest.owner is not a string';
+  const { tags, labels } = manifest;
+  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string'))
+    return 'manifest.tags is not a list of strings';
+  return labels === undefined || isJsonObject(labels) ? undefined : 'manifest.labels is not an object';
+};
+
+/** Why `value` is no stored manifest of a resource; undefined when it is one. */
+export const resourceManifestProblem = (value: unknown): string | undefined => {
+  if (!isJsonObject(value)) return 'manifest is not an object';
+  const { workspace, resource } = value;
+  if (!isToken(workspace)) return 'manifest.workspace is not a name';
+  if (!isJsonObject(resource)) return 'manifest.resource is not an object';
+  if (!isToken(resource['operator'])) return 'manifest.resource.operator is not a name';
+  if (!isText(resource['type'])) return 'manifest.resource.type is not a string';
+  return isJsonObject(resource['spec']) ? metaProblem(value) : 'manifest.resource.spec is not an object';
+};
+
+const isChannel = (value: unknown): boolean => {
+  if (!isJsonObject(value)) return false;
+  const { command, query } = value;
+  if (!isJsonObject(command) || !isText(command['stream']) || !isText(command['subject'])) return false;
+  return isJsonObject(query) && isText(query['subject']) && isText(query['replySubject']);
+};
+
+const isSchemaHolder = (value: unknown): boolean =>
+  value === undefined || (isJsonObject(value) && typeof value['jsonSchema'] === 'string');
+
+/** Why `value` is no stored manifest of an operator; undefined when it is one. */
+export const operatorManifestProblem = (value: unknown): string | undefined => {
+  if (!isJsonObject(value)) return 'manifest is not an object';
+  const { operator } = value;
+  if (!isJsonObject(operator)) return 'manifest.operator is not an object';
+  const { resources, enabledWorkspaces } = operator;
+  if (!Array.isArray(enabledWorkspaces)) return 'manifest.operator.enabledWorkspaces is not a list';
+  if (!Array.isArray(resources)) return 'manifest.operator.resources is not a list';
+  const isType = (type: unknown): boolean =>
+    isJsonObject(type) && isText(type['name']) && isSchemaHolder(type['specSchema']) && isChannel(type['natsApi']);
+  return resources.every(isType)
+    ? metaProblem(value)
+    : 'manifest.operator.resources holds something that is no resource type';
+};

@@ -3,7 +3,7 @@
 // then loaded again.
 
 import { Fault } from '../core/fault.ts';
-import { decodeEvent, foldOrProblem } from '../messages/stored-event.ts';
+import { decodeEventOf, foldOrProblem } from '../messages/stored-event.ts';
 import { evolveOperator } from '../domain/operator/evolve.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
 import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
@@ -69,7 +69,7 @@ export const createAggregates = (options: {
     const aggregate = blank(ref);
     const { subject } = aggregate;
     for (const message of await reader.readSubject(subject)) {
-      const decoded = decodeEvent(message.data);
+      const decoded = decodeEventOf(ref.kind, message.data);
       const after =
         'problem' in decoded ? decoded : foldOrProblem(() => absorb(aggregate, decoded.event, message.sequence));
       if ('problem' in after) {

@@ -16,7 +16,9 @@ const parse = (entry: KeyValueEntry): ViewDocument | undefined => {
   return isJsonObject(value) && typeof value['sequence'] === 'number' ? (value as unknown as ViewDocument) : undefined;
 };
 
-export const createDocumentCache = (store: KeyValueStore, maxClean: number) => {
+/** `startsEmpty`: the bucket has no key but those written through this cache (a rebuild), so others need not be looked for. */
+export const createDocumentCache = (store: KeyValueStore, maxClean: number, startsEmpty = false) => {
+  const written = new Set<string>();
   const slots = new Map<string, Slot>();
   const dirty = new Set<string>();
 
@@ -32,7 +34,13 @@ export const createDocumentCache = (store: KeyValueStore, maxClean: number) => {
 
     /** Reads the keys that are not here yet. */
     load: async (keys: Iterable<string>): Promise<void> => {
-      const missing = [...new Set(keys)].filter((key) => !slots.has(key));
+      const missing: string[] = [];
+      for (const key of new Set(keys)) {
+        if (slots.has(key)) continue;
+        if (startsEmpty && !written.has(key))
+          set(key, { document: undefined, revision: 0, isStored: false, isDirty: false });
+        else missing.push(key);
+      }
       if (missing.length === 0) return;
       const entries = await store.getMany(missing);
       for (const [index, key] of missing.entries()) {
@@ -75,6 +83,7 @@ export const createDocumentCache = (store: KeyValueStore, maxClean: number) => {
         const revision = revisions[index];
         if (slot === undefined || revision === undefined) continue;
         slot.isDirty = false;
+        if (startsEmpty) written.add(key);
         slot.isStored = slot.document !== undefined;
         slot.revision = revision;
       }

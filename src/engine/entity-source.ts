@@ -1,7 +1,7 @@
 // Desired state of resources as the operator-runtime needs it: the whole entity after an event. Folds the events that pass by, and reads
 // an aggregate's history when it has not seen its beginning. Bounded memory.
 
-import { decodeEvent, foldOrProblem } from '../messages/stored-event.ts';
+import { decodeEventOf, foldOrProblem } from '../messages/stored-event.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
 import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
 import type { ResourceEvent } from '../messages/events.ts';
@@ -32,8 +32,8 @@ export const createEntitySource = (reader: StreamReader, maxCached = 10_000) => 
     const entry: Known = { state: initialResourceState, sequence: 0 };
     for (const message of await reader.readSubject(subject)) {
       if (message.sequence >= sequence) break;
-      const decoded = decodeEvent(message.data);
-      if ('event' in decoded && decoded.event.type.startsWith('io.opstream.resource.')) {
+      const decoded = decodeEventOf('resource', message.data);
+      if ('event' in decoded) {
         const event = decoded.event as ResourceEvent;
         const after = foldOrProblem(() => evolveResource(entry.state, event, message.sequence));
         if ('folded' in after) entry.state = after.folded;
@@ -46,8 +46,8 @@ export const createEntitySource = (reader: StreamReader, maxCached = 10_000) => 
   return {
     /** State before and after one event; undefined when the message is not an event of a resource, or a damaged one. */
     after: async (message: StoredMessage): Promise<EntityAfter | undefined> => {
-      const decoded = decodeEvent(message.data);
-      if ('problem' in decoded || !decoded.event.type.startsWith('io.opstream.resource.')) return undefined;
+      const decoded = decodeEventOf('resource', message.data);
+      if ('problem' in decoded) return undefined;
       const event = decoded.event as ResourceEvent;
       const startsAnew = event.type === 'io.opstream.resource.declared.v1';
       const cached = known.get(message.subject);

@@ -7,7 +7,6 @@
 import { encodeJson } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import { reject, type Rejection } from '../core/rejection.ts';
-import type { JsonValue } from '../core/json.ts';
 import { schemaUri } from '../messages/envelope.ts';
 import { fnv1a, operatorRef, refKey, type Names, type Ref } from '../messages/subjects.ts';
 import type { Receipt, ReceiptEvent } from '../messages/commands.ts';
@@ -19,11 +18,22 @@ import { decideIntent } from './decide-intent.ts';
 import { mergeRejections, readIntents, type Intent } from './intent.ts';
 import type { OutcomeIndex } from './outcome-index.ts';
 import type { Outcomes } from './outcomes.ts';
-import { acceptance, appliedBefore, identityOf, idReused, refusal, sameTarget } from './receipts.ts';
+import {
+  acceptance,
+  appliedBefore,
+  identityOf,
+  idReused,
+  preview,
+  refusal,
+  sameTarget,
+  type Change,
+} from './receipts.ts';
 import type { Appender, AppendMessage, Clock, IdSource } from './ports.ts';
 import type { SpecSchemas } from './spec-schemas.ts';
 
 const MAX_ATTEMPTS = 8;
+/** A maximal age that nothing in memory has. */
+const ALWAYS_LOOK = -1;
 /** An operator that this process knows is looked up again after this time; see src/README.md, "deleting an operator". */
 export const OPERATOR_MAX_AGE_MS = 1000;
 /** An event that is not confirmed by then is given up (the command may be sent again): no decision is older when it is stored. */
@@ -60,10 +70,9 @@ type Attempt = {
   readonly keepOutcome: boolean;
   /** Decide on what is known, or on nothing, without looking: the append finds out. */
   readonly isGuess: boolean;
-  /** What was looked up before that time is looked up again. */
-  readonly freshSinceMs?: number;
+  /** What is in memory is held against the stream first. */
+  readonly isFresh: boolean;
 };
-type Change = { readonly aggregate: Aggregate; readonly events: readonly DomainEvent[] };
 
 export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor => {
   const { names, aggregates, appender, outcomes, schemas, ids, clock } = options;
@@ -192,40 +201,18 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     return acceptance(request, entities, stored);
   };
 
-  const preview = (request: CommandRequest, changes: readonly Change[]): Receipt => {
-    const events = changes.flatMap((change) =>
-      change.events.map((event) => ({ subject: change.aggregate.subject, event })),
-    );
-    const entities = changes.map(({ aggregate, events: own }) =>
-      identityOf(aggregate.ref, own.at(-1)?.generation ?? generationOf(aggregate)),
-    );
-    const receipt = acceptance(
-      request,
-      entities,
-      events.map(({ subject, event }) => ({ id: event.id, type: event.type, subject, sequence: 0 })),
-    );
-    return {
-      ...receipt,
-      preview: events.map(({ subject, event }) => ({
-        type: event.type,
-        subject,
-        data: event.data as unknown as JsonValue,
-      })),
-    };
-  };
-
   const attempt = async (
     request: CommandRequest,
     intents: readonly Intent[],
     refs: readonly Ref[],
     how: Attempt,
   ): Promise<Receipt> => {
-    const { findOutcome, keepOutcome, isGuess, freshSinceMs } = how;
-    const startedMs = clock.nowMs();
-    const maxAgeMs = freshSinceMs === undefined ? undefined : startedMs - freshSinceMs;
+    const { findOutcome, keepOutcome, isGuess, isFresh } = how;
     const [found, ...loaded] = await Promise.all([
       findOutcome ? outcomes.find(request.commandId) : undefined,
-      ...refs.map((ref) => (isGuess ? aggregates.knownOrNew(ref) : aggregates.load(ref, maxAgeMs))),
+      ...refs.map((ref) =>
+        isGuess ? aggregates.knownOrNew(ref) : aggregates.load(ref, isFresh ? ALWAYS_LOOK : undefined),
+      ),
     ]);
     if (found !== undefined) return sameTarget(found, refs) ? found : refusal(request, idReused(request, found));
     const before = appliedBefore(request, loaded);
@@ -237,14 +224,14 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       request,
       intents,
       new Map(loaded.map((aggregate) => [refKey(aggregate.ref), aggregate])),
-      maxAgeMs ?? OPERATOR_MAX_AGE_MS,
+      isFresh ? ALWAYS_LOOK : OPERATOR_MAX_AGE_MS,
     );
     const isRefused = 'code' in decided;
     // An append finds out that another copy has changed something; an answer without one would be from an old picture.
     const isChecked = !isRefused && !request.isDryRun && decided.every(({ events }) => events.length > 0);
-    if (!isChecked && freshSinceMs === undefined) {
+    if (!isChecked && !isFresh) {
       if (isGuess) for (const ref of refs) aggregates.forget(ref);
-      return attempt(request, intents, refs, { ...how, findOutcome: false, isGuess: false, freshSinceMs: startedMs });
+      return attempt(request, intents, refs, { ...how, findOutcome: false, isGuess: false, isFresh: true });
     }
     if (request.isDryRun) return isRefused ? refusal(request, decided, refs) : preview(request, decided);
     const receipt = isRefused ? refusal(request, decided, refs) : await store(request, decided);
@@ -272,7 +259,12 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
             refs.length === 1 &&
             refs[0]?.kind === 'resource';
           const { keepOutcome } = how;
-          return await attempt(request, intents, refs, { findOutcome: mayBeKnown, keepOutcome, isGuess });
+          return await attempt(request, intents, refs, {
+            findOutcome: mayBeKnown,
+            keepOutcome,
+            isGuess,
+            isFresh: false,
+          });
         } catch (error) {
           for (const ref of refs) aggregates.forget(ref);
           const isContested = isFault(error, 'JS_CONFLICT') || isFault(error, 'JS_DUPLICATE');

@@ -1,6 +1,6 @@
 // The operators as the operator-runtime knows them: folded from their events, all of them in memory (they are few).
 
-import { decodeEvent, foldOrProblem } from '../messages/stored-event.ts';
+import { decodeEventOf, foldOrProblem } from '../messages/stored-event.ts';
 import { evolveOperator } from '../domain/operator/evolve.ts';
 import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
 import type { Names } from '../messages/subjects.ts';
@@ -15,9 +15,8 @@ export const createOperatorDirectory = (names: Names) => {
     /** Folds one event of an operator; doubled ones change nothing. The operator's name, or undefined when it cannot be read. */
     absorb: (message: StoredMessage): string | undefined => {
       const ref = names.parseEvent(message.subject);
-      const decoded = decodeEvent(message.data);
+      const decoded = decodeEventOf('operator', message.data);
       if (ref === undefined || 'problem' in decoded) return undefined;
-      if (!decoded.event.type.startsWith('io.opstream.operator.')) return undefined;
       const before = states.get(ref.name) ?? initialOperatorState;
       if ((before.operator?.sequence ?? 0) < message.sequence) {
         const event = decoded.event as OperatorEvent;

@@ -28,6 +28,8 @@ export type ProjectionLoopOptions = {
   readonly maxDelayMs?: number;
   /** Clean documents kept in memory. Default 10,000. */
   readonly maxCached?: number;
+  /** The bucket was empty at the start: documents that this loop has not written are not looked for. Default false. */
+  readonly startsEmpty?: boolean;
   /** Told after each commit. */
   readonly onCommitted?: (sequence: number, pending: number) => void;
 };
@@ -52,7 +54,7 @@ const readPosition = async (store: KeyValueStore, key: string): Promise<Position
 export const runProjection = async (options: ProjectionLoopOptions): Promise<void> => {
   const { projection, store, log, clock, maxUnwritten = 1000, maxDelayMs = 20 } = options;
   const checkpointKey = viewKeys.checkpoint(projection.stream);
-  const cache = createDocumentCache(store, options.maxCached ?? 10_000);
+  const cache = createDocumentCache(store, options.maxCached ?? 10_000, options.startsEmpty === true);
   const position = await readPosition(store, checkpointKey);
   let lastRead = position.sequence;
   let lastCommitMs = clock.nowMs();

@@ -1,10 +1,15 @@
 // Receipts: what a command is answered with. Pure; execute-command.ts decides which one it is.
 
+import type { JsonValue } from '../core/json.ts';
 import { reject, type Rejection } from '../core/rejection.ts';
 import { refKey, type Ref } from '../messages/subjects.ts';
 import type { EntityIdentity, Receipt, ReceiptEvent } from '../messages/commands.ts';
+import type { DomainEvent } from '../messages/events.ts';
 import { generationOf, type Aggregate } from './aggregates.ts';
 import type { CommandRequest } from './command-request.ts';
+
+/** What a command would store, or has decided to store, on one aggregate. */
+export type Change = { readonly aggregate: Aggregate; readonly events: readonly DomainEvent[] };
 
 export const identityOf = (ref: Ref, generation: number): EntityIdentity => ({ ...ref, generation });
 
@@ -36,6 +41,29 @@ export const acceptance = (
     ...(entities.length > 1 ? { entities } : {}),
     ...(events.length === 0 ? { unchanged: true } : {}),
     ...(request.isDryRun ? { dryRun: true } : {}),
+  };
+};
+
+/** The answer to a dry run: what would be stored. */
+export const preview = (request: CommandRequest, changes: readonly Change[]): Receipt => {
+  const events = changes.flatMap((change) =>
+    change.events.map((event) => ({ subject: change.aggregate.subject, event })),
+  );
+  const entities = changes.map(({ aggregate, events: own }) =>
+    identityOf(aggregate.ref, own.at(-1)?.generation ?? generationOf(aggregate)),
+  );
+  const receipt = acceptance(
+    request,
+    entities,
+    events.map(({ subject, event }) => ({ id: event.id, type: event.type, subject, sequence: 0 })),
+  );
+  return {
+    ...receipt,
+    preview: events.map(({ subject, event }) => ({
+      type: event.type,
+      subject,
+      data: event.data as unknown as JsonValue,
+    })),
   };
 };
 

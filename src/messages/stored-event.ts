@@ -6,6 +6,7 @@ import { isFault } from '../core/fault.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { operatorManifestProblem, resourceManifestProblem } from './manifest/stored-shape.ts';
 import { isEventType, type DomainEvent } from './events.ts';
+import type { Kind } from './subjects.ts';
 import { OPERATOR_STATUS_TYPE, STATUS_TYPE, type OperatorStatusEvent, type StatusEvent } from './entity.ts';
 
 /** A decoded event, or why it is none (a sentence for the dead letter). */
@@ -82,10 +83,20 @@ const statusProblem = (type: string, status: JsonObject): string | undefined => 
   if (!Array.isArray(status['conditions']) || !status['conditions'].every(isJsonObject))
     return 'data.conditions is not a list of objects';
   if (typeof status['operator'] !== 'string') return 'data.operator is not a string';
-  if (type === OPERATOR_STATUS_TYPE) return undefined;
+  return type === OPERATOR_STATUS_TYPE ? undefined : entityStatusProblem(status);
+};
+
+const entityStatusProblem = (status: JsonObject): string | undefined => {
   if (typeof status['uid'] !== 'string') return 'data.uid is not a string';
   if (!isRunOrNone(status['run'])) return 'data.run is not a run';
   return isJsonObject(status['properties']) ? undefined : 'data.properties is not an object';
+};
+
+/** An event that lies where only those of operators, or of resources, belong. */
+export const decodeEventOf = (kind: Kind, data: Uint8Array): Decoded<DomainEvent> => {
+  const decoded = decodeEvent(data);
+  const isOwn = 'problem' in decoded || decoded.event.type.startsWith(`io.opstream.${kind}.`);
+  return isOwn ? decoded : { problem: `not an event of ${kind === 'operator' ? 'an operator' : 'a resource'}` };
 };
 
 /** Status events come from components, which are other people's programs: the whole shape is checked. */

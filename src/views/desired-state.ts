@@ -2,7 +2,7 @@
 
 import { evolveOperator } from '../domain/operator/evolve.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
-import { decodeEvent, foldOrProblem } from '../messages/stored-event.ts';
+import { decodeEventOf, foldOrProblem } from '../messages/stored-event.ts';
 import { viewKeys } from '../messages/subjects.ts';
 import type { Entity } from '../messages/entity.ts';
 import type { OperatorEvent, ResourceEvent } from '../messages/events.ts';
@@ -22,10 +22,8 @@ export const entities: ProjectionOf = (names) => ({
     return ref?.kind === 'resource' ? viewKeys.entity(ref.workspace, ref.name) : undefined;
   },
   step: (previous, message) => {
-    const decoded = decodeEvent(message.data);
+    const decoded = decodeEventOf('resource', message.data);
     if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };
-    if (!decoded.event.type.startsWith('io.opstream.resource.'))
-      return { kind: 'poison', reason: 'not an event of a resource' };
     const entity = previous as Entity | undefined;
     const state = entity === undefined ? { generation: 0 } : { generation: entity.generation, entity };
     const event = decoded.event as ResourceEvent;
@@ -44,10 +42,8 @@ export const operators: ProjectionOf = (names) => ({
     return ref?.kind === 'operator' ? viewKeys.operator(ref.name) : undefined;
   },
   step: (previous, message) => {
-    const decoded = decodeEvent(message.data);
+    const decoded = decodeEventOf('operator', message.data);
     if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };
-    if (!decoded.event.type.startsWith('io.opstream.operator.'))
-      return { kind: 'poison', reason: 'not an event of an operator' };
     const operator = previous as OperatorDocument | undefined;
     const state = operator === undefined ? { generation: 0 } : { generation: operator.generation, operator };
     const event = decoded.event as OperatorEvent;

@@ -150,7 +150,8 @@ const NO_SPEC = {};
 
 const matchesLabel = (row: Row, label: string): boolean => {
   const labels = row.entity?.manifest.labels ?? row.operator?.manifest.labels ?? {};
-  const [key = '', value] = label.split('=', 2);
+  const equals = label.indexOf('=');
+  const [key, value] = equals < 0 ? [label, undefined] : [label.slice(0, equals), label.slice(equals + 1)];
   return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
 };
 

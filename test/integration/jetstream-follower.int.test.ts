@@ -214,6 +214,25 @@ describe('follower', () => {
     await following.stop();
   });
 
+  it('is back as soon as the server is, though it was idle', async () => {
+    await makeStream('BACK');
+    await put('BACK.x', 'before');
+    const following = follow('BACK');
+    await reached(following, 1);
+    const reconnects = count('reconnected to NATS');
+    await server.restart();
+    await waitFor(() => count('reconnected to NATS') > reconnects, { what: 'the connection' });
+    // Its consumer went with the server; without looking at the connection only three missed heartbeats would tell, in six seconds.
+    await waitFor(async () => (await consumersOf(connection, 'BACK')).length > 0, {
+      what: 'a consumer',
+      timeoutMs: 4000,
+    });
+    await put('BACK.x', 'after');
+    await reached(following, 2);
+    await following.stop();
+    assertAll(following.sequences, 2);
+  });
+
   it('gives the last of each subject, then what comes, each once, also when interrupted in between', async () => {
     for (const subject of ['a', 'b', 'a', 'c', 'b', 'd']) await put(`LAST.${subject}`, subject);
     let interruptions = 0;

@@ -26,7 +26,7 @@ const keeperOn = (on: JetStreamConnection): LeaseKeeper =>
   createLeaseKeeper(on, { bucket: BUCKET, clock: systemClock, log: keptLog().log });
 const never = new AbortController().signal;
 const acquire = async (keeper: LeaseKeeper, name: string, holder: string, ttlMs = TTL_MS): Promise<Lease> => {
-  const lease = await keeper.acquire(name, { ttlMs, holder, signal: never });
+  const lease = await keeper.acquire(name, { ttlMs, holder, signal: AbortSignal.timeout(20_000) });
   assert.ok(lease !== undefined);
   return lease;
 };

@@ -6,8 +6,10 @@ import type { JsonObject } from '../../src/core/json.ts';
 import { resourceRef } from '../../src/messages/subjects.ts';
 import { outcomeOf, publishDurably } from '../support/durable-door.ts';
 import { datasetOf, mustApply, operatorNamed, together } from '../support/manifests.ts';
+import { api } from '../support/jetstream.ts';
 import { leakGuard } from '../support/processes.ts';
 import { eventIn, startInstance, type RunningInstance } from '../support/running-instance.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 leakGuard();
 
@@ -17,6 +19,22 @@ before(async () => {
   await mustApply(instance.client, operatorNamed('op'));
 });
 after(() => instance.stop());
+
+/** A handler hears of an outcome that another one has stored a moment later; waits until each has. */
+const untilOutcomesAreKnown = async (): Promise<void> => {
+  const { connection, names } = instance;
+  const stored = (await instance.messages(names.streams.outcomes)).at(-1)?.sequence ?? 0;
+  await waitFor(
+    async () => {
+      const { consumers } = await api(connection, `CONSUMER.LIST.${names.streams.outcomes}`, {});
+      const positions = (consumers as readonly { delivered: { stream_seq: number }; num_pending: number }[]).filter(
+        ({ num_pending: waiting, delivered }) => waiting === 0 && delivered.stream_seq >= stored,
+      );
+      return positions.length >= 2;
+    },
+    { what: 'the handlers to know the outcomes' },
+  );
+};
 
 const eventsOf = async (name: string, workspace = 'public') =>
   (await instance.messages(instance.names.streams.events, [instance.names.event(resourceRef(workspace, name))])).map(
@@ -64,6 +82,7 @@ describe('P2 a command is applied once', () => {
     const first = await instance.client.send('apply', body, { commandId: 'id-refused' });
     assert.equal(first.accepted, false);
     await mustApply(instance.client, operatorNamed('late-op'));
+    await untilOutcomesAreKnown();
     assert.deepEqual(await instance.client.send('apply', body, { commandId: 'id-refused' }), first);
     await instance.replace('command-handler');
     await instance.replace('command-handler');
@@ -83,6 +102,7 @@ describe('P2 a command is applied once', () => {
 
   it('P2 an id that was refused before is not taken for something else', async () => {
     await instance.client.send('delete', { type: 'resource', name: 'nothing-here' }, { commandId: 'id-reused' });
+    await untilOutcomesAreKnown();
     const other = await instance.client.send('apply', datasetOf('op', 'other', {}), { commandId: 'id-reused' });
     assert.equal(other.rejection?.code, 'COMMAND_ID_REUSED');
     assert.deepEqual(await eventsOf('other'), []);

@@ -11,7 +11,7 @@ import { resourceRef } from '../../src/messages/subjects.ts';
 import type { DomainEvent, ResourceEvent } from '../../src/messages/events.ts';
 import { evolveResource } from '../../src/domain/resource/evolve.ts';
 import { initialResourceState } from '../../src/domain/resource/state.ts';
-import { datasetOf, mustApply, operatorNamed } from '../support/manifests.ts';
+import { datasetOf, mustApply, operatorNamed, together } from '../support/manifests.ts';
 import { leakGuard } from '../support/processes.ts';
 import { eventIn, startInstance, type RunningInstance } from '../support/running-instance.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -110,6 +110,26 @@ describe('P4 no answer from an old picture', () => {
       const receipt = await apply(value);
       const { entity } = await foldOf('flip');
       assert.equal(specOf(entity)['value'], value, `round ${round}: ${JSON.stringify(receipt)}`);
+    }
+  });
+
+  it('P4 each verb knows what the last one did', async () => {
+    await mustApply(instance.client, datasetOf('op', 'switch', { value: 1 }));
+    for (let round = 0; round < TRIES; round += 1) {
+      const verb = round % 2 === 0 ? 'suspend' : 'resume';
+      const receipt = await instance.client.send(verb, { name: 'switch' });
+      assert.equal(receipt.events.length, 1, `round ${round}: ${JSON.stringify(receipt)}`);
+    }
+  });
+
+  it('P4 a document that is unchanged in a larger command is so now', async () => {
+    const other = resourceRef('public', 'pair-b');
+    for (let round = 0; round < TRIES; round += 1) {
+      await mustApply(instance.client, datasetOf('op', 'pair-b', { value: round % 2 }));
+      const wanted = [datasetOf('op', 'pair-a', { round }), datasetOf('op', 'pair-b', { value: (round + 1) % 2 })];
+      const receipt = await mustApply(instance.client, together(wanted));
+      const subjects = receipt.events.map(({ subject }) => subject);
+      assert.ok(subjects.includes(instance.names.event(other)), `round ${round}: ${subjects.join()}`);
     }
   });
 

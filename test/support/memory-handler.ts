@@ -1,0 +1,113 @@
+// A command-handler on streams in memory: the real executor, aggregates and outcomes. Two of them on one `memoryEvents` are two copies
+// on one server. A test can look at what is stored, write behind a handler's back, and fail single appends.
+
+import { createAggregates } from '../../src/engine/aggregates.ts';
+import type { CommandRequest } from '../../src/engine/command-request.ts';
+import { createCommandExecutor, type CommandExecutor, type ExecuteOptions } from '../../src/engine/execute-command.ts';
+import { createOutcomes } from '../../src/engine/outcomes.ts';
+import { createSpecSchemas } from '../../src/engine/spec-schemas.ts';
+import { decodeJson, encodeJson } from '../../src/core/decode.ts';
+import { Fault } from '../../src/core/fault.ts';
+import type { JsonObject } from '../../src/core/json.ts';
+import type { Appender, AppendMessage, Clock, StoredMessage, StreamReader } from '../../src/engine/ports.ts';
+import type { Receipt, Verb } from '../../src/messages/commands.ts';
+import { namesFor } from '../../src/messages/subjects.ts';
+import { manualClock } from './memory-ports.ts';
+
+const names = namesFor('opstream');
+
+export const memoryEvents = () => {
+  const kept: StoredMessage[] = [];
+  const lastOf = (subject: string) => kept.findLast((message) => message.subject === subject);
+  const stream = {
+    kept,
+    reads: 0,
+    /** Called before each append; may store something else first, or throw. */
+    beforeAppend: undefined as ((messages: readonly AppendMessage[]) => void) | undefined,
+    /** Called after each append; throw to lose the answer. */
+    afterAppend: undefined as (() => void) | undefined,
+    store: (messages: readonly AppendMessage[]): readonly number[] => {
+      for (const { subject, expectedLastSequence } of messages) {
+        if (expectedLastSequence === undefined || expectedLastSequence === (lastOf(subject)?.sequence ?? 0)) continue;
+        throw new Fault('JS_CONFLICT', 'not the last');
+      }
+      return messages.map(({ subject, data }) =>
+        kept.push({ sequence: kept.length + 1, subject, data, timeMs: 0, header: () => undefined }),
+      );
+    },
+    json: (): readonly JsonObject[] => kept.map(({ data }) => decodeJson(data) as JsonObject),
+  };
+  const appender: Appender = {
+    pending: 0,
+    append: async (messages) => {
+      await Promise.resolve();
+      stream.beforeAppend?.(messages);
+      const sequences = stream.store(messages);
+      stream.afterAppend?.();
+      return sequences;
+    },
+  };
+  const reader: StreamReader = {
+    readSubject: async (subject) => {
+      stream.reads += 1;
+      return kept.filter((message) => message.subject === subject);
+    },
+    readLast: async (subject) => {
+      stream.reads += 1;
+      return lastOf(subject);
+    },
+    lastSequence: async () => kept.length,
+  };
+  return Object.assign(stream, { appender, reader });
+};
+
+export type MemoryEvents = ReturnType<typeof memoryEvents>;
+export type MemoryHandler = {
+  readonly executor: CommandExecutor;
+  readonly clock: Clock & { advance(byMs: number): void };
+  send(verb: Verb, body: unknown, request?: Partial<CommandRequest>, how?: Partial<ExecuteOptions>): Promise<Receipt>;
+};
+
+let ids = 0;
+
+/** `dependents`: what the query-responder would say of every operator. */
+export const memoryHandler = (
+  events: MemoryEvents,
+  outcomeStream: MemoryEvents = memoryEvents(),
+  dependents: readonly string[] = [],
+): MemoryHandler => {
+  const clock = manualClock();
+  const executor = createCommandExecutor({
+    names,
+    aggregates: createAggregates({ names, reader: events.reader, clock }),
+    appender: events.appender,
+    outcomes: createOutcomes({ names, reader: outcomeStream.reader, appender: outcomeStream.appender, clock }),
+    outcomeIndex: { mayHave: () => true, add: () => undefined },
+    schemas: createSpecSchemas(),
+    ids: { next: () => `id-${(ids += 1)}` },
+    clock,
+    dependentsOf: async () => dependents,
+  });
+  return {
+    executor,
+    clock,
+    send: (verb, body, request = {}, how = {}) => {
+      const commandId = request.commandId ?? `command-${(ids += 1)}`;
+      return executor.execute(
+        {
+          verb,
+          commandId,
+          isIdGiven: true,
+          actor: 'iamgroot',
+          correlationId: commandId,
+          causationId: commandId,
+          workspace: 'public',
+          isDryRun: false,
+          body: body instanceof Uint8Array ? body : encodeJson(body),
+          ...request,
+        },
+        { keepOutcome: false, ...how },
+      );
+    },
+  };
+};

@@ -1,0 +1,109 @@
+// Aggregates in memory: exclusive, in the order of the calls, without deadlock; and what is read of damaged streams.
+
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, it } from 'node:test';
+import { isFault } from '../../../src/core/fault.ts';
+import { createAggregates } from '../../../src/engine/aggregates.ts';
+import { namesFor, operatorRef, resourceRef } from '../../../src/messages/subjects.ts';
+import { datasetOf, operatorNamed } from '../../support/manifests.ts';
+import { memoryEvents, memoryHandler } from '../../support/memory-handler.ts';
+import { manualClock } from '../../support/memory-ports.ts';
+
+const names = namesFor('opstream');
+const [a, b, c] = ['a', 'b', 'c'].map((name) => resourceRef('public', name)) as [
+  ReturnType<typeof resourceRef>,
+  ReturnType<typeof resourceRef>,
+  ReturnType<typeof resourceRef>,
+];
+
+const aggregatesOn = (events = memoryEvents(), maxCached?: number) => {
+  const clock = manualClock();
+  const options = { names, reader: events.reader, clock, ...(maxCached === undefined ? {} : { maxCached }) };
+  return { aggregates: createAggregates(options), events, clock };
+};
+
+describe('exclusively', () => {
+  it('runs what shares a thing one after the other, in the order of the calls, and the rest at once', async () => {
+    const { aggregates } = aggregatesOn();
+    const log: string[] = [];
+    const work = (name: string, turns: number) => async (): Promise<void> => {
+      log.push(`+${name}`);
+      for (let index = 0; index < turns; index += 1) await turn();
+      log.push(`-${name}`);
+    };
+    await Promise.all([
+      aggregates.exclusively([a], work('1', 6)),
+      aggregates.exclusively([a, b], work('2', 1)),
+      aggregates.exclusively([b], work('3', 1)),
+      aggregates.exclusively([c], work('4', 1)),
+    ]);
+    assert.deepEqual(log.slice(0, 3), ['+1', '+4', '-4']);
+    assert.deepEqual(log.slice(3), ['-1', '+2', '-2', '+3', '-3']);
+  });
+
+  it('does not deadlock on things named in different orders, and goes on after a failure', async () => {
+    const { aggregates } = aggregatesOn();
+    let running = 0;
+    const ends = await Promise.allSettled(
+      Array.from({ length: 60 }, (_, index) =>
+        aggregates.exclusively(index % 2 === 0 ? [a, b, c] : [c, a, a], async () => {
+          running += 1;
+          assert.equal(running, 1);
+          await turn();
+          running -= 1;
+          if (index % 7 === 0) throw new Error('no luck');
+        }),
+      ),
+    );
+    assert.equal(ends.filter(({ status }) => status === 'rejected').length, 9);
+  });
+});
+
+describe('loading', () => {
+  it('reads once, and looks again when what is known is too old', async () => {
+    const { aggregates, events, clock } = aggregatesOn();
+    const handler = memoryHandler(events);
+    await handler.send('apply', operatorNamed('op'));
+    const known = await aggregates.load(operatorRef('op'));
+    const reads = events.reads;
+    assert.equal(await aggregates.load(operatorRef('op')), known);
+    assert.equal(events.reads, reads);
+    clock.advance(2000);
+    assert.equal(await aggregates.load(operatorRef('op'), 1000), known);
+    assert.equal(events.reads, reads + 1);
+    await handler.send('apply', { ...operatorNamed('op'), tags: ['new'] });
+    clock.advance(2000);
+    assert.equal((await aggregates.load(operatorRef('op'), 1000)).operator.generation, 2);
+  });
+
+  it('keeps a bounded number', async () => {
+    const { aggregates, events } = aggregatesOn(memoryEvents(), 2);
+    for (const ref of [a, b, c]) await aggregates.load(ref);
+    const reads = events.reads;
+    await aggregates.load(c);
+    assert.equal(events.reads, reads);
+    await aggregates.load(a);
+    assert.equal(events.reads, reads + 1);
+  });
+
+  it('refuses a thing with a damaged event, and says which', async () => {
+    const { aggregates, events } = aggregatesOn();
+    const handler = memoryHandler(events);
+    await handler.send('apply', operatorNamed('op'));
+    await handler.send('apply', datasetOf('op', 'a', {}));
+    const subject = names.event(a);
+    const last = events.json().at(-1);
+    const damaged = {
+      ...last,
+      type: 'io.opstream.resource.changed.v1',
+      data: { patch: [{ op: 'remove', path: '/x/y' }] },
+    };
+    events.store([{ subject, id: 'damaged', data: new TextEncoder().encode(JSON.stringify(damaged)) }]);
+    await assert.rejects(
+      aggregates.load(a),
+      (error) => isFault(error, 'DOCUMENT_INVALID') && error.details['sequence'] === 3,
+    );
+    assert.equal((await aggregates.load(operatorRef('op'))).operator.generation, 1);
+  });
+});

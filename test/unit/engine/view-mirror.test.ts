@@ -1,0 +1,79 @@
+// The picture that the query-responder has of the buckets, and waiting for a sequence in it (P7).
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { StreamFollower } from '../../../src/engine/ports.ts';
+import { createViewMirror } from '../../../src/engine/view-mirror.ts';
+import { createDirectory } from '../../../src/views/directory.ts';
+import { drivenClock } from '../../support/driven-clock.ts';
+import { entityAt } from '../../support/entities.ts';
+import { stored } from '../../support/memory-ports.ts';
+
+const BUCKET = 'opstream-entities';
+const STREAM = 'OPSTREAM_EVENTS';
+const checkpoint = (sequence: number) =>
+  stored(sequence, `$KV.${BUCKET}.checkpoint.${STREAM}.all`, { stream: STREAM, sequence });
+
+const mirrored = () => {
+  const clock = drivenClock();
+  const directory = createDirectory();
+  const mirror = createViewMirror({ directory, clock });
+  let hand: Parameters<StreamFollower['follow']>[0] | undefined;
+  const follower: StreamFollower = {
+    follow: async (options) => {
+      hand = options;
+    },
+  };
+  let caughtUp = 0;
+  void mirror.follow(follower, BUCKET, new AbortController().signal, () => (caughtUp += 1));
+  return {
+    clock,
+    directory,
+    mirror,
+    give: (messages: readonly ReturnType<typeof stored>[], pending = 0) => hand?.onBatch(messages, pending),
+    giveNothing: () => hand?.onEmpty?.(),
+    caughtUp: () => caughtUp,
+  };
+};
+
+describe('the mirror of a bucket', () => {
+  it('is caught up once, when nothing more waits', () => {
+    const { give, giveNothing, caughtUp } = mirrored();
+    void give([checkpoint(1)], 7);
+    assert.equal(caughtUp(), 0);
+    void give([checkpoint(2)]);
+    void give([checkpoint(3)]);
+    giveNothing();
+    assert.equal(caughtUp(), 1);
+  });
+
+  it('keeps rows, and drops those that are deleted', () => {
+    const { give, directory } = mirrored();
+    void give([stored(1, `$KV.${BUCKET}.entity.public.run-1`, entityAt(1))]);
+    assert.equal(directory.size, 1);
+    void give([{ ...stored(2, `$KV.${BUCKET}.entity.public.run-1`, ''), header: () => 'DEL' }]);
+    assert.equal(directory.size, 0);
+  });
+
+  it('answers at once when the sequence is there, later when it comes', async () => {
+    const { give, mirror, clock } = mirrored();
+    void give([checkpoint(5)]);
+    assert.equal(mirror.position(BUCKET, STREAM), 5);
+    assert.equal(await mirror.reached(BUCKET, STREAM, 5, 0), true);
+    const waits = [6, 7, 8].map((sequence) => mirror.reached(BUCKET, STREAM, sequence, 1000));
+    void give([checkpoint(7)]);
+    assert.deepEqual(await Promise.all(waits.slice(0, 2)), [true, true]);
+    await clock.advance(1000);
+    assert.equal(await waits[2], false);
+  });
+
+  it('does not take one stream or bucket for another', async () => {
+    const { give, mirror, clock } = mirrored();
+    void give([checkpoint(5)]);
+    assert.equal(mirror.position(BUCKET, 'OPSTREAM_STATUS'), 0);
+    assert.equal(mirror.position('opstream-operators', STREAM), 0);
+    const wait = mirror.reached('opstream-operators', STREAM, 1, 100);
+    await clock.advance(100);
+    assert.equal(await wait, false);
+  });
+});

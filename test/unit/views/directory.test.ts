@@ -1,0 +1,143 @@
+// Rows of `list`: filters, pages, and what a row shows of statuses that are about something else.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { JsonObject } from '../../../src/core/json.ts';
+import { createDirectory } from '../../../src/views/directory.ts';
+import { summaryOfEntity, summaryOfOperator } from '../../../src/views/summary.ts';
+import { resourceManifest } from '../../support/fixtures.ts';
+import { entityAt } from '../../support/entities.ts';
+import { operatorNamed } from '../../support/manifests.ts';
+
+const add = (directory: ReturnType<typeof createDirectory>, name: string, changes: JsonObject = {}): void => {
+  const manifest = { ...resourceManifest({}, { name }), ...changes } as ReturnType<typeof resourceManifest>;
+  directory.absorb(`entity.${manifest.workspace}.${name}`, { ...entityAt(1, { name }), manifest });
+};
+
+const filled = () => {
+  const directory = createDirectory();
+  directory.absorb('operator.op', { name: 'op', uid: 'u', generation: 2, manifest: operatorNamed('op') });
+  add(directory, 'a', { tags: ['red', 'big'], owner: 'rocket' });
+  add(directory, 'b', { tags: ['red'], labels: { tier: 'gold', rule: 'a=b=c' } });
+  add(directory, 'c', { workspace: 'sandbox', labels: { tier: 'tin' } });
+  add(directory, 'd', { resource: { operator: 'other', type: 'dataset', spec: {} } });
+  directory.absorb('checkpoint.OPSTREAM_EVENTS.all', { sequence: 9 });
+  return directory;
+};
+
+const namesIn = (query: Parameters<ReturnType<typeof createDirectory>['list']>[0]): readonly string[] =>
+  filled()
+    .list(query)
+    .items.map(({ name }) => name);
+
+describe('list', () => {
+  const cases: readonly (readonly [Parameters<typeof namesIn>[0], readonly string[]])[] = [
+    [{}, ['op', 'a', 'b', 'd', 'c']],
+    [{ type: 'operator' }, ['op']],
+    [{ type: 'resource' }, ['a', 'b', 'd', 'c']],
+    [{ workspace: 'sandbox' }, ['c']],
+    [{ operator: 'other' }, ['d']],
+    [{ resourceType: 'dataset' }, ['d']],
+    [{ owner: 'rocket' }, ['a']],
+    [{ tag: 'red' }, ['a', 'b']],
+    [{ tag: 're' }, []],
+    [{ label: 'tier' }, ['b', 'c']],
+    [{ label: 'tier=gold' }, ['b']],
+    [{ label: 'rule=a=b=c' }, ['b']],
+    [{ label: 'rule=a' }, []],
+    [{ label: 'toString' }, []],
+    [{ tag: 'red', owner: 'rocket', workspace: 'public' }, ['a']],
+    [{ tag: 'red', workspace: 'sandbox' }, []],
+  ];
+  for (const [query, wanted] of cases) {
+    it(`${JSON.stringify(query)} gives ${wanted.join(', ') || 'nothing'}`, () => {
+      assert.deepEqual(namesIn(query), wanted);
+    });
+  }
+
+  it('goes through pages without a gap or a double, also while rows come and go', () => {
+    const directory = createDirectory();
+    for (let index = 0; index < 25; index += 1) add(directory, `r-${String(index).padStart(2, '0')}`);
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    for (let pages = 0; pages < 10; pages += 1) {
+      const page = directory.list({ limit: 10, ...(cursor === undefined ? {} : { cursor }) });
+      seen.push(...page.items.map(({ name }) => name));
+      if (pages === 0) {
+        assert.equal(page.total, 25);
+        directory.absorb('entity.public.r-03', undefined);
+        add(directory, 'r-00a');
+        add(directory, 'r-15a');
+      }
+      cursor = page.next;
+      if (cursor === undefined) break;
+    }
+    assert.equal(new Set(seen).size, seen.length);
+    assert.equal(seen.length, 26);
+    assert.ok(seen.includes('r-15a'));
+  });
+
+  it('ends when the last page is just full', () => {
+    const directory = createDirectory();
+    for (let index = 0; index < 10; index += 1) add(directory, `r-${index}`);
+    assert.equal(directory.list({ limit: 10 }).next, undefined);
+  });
+
+  it('forgets what is deleted, and does not show a status alone', () => {
+    const directory = createDirectory();
+    add(directory, 'a');
+    directory.absorb('status.public.a', {
+      operator: 'adf-operator',
+      uid: 'uid-1',
+      status: 'active',
+      observedGeneration: 1,
+    });
+    directory.absorb('entity.public.a', undefined);
+    assert.equal(directory.list({}).total, 0);
+    assert.equal(directory.size, 1);
+    directory.absorb('status.public.a', undefined);
+    assert.equal(directory.size, 0);
+  });
+});
+
+describe('a row', () => {
+  const status = { uid: 'uid-1', operator: 'adf-operator', status: 'active', observedGeneration: 1 } as const;
+
+  it('shows what its operator saw of this incarnation, and nothing of another', () => {
+    const entity = entityAt(1);
+    assert.equal(summaryOfEntity(entity, undefined).status, 'pending');
+    assert.equal(summaryOfEntity(entity, status).status, 'active');
+    assert.equal(summaryOfEntity(entity, { ...status, uid: 'before' }).status, 'pending');
+    assert.equal(summaryOfEntity(entity, { ...status, operator: 'another' }).observedGeneration, 0);
+    assert.equal(summaryOfEntity({ ...entity, deletionRequestedAt: 'now' }, status).status, 'deleting');
+  });
+
+  it('shows the run that is wanted, not an earlier one', () => {
+    const run = { id: 'run-2', number: 2, requestedAt: 'now', cancelRequested: false };
+    const entity = entityAt(1, { runnable: true, run });
+    const seen = (id: string) => ({
+      ...status,
+      runtime: 'succeeded' as const,
+      run: { id, state: 'succeeded' as const },
+    });
+    assert.equal(summaryOfEntity(entity, seen('run-1')).runtime, 'pending');
+    assert.equal(summaryOfEntity(entity, seen('run-2')).runtime, 'succeeded');
+    assert.equal(summaryOfEntity(entityAt(1), status).runtime, '');
+  });
+
+  it('of an operator has no workspace and no runtime', () => {
+    const operator = {
+      name: 'op',
+      uid: 'u',
+      generation: 3,
+      createdAt: '',
+      updatedAt: '',
+      createdBy: '',
+      updatedBy: '',
+    };
+    const manifest = operatorNamed('op') as never;
+    const row = summaryOfOperator({ ...operator, manifest }, { status: 'active', observedGeneration: 3 });
+    assert.deepEqual([row.workspace, row.runtime, row.status, row.observedGeneration], ['', '', 'active', 3]);
+    assert.equal(summaryOfOperator({ ...operator, manifest }, undefined).status, 'pending');
+  });
+});

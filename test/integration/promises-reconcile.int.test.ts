@@ -17,7 +17,7 @@ leakGuard();
 let instance: RunningInstance;
 let component: DatasetComponent;
 before(async () => {
-  instance = await startInstance({ copies: { 'operator-runtime': 2 } });
+  instance = await startInstance({ copies: { 'command-handler': 2, 'operator-runtime': 2 } });
   await mustApply(instance.client, operatorNamed('op'));
   component = startDatasetComponent(instance, 'op');
 });
@@ -183,7 +183,8 @@ describe('P12 deletion', () => {
         const deletion = instance.client.send('delete', { type: 'operator', name: operator });
         const accepted = (await Promise.all(applies)).filter((receipt) => receipt.accepted).length;
         const isDeleting = (await deletion).accepted;
-        // A deletion that was accepted is decided again after a grace of 5 s.
+        if (process.env['DBG']) console.error(operator, { accepted, isDeleting });
+      // A deletion that was accepted is decided again after a grace of 5 s.
         const end = await waitFor(
           async () => {
             const stored = await instance.messages(instance.names.streams.events, [

@@ -183,7 +183,6 @@ describe('P12 deletion', () => {
         const deletion = instance.client.send('delete', { type: 'operator', name: operator });
         const accepted = (await Promise.all(applies)).filter((receipt) => receipt.accepted).length;
         const isDeleting = (await deletion).accepted;
-        if (process.env['DBG']) console.error(operator, { accepted, isDeleting });
       // A deletion that was accepted is decided again after a grace of 5 s.
         const end = await waitFor(
           async () => {

@@ -183,7 +183,7 @@ describe('P12 deletion', () => {
         const deletion = instance.client.send('delete', { type: 'operator', name: operator });
         const accepted = (await Promise.all(applies)).filter((receipt) => receipt.accepted).length;
         const isDeleting = (await deletion).accepted;
-      // A deletion that was accepted is decided again after a grace of 5 s.
+        // A deletion that was accepted is decided again after a grace of 5 s.
         const end = await waitFor(
           async () => {
             const stored = await instance.messages(instance.names.streams.events, [

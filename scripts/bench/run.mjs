@@ -143,10 +143,16 @@ const report = (result) => {
     ),
     '',
     row(
-      'accepted at 256 in flight / limit',
+      'accepted at 256 in flight / limit, one command-handler',
       format(ratios.accepted256),
       `>= ${goal.accepted}`,
       ratios.accepted256 >= goal.accepted,
+    ),
+    row(
+      `the same with two copies of it (${format(result.acceptedByTwo.rate)}/s)`,
+      format(ratios.acceptedByTwo256),
+      `>= ${goal.accepted}`,
+      ratios.acceptedByTwo256 >= goal.accepted,
     ),
     row(
       'reconciled at 256 in flight x writes / limit',

@@ -173,6 +173,17 @@ describe('P3 several documents', () => {
     assert.deepEqual(await storedOf('partly'), []);
   });
 
+  it('P3 of which another handler has changed one: all are stored, behind each other', async () => {
+    const all = (spec: JsonObject) => [1, 2, 3, 4, 5].map((index) => datasetOf('op', `stale-${index}`, spec));
+    await mustApply(instance.client, together(all({ round: -1 })));
+    for (let round = 0; round < 16; round += 1) {
+      await mustApply(instance.client, datasetOf('op', `stale-${(round % 5) + 1}`, { between: round }));
+      const { events } = await mustApply(instance.client, together(all({ round })));
+      assert.equal(events.length, 5);
+      assert.equal((events[4]?.sequence ?? 0) - (events[0]?.sequence ?? 0), 4);
+    }
+  });
+
   it('P3 with a conflict on one while others write: whole receipts or nothing', async () => {
     await mustApply(instance.client, together(documents('busy', 8)));
     const writers = Array.from({ length: 6 }, (_, writer) => async () => {

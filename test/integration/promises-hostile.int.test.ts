@@ -32,10 +32,12 @@ describe('P10 what a client sends', () => {
     });
     const receipt = JSON.parse(new TextDecoder().decode(reply.data)) as {
       accepted?: boolean;
-      rejection?: { message: string };
+      rejection?: { code: string; message: string };
     };
     assert.equal(receipt.accepted, false, `${what}: ${JSON.stringify(receipt).slice(0, 300)}`);
     assert.ok((receipt.rejection?.message ?? '') !== '');
+    // Somebody who looks for such a thing has already taken the name for one.
+    assert.notEqual(receipt.rejection?.code, 'NOT_FOUND', what);
     assert.equal(await storedCount(), before, what);
   };
   const manifest = (changes: JsonObject): Uint8Array => encodeJson({ ...datasetOf('op', 'hostile', {}), ...changes });

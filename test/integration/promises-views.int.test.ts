@@ -105,6 +105,8 @@ const startLoad = () => {
       const subject = instance.names.status({ operator: 'op', workspace: 'public', name });
       const [receipt] = await Promise.all([
         mustApply(instance.client, datasetOf('op', name, { turn })),
+        // Never changed again: an event that is missed stays missed.
+        mustApply(instance.client, datasetOf('op', `once-${turn}`, { turn })),
         statuses.append([{ subject, id: `s-${turn}`, data: encodeJson(statusEvent(name, turn)) }]),
       ]);
       last = Math.max(last, receipt.events[0]?.sequence ?? 0);

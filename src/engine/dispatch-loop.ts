@@ -3,13 +3,13 @@
 // Several events on one resource in one batch become one command. The checkpoint is written after the commands are stored, and fences
 // out a runtime that has lost its lease.
 
-import { decodeJson, encodeJson } from '../core/decode.ts';
+import { encodeJson } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
-import { isJsonObject } from '../core/json.ts';
 import { COMMAND_TYPE, type Entity, type EntityCommand } from '../messages/entity.ts';
 import { schemaUri } from '../messages/envelope.ts';
 import type { ResourceEvent } from '../messages/events.ts';
 import type { Names } from '../messages/subjects.ts';
+import { sequenceIn } from './position.ts';
 import { createEntitySource } from './entity-source.ts';
 import type { OperatorDirectory } from './operator-directory.ts';
 import type {
@@ -74,8 +74,7 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
   const { names, directory, positions, log, clock, signal } = options;
   const entities = createEntitySource(options.reader);
   const stored = await positions.get(CHECKPOINT);
-  const value = stored === undefined ? undefined : decodeJson(stored.data);
-  const start = isJsonObject(value) && typeof value['sequence'] === 'number' ? value['sequence'] : 0;
+  const start = sequenceIn(stored) ?? 0;
   let revision = stored?.revision ?? 0;
   let writtenSequence = start;
   let handledSequence = start;

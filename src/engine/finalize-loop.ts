@@ -12,6 +12,7 @@ import { NO_WORKSPACE } from '../messages/names.ts';
 import { decodeStatusEvent } from '../messages/stored-event.ts';
 import { fnv1a, type Kind, type Names } from '../messages/subjects.ts';
 import type { Receipt } from '../messages/commands.ts';
+import { sequenceIn } from './position.ts';
 import type { Clock, KeyValueStore, Log, Requester, StoredMessage, StreamFollower } from './ports.ts';
 
 const CHECKPOINT = 'checkpoint.finalize';
@@ -68,8 +69,7 @@ export const runFinalization = async (options: {
 }): Promise<void> => {
   const { names, positions, log, signal } = options;
   const stored = await positions.get(CHECKPOINT);
-  const value = stored === undefined ? undefined : decodeJson(stored.data);
-  let handled = isJsonObject(value) && typeof value['sequence'] === 'number' ? value['sequence'] : 0;
+  let handled = sequenceIn(stored) ?? 0;
   let sinceCheckpoint = 0;
 
   const finish = async (message: StoredMessage): Promise<void> => {

@@ -5,10 +5,10 @@
 // write expects the revision that this loop knows, so a second projector (a zombie after a lost lease) is refused instead of
 // overwriting. After a crash between documents and checkpoint, messages come again and are recognised by the document's sequence.
 
-import { encodeJson, decodeJson } from '../core/decode.ts';
+import { encodeJson } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
-import { isJsonObject } from '../core/json.ts';
 import { viewKeys } from '../messages/subjects.ts';
+import { sequenceIn } from './position.ts';
 import { createDocumentCache } from './document-cache.ts';
 import type { Clock, KeyValueStore, Log, StoredMessage, StreamFollower } from './ports.ts';
 import type { Projection } from '../views/projection.ts';
@@ -39,9 +39,8 @@ type Position = { sequence: number; revision: number };
 const readPosition = async (store: KeyValueStore, key: string): Promise<Position> => {
   const entry = await store.get(key);
   if (entry === undefined) return { sequence: 0, revision: 0 };
-  const value = decodeJson(entry.data);
-  const sequence = isJsonObject(value) ? value['sequence'] : undefined;
-  if (typeof sequence !== 'number') {
+  const sequence = sequenceIn(entry);
+  if (sequence === undefined) {
     throw new Fault('DOCUMENT_INVALID', `checkpoint ${key} is not readable; rebuild the bucket`, { retry: 'never' });
   }
   return { sequence, revision: entry.revision };

@@ -1,10 +1,9 @@
 // Whether a view is what its stream says (P5): builds it anew from sequence 1 into an empty bucket, waits until the live one stands at the
 // same sequence, and compares byte for byte. Called by `opstream verify` and by tests.
 
-import { decodeJson } from '../core/decode.ts';
-import { isJsonObject } from '../core/json.ts';
 import { viewKeys } from '../messages/subjects.ts';
 import type { Projection } from '../views/projection.ts';
+import { sequenceIn } from './position.ts';
 import type { Clock, KeyValueStore, Log, StreamFollower } from './ports.ts';
 import { compareContents, rebuildView, type Difference } from './rebuild.ts';
 
@@ -42,11 +41,8 @@ const own = (projection: Projection, contents: ReadonlyMap<string, Uint8Array>):
   );
 };
 
-const positionIn = async (store: KeyValueStore, projection: Projection): Promise<number> => {
-  const entry = await store.get(viewKeys.checkpoint(projection.stream));
-  const value = entry === undefined ? undefined : decodeJson(entry.data);
-  return isJsonObject(value) && typeof value['sequence'] === 'number' ? value['sequence'] : 0;
-};
+const positionIn = async (store: KeyValueStore, projection: Projection): Promise<number> =>
+  sequenceIn(await store.get(viewKeys.checkpoint(projection.stream))) ?? 0;
 
 /** `isSettled: false`: the stream grew all the time, and the two never stood at the same sequence. */
 export const verifyView = async (options: VerifyOptions): Promise<Verification> => {

@@ -25,6 +25,7 @@ import { createWorkQueue } from '../jetstream/work-queue.ts';
 import type { Names } from '../messages/subjects.ts';
 import { createBucketEntityStore } from './bucket-entity-store.ts';
 import { toToken, type ComponentConfig } from './config.ts';
+import { connectionOptions } from '../runtime/connection-options.ts';
 import type { EntityStore } from './types.ts';
 
 export type ComponentPorts = {
@@ -49,13 +50,6 @@ export type ConnectedComponent = {
 /** A command is settled as soon as it is kept: what a killed replica left is not waited for longer than this. */
 const ACK_WAIT_MS = 5000;
 
-const credentials = ({ natsUser, natsPassword, natsToken, natsCreds }: ComponentConfig) => ({
-  ...(natsUser === undefined ? {} : { user: natsUser }),
-  ...(natsPassword === undefined ? {} : { password: natsPassword }),
-  ...(natsToken === undefined ? {} : { token: natsToken }),
-  ...(natsCreds === undefined ? {} : { credentialsPath: natsCreds }),
-});
-
 /** Waits for the server. Faults: NATS_UNREACHABLE when `signal` aborted meanwhile, SERVER_TOO_OLD. */
 export const connectComponent = async (options: {
   readonly config: ComponentConfig;
@@ -66,8 +60,7 @@ export const connectComponent = async (options: {
 }): Promise<ConnectedComponent> => {
   const { config, names, log, clock, signal } = options;
   const connection = await connectNats({
-    ...credentials(config),
-    url: config.natsUrl,
+    ...connectionOptions(config),
     name: `${config.prefix}-component-${config.queue}`,
     log,
     signal,

@@ -18,6 +18,9 @@ export const faultCodes = {
   CONFIG_INVALID: 'the configuration is wrong',
   COMPONENT_RETRYABLE: "a component's reconcile failed and may work later",
   COMPONENT_TERMINAL: "a component's reconcile failed and will not work without a change of the resource",
+  COMPONENT_NOT_STARTABLE: 'the program or the image of a component cannot be started',
+  COMPUTE_UNAVAILABLE: 'the place where a component should run cannot be used',
+  SECRET_UNREADABLE: 'a stored secret cannot be opened with the keys that are known',
   DOCUMENT_INVALID: 'a stored document or event cannot be read',
 } as const;
 

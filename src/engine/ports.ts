@@ -1,6 +1,9 @@
 // What the loops need of the world, as interfaces. jetstream/ implements them on a real server; unit tests implement them in
 // memory. No type of a client library appears here.
 
+import type { JsonValue } from '../core/json.ts';
+import type { Result } from '../core/result.ts';
+
 /** A message as a stream holds it. `data` may be a view into a larger buffer: copy it if you keep it. */
 export type StoredMessage = {
   readonly sequence: number;
@@ -201,6 +204,20 @@ export interface Clock {
 export interface IdSource {
   /** A new unique id, lower case, a subject token (UUID v7). */
   next(): string;
+}
+
+/** Evaluates jq programs that users wrote: somewhere where they can be stopped. */
+export interface JqRunner {
+  /**
+   * All outputs of `program` on `input`. Errors are rejections, with a message fit for the user: JQ_INVALID (does not compile, fails, runs
+   * longer than `timeoutMs`, default 1000, or puts out more than 1 MiB). Faults: none.
+   */
+  run(
+    program: string,
+    input: JsonValue,
+    options?: { readonly timeoutMs?: number; readonly variables?: Readonly<Record<string, JsonValue>> },
+  ): Promise<Result<readonly JsonValue[]>>;
+  close(): Promise<void>;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

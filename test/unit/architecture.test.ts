@@ -17,10 +17,13 @@ const allowed: Record<string, readonly string[]> = {
   engine: ['core', 'messages', 'domain', 'views'],
   jetstream: ['core', 'messages', 'engine/ports.ts'],
   runtime: ['core', 'messages', 'engine/ports.ts'],
-  sdk: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime'],
-  client: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime'],
-  cli: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'client'],
-  processes: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'processes/common'],
+  jq: ['core', 'engine/ports.ts'],
+  compute: ['core', 'messages', 'engine/ports.ts', 'engine/supervision/ports.ts'],
+  vault: ['core', 'messages', 'engine/ports.ts'],
+  sdk: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault'],
+  client: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault'],
+  cli: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault', 'client'],
+  processes: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault', 'compute', 'processes/common'],
   operators: ['sdk/index.ts'],
   'stand-ins': [],
   index: ['core', 'messages', 'client', 'domain'],
@@ -35,6 +38,8 @@ const packageHomes: Record<string, readonly string[]> = {
   'fast-json-patch': ['messages/patch.ts'],
   pino: ['runtime/'],
   uuid: ['runtime/'],
+  'jq-wasm': ['jq/'],
+  'prom-client': ['runtime/', 'sdk/'],
 };
 
 type Import = { readonly file: string; readonly target: string };

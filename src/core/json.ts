@@ -23,4 +23,4 @@ export const fromPointer = (pointer: string): readonly string[] =>
     : pointer
         .slice(1)
         .split('/')
-        .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+        .map((token) => (token.includes('~') ? token.replaceAll('~1', '/').replaceAll('~0', '~') : token));

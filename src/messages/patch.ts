@@ -22,6 +22,61 @@ const MAX_COPIED_LENGTH = 256 * 1024;
 export const diff = (before: JsonValue, after: JsonValue): readonly Operation[] =>
   jsonPatch.compare(before as object, after as object) as readonly Operation[];
 
+type Container = Record<string, unknown> | unknown[];
+type Plain = Extract<Operation, { readonly op: 'add' | 'replace' | 'remove' | 'test' }>;
+
+const shallow = (value: object): Container =>
+  Array.isArray(value) ? [...(value as unknown[])] : { ...(value as Record<string, unknown>) };
+
+/** What `diff` makes: an operation on one member of a mapping or list. */
+const isPlain = (operation: Operation): operation is Plain =>
+  (operation.op === 'add' || operation.op === 'replace' || operation.op === 'remove') && operation.path !== '';
+
+class DoesNotFit extends Error {}
+
+const changeList = (list: unknown[], segment: string, operation: Plain): void => {
+  const index = segment === '-' && operation.op === 'add' ? list.length : Number(segment);
+  const last = operation.op === 'add' ? list.length : list.length - 1;
+  if (!Number.isInteger(index) || index < 0 || index > last || segment === '') throw new DoesNotFit(operation.path);
+  if (operation.op === 'remove') list.splice(index, 1);
+  else list.splice(index, operation.op === 'add' ? 0 : 1, operation.value);
+};
+
+const changeMapping = (mapping: Record<string, unknown>, segment: string, operation: Plain): void => {
+  if (segment === '__proto__') throw new DoesNotFit(operation.path);
+  if (operation.op !== 'add' && !Object.hasOwn(mapping, segment)) throw new DoesNotFit(operation.path);
+  if (operation.op === 'remove') delete mapping[segment];
+  else mapping[segment] = operation.value;
+};
+
+/**
+ * Plain operations on a document that is not changed: mappings and lists on the way to a change are copied once, all else is shared. The
+ * library would copy the whole document for each event, which costs more than reading the event.
+ */
+const applyPlain = (document: object, patch: readonly Plain[]): Container => {
+  const root = shallow(document);
+  const copies = new Set<unknown>([root]);
+  for (const operation of patch) {
+    const segments = fromPointer(operation.path);
+    let at: Container = root;
+    for (let index = 0; index < segments.length - 1; index += 1) {
+      const segment = segments[index] ?? '';
+      let child = Object.hasOwn(at, segment) ? (at as Record<string, unknown>)[segment] : undefined;
+      if (typeof child !== 'object' || child === null) throw new DoesNotFit(operation.path);
+      if (!copies.has(child)) {
+        child = shallow(child);
+        copies.add(child);
+        (at as Record<string, unknown>)[segment] = child;
+      }
+      at = child as Container;
+    }
+    const last = segments.at(-1) ?? '';
+    if (Array.isArray(at)) changeList(at, last, operation);
+    else changeMapping(at, last, operation);
+  }
+  return root;
+};
+
 /**
  * Applies a patch that was made by `diff` and stored. `problemOf` looks at the result. Faults: DOCUMENT_INVALID when the patch does not fit:
  * the event is damaged, or was not written by us.
@@ -33,7 +88,10 @@ export const applyStored = <T>(
 ): T => {
   let result: T;
   try {
-    result = jsonPatch.applyPatch(document, patch as LibraryOperation[], false, false, true).newDocument;
+    result =
+      typeof document === 'object' && document !== null && patch.every(isPlain)
+        ? (applyPlain(document, patch) as T)
+        : jsonPatch.applyPatch(document, patch as LibraryOperation[], false, false, true).newDocument;
   } catch (error) {
     throw new Fault('DOCUMENT_INVALID', 'data.patch does not fit what was stored before it', {
       retry: 'never',

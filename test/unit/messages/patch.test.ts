@@ -130,4 +130,39 @@ describe('a patch', () => {
       { numRuns: 3000 },
     );
   });
+
+  it('that was stored turns one document into the other, shares what it leaves alone, and changes neither input', () => {
+    const value = fc.object({
+      maxDepth: 3,
+      withNullPrototype: false,
+      key: fc.constantFrom('a', 'b', 'c', 'd/e', 'f~g', '0'),
+    });
+    fc.assert(
+      fc.property(value, value, (left, right) => {
+        const before = JSON.parse(JSON.stringify({ left, kept: { deep: [1] } })) as JsonValue;
+        const after = JSON.parse(JSON.stringify({ left: right, kept: { deep: [1] } })) as JsonValue;
+        const patch = diff(before, after);
+        const inputs = structuredClone({ before, patch });
+        const result = applyStored(before as { readonly kept: JsonValue }, patch);
+        assert.deepEqual(result, after);
+        assert.deepEqual({ before, patch }, inputs);
+        assert.equal(result.kept, (before as { readonly kept: JsonValue }).kept);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('that was stored and does not fit is a fault, whatever it names', () => {
+    const base = { list: [1], map: { a: 1 }, text: 'x' };
+    for (const path of ['/list/2', '/list/-1', '/list/x', '/list/', '/map/b', '/none/a', '/text/0', '/map/__proto__']) {
+      for (const op of ['replace', 'remove'] as const) {
+        const operation = op === 'remove' ? { op, path } : { op, path, value: 1 };
+        assert.throws(() => applyStored(base, [operation]), { code: 'DOCUMENT_INVALID' }, `${op} ${path}`);
+      }
+    }
+    assert.throws(() => applyStored(base, [{ op: 'add', path: '/map/__proto__', value: {} }]), {
+      code: 'DOCUMENT_INVALID',
+    });
+    assert.throws(() => applyStored(base, [{ op: 'add', path: '/list/3', value: 1 }]), { code: 'DOCUMENT_INVALID' });
+  });
 });

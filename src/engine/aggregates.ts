@@ -11,6 +11,7 @@ import { initialResourceState, type ResourceState } from '../domain/resource/sta
 import { refKey, type Names, type Ref } from '../messages/subjects.ts';
 import type { DomainEvent, OperatorEvent, ResourceEvent } from '../messages/events.ts';
 import type { ReceiptEvent } from '../messages/commands.ts';
+import { createGenerations } from './generations.ts';
 import type { Clock, StreamReader } from './ports.ts';
 
 /** What one command stored on this aggregate: enough to answer it again. */
@@ -52,7 +53,7 @@ export const createAggregates = (options: {
   readonly maxCached?: number;
 }) => {
   const { names, reader, clock, maxCached = 10_000 } = options;
-  const cache = new Map<string, Aggregate>();
+  const cache = createGenerations<Aggregate>(maxCached);
   const tails = new Map<string, Promise<void>>();
 
   const blank = (ref: Ref): Aggregate => ({
@@ -80,14 +81,7 @@ export const createAggregates = (options: {
     return aggregate;
   };
 
-  const keep = (aggregate: Aggregate): void => {
-    const key = refKey(aggregate.ref);
-    cache.delete(key);
-    cache.set(key, aggregate);
-    if (cache.size <= maxCached) return;
-    const oldest = cache.keys().next().value;
-    if (oldest !== undefined) cache.delete(oldest);
-  };
+  const keep = (aggregate: Aggregate): void => cache.set(refKey(aggregate.ref), aggregate);
 
   return {
     /** The aggregate as this process knows it; read from the stream when it is not in memory or older than `maxAgeMs`. */

@@ -19,7 +19,7 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
       uid,
       generation,
       runnable,
-      ...wanted(run),
+      ...(run === undefined ? undefined : wanted(run)),
       suspended: false,
       createdAt: event.time,
       updatedAt: event.time,

@@ -78,16 +78,20 @@ const refuse = (value: JsonObject, details: readonly RejectionDetail[], document
 
 type Meta = Omit<ResourceManifest, 'workspace' | 'resource'>;
 
-/** Fields in one fixed order, so that equal manifests are equal byte for byte. */
-const metaOf = (value: Partial<Meta> & { readonly name: string; readonly version: string }, actor: string) => ({
-  name: value.name,
-  version: value.version,
-  layer: value.layer ?? 'user',
-  ...(value.description === undefined ? {} : { description: value.description }),
-  tags: value.tags ?? [],
-  ...(value.labels === undefined ? {} : { labels: value.labels }),
-  owner: value.owner ?? actor,
-});
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * Fields in one fixed order, so that equal manifests are equal byte for byte. Set one by one: this is done for every apply, and spreads of
+ * optional fields cost several times as much.
+ */
+const metaOf = (value: Partial<Meta> & { readonly name: string; readonly version: string }, actor: string) => {
+  const meta: Partial<Writable<Meta>> = { name: value.name, version: value.version, layer: value.layer ?? 'user' };
+  if (value.description !== undefined) meta.description = value.description;
+  meta.tags = value.tags ?? [];
+  if (value.labels !== undefined) meta.labels = value.labels;
+  meta.owner = value.owner ?? actor;
+  return meta as Writable<Omit<Meta, 'type'>>;
+};
 
 type GivenResource = Partial<Meta> & {
   readonly name: string;
@@ -96,12 +100,14 @@ type GivenResource = Partial<Meta> & {
   readonly resource: { readonly operator: string; readonly type: string; readonly spec?: JsonObject };
 };
 
-const resourceOf = (value: GivenResource, context: ManifestContext): ResourceManifest => ({
-  ...metaOf(value, context.actor),
-  type: 'resource',
-  workspace: value.workspace ?? context.defaultWorkspace,
-  resource: { operator: value.resource.operator, type: value.resource.type, spec: value.resource.spec ?? {} },
-});
+const resourceOf = (value: GivenResource, context: ManifestContext): ResourceManifest => {
+  const manifest = metaOf(value, context.actor) as Writable<ResourceManifest>;
+  const { operator, type, spec } = value.resource;
+  manifest.type = 'resource';
+  manifest.workspace = value.workspace ?? context.defaultWorkspace;
+  manifest.resource = { operator, type, spec: spec ?? {} };
+  return manifest;
+};
 
 type GivenType = Omit<ResourceTypeSpec, 'isRunnable' | 'natsApi'> & {
   readonly isRunnable?: boolean;

@@ -7,7 +7,13 @@ import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from './ports.ts';
 import type { ViewDocument } from '../views/projection.ts';
 
 /** `isStored`: the bucket has a document under the key. A deleted key keeps the revision of its delete marker. */
-type Slot = { document: ViewDocument | undefined; revision: number; isStored: boolean; isDirty: boolean };
+type Slot = {
+  document: ViewDocument | undefined;
+  revision: number;
+  isStored: boolean;
+  isDirty: boolean;
+  isWriting: boolean;
+};
 
 export type DocumentCache = ReturnType<typeof createDocumentCache>;
 
@@ -16,16 +22,10 @@ const parse = (entry: KeyValueEntry): ViewDocument | undefined => {
   return isJsonObject(value) && typeof value['sequence'] === 'number' ? (value as unknown as ViewDocument) : undefined;
 };
 
-/** `startsEmpty`: the bucket has no key but those written through this cache (a rebuild), so others need not be looked for. */
-export const createDocumentCache = (store: KeyValueStore, maxClean: number, startsEmpty = false) => {
-  const written = new Set<string>();
+/** `existing`: all keys that the bucket has, so that others need not be looked for; undefined when they are too many to be known. */
+export const createDocumentCache = (store: KeyValueStore, maxClean: number, existing: Set<string> | undefined) => {
   const slots = new Map<string, Slot>();
   const dirty = new Set<string>();
-
-  const set = (key: string, slot: Slot): void => {
-    slots.delete(key);
-    slots.set(key, slot);
-  };
 
   return {
     get dirtyCount(): number {
@@ -33,71 +33,81 @@ export const createDocumentCache = (store: KeyValueStore, maxClean: number, star
     },
 
     /** Reads the keys that are not here yet. */
-    load: async (keys: Iterable<string>): Promise<void> => {
-      const missing: string[] = [];
-      for (const key of new Set(keys)) {
-        if (slots.has(key)) continue;
-        if (startsEmpty && !written.has(key))
-          set(key, { document: undefined, revision: 0, isStored: false, isDirty: false });
-        else missing.push(key);
+    load: async (keys: readonly (string | undefined)[]): Promise<void> => {
+      const missing = new Set<string>();
+      for (const key of keys) {
+        if (key === undefined || slots.has(key)) continue;
+        if (existing?.has(key) === false)
+          slots.set(key, { document: undefined, revision: 0, isStored: false, isDirty: false, isWriting: false });
+        else missing.add(key);
       }
-      if (missing.length === 0) return;
-      const entries = await store.getMany(missing);
-      for (const [index, key] of missing.entries()) {
+      if (missing.size === 0) return;
+      const wanted = [...missing];
+      const entries = await store.getMany(wanted);
+      for (const [index, key] of wanted.entries()) {
         const entry = entries[index];
         const isStored = entry !== undefined;
-        set(key, {
+        slots.set(key, {
           document: isStored ? parse(entry) : undefined,
           revision: entry?.revision ?? 0,
           isStored,
           isDirty: false,
+          isWriting: false,
         });
       }
     },
 
     get: (key: string): ViewDocument | undefined => slots.get(key)?.document,
 
+    /** `key` has been loaded. */
     put: (key: string, document: ViewDocument | undefined): void => {
-      const { revision, isStored } = slots.get(key) ?? { revision: 0, isStored: false };
-      const isDirty = document !== undefined || isStored;
-      dirty.delete(key);
-      if (isDirty) dirty.add(key);
-      set(key, { document, revision, isStored, isDirty });
+      const slot = slots.get(key);
+      if (slot === undefined) throw new Error(`not loaded: ${key}`);
+      slot.document = document;
+      if (slot.isDirty || (document === undefined && !slot.isStored && !slot.isWriting)) return;
+      slot.isDirty = true;
+      dirty.add(key);
     },
 
-    /** The unwritten documents in the order in which they were last changed. */
-    writes: (): readonly KeyValueWrite[] => {
+    /**
+     * Hands out the unwritten documents, which count as clean from now on; changes that come while they are being written are for the next
+     * time. `written` must follow before the next call; when the write failed, nothing here is of use any more.
+     */
+    takeWrites: (): readonly KeyValueWrite[] => {
       const writes: KeyValueWrite[] = [];
       for (const key of dirty) {
         const slot = slots.get(key);
         if (slot === undefined) continue;
+        slot.isDirty = false;
+        slot.isWriting = true;
         const data = slot.document === undefined ? undefined : encodeJson(slot.document);
         writes.push({ key, data, expectedRevision: slot.revision });
       }
+      dirty.clear();
       return writes;
     },
 
     written: (writes: readonly KeyValueWrite[], revisions: readonly number[]): void => {
-      for (const [index, { key }] of writes.entries()) {
+      for (const [index, { key, data }] of writes.entries()) {
         const slot = slots.get(key);
         const revision = revisions[index];
         if (slot === undefined || revision === undefined) continue;
-        slot.isDirty = false;
-        if (startsEmpty) written.add(key);
-        slot.isStored = slot.document !== undefined;
+        slot.isWriting = false;
+        existing?.add(key);
+        slot.isStored = data !== undefined;
         slot.revision = revision;
-      }
-      dirty.clear();
-      for (const [key, slot] of slots) {
-        if (slots.size <= maxClean) break;
-        if (!slot.isDirty) slots.delete(key);
+        // The newest last: what is forgotten first is what was written longest ago.
+        slots.delete(key);
+        slots.set(key, slot);
       }
     },
 
-    /** Forgets everything, also what is not written: the caller starts again from the checkpoint. */
-    clear: (): void => {
-      slots.clear();
-      dirty.clear();
+    /** Forgets clean documents beyond the bound. Not between `load` and the last `put` of what was loaded. */
+    trim: (): void => {
+      for (const [key, slot] of slots) {
+        if (slots.size <= maxClean) break;
+        if (!slot.isDirty && !slot.isWriting) slots.delete(key);
+      }
     },
   };
 };

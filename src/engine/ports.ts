@@ -67,6 +67,11 @@ export interface KeyValueStore {
   /** Several keys, pipelined; the result has the same order. */
   getMany(keys: readonly string[]): Promise<readonly (KeyValueEntry | undefined)[]>;
   /**
+   * Every key that `filter` matches (`entity.>`), those of delete markers included; undefined when there are more than `limit`. Asked of
+   * the leader.
+   */
+  keys(filter: string, limit: number): Promise<readonly string[] | undefined>;
+  /**
    * Writes in the given order: as one atomic batch when there are many, else one by one, each after the one before it was sent and
    * all of them confirmed before the promise resolves; `last` is written only after all the others are confirmed, or in the same
    * atomic batch. Revisions of `writes` in order, then of `last`. Faults: JS_CONFLICT (a revision was not the expected one: another

@@ -28,11 +28,12 @@ export type ProjectionLoopOptions = {
   readonly maxDelayMs?: number;
   /** Clean documents kept in memory. Default 10,000. */
   readonly maxCached?: number;
-  /** The bucket was empty at the start: documents that this loop has not written are not looked for. Default false. */
-  readonly startsEmpty?: boolean;
   /** Told after each commit. */
   readonly onCommitted?: (sequence: number, pending: number) => void;
 };
+
+/** Names of documents kept in memory, so that a new one is written without a look; with more of them each is looked for. */
+const MAX_KNOWN_KEYS = 300_000;
 
 type Position = { sequence: number; revision: number };
 
@@ -53,55 +54,90 @@ const readPosition = async (store: KeyValueStore, key: string): Promise<Position
 export const runProjection = async (options: ProjectionLoopOptions): Promise<void> => {
   const { projection, store, log, clock, maxUnwritten = 1000, maxDelayMs = 20 } = options;
   const checkpointKey = viewKeys.checkpoint(projection.stream);
-  const cache = createDocumentCache(store, options.maxCached ?? 10_000, options.startsEmpty === true);
+  const existing = await store.keys(projection.keyFilter, MAX_KNOWN_KEYS);
+  const cache = createDocumentCache(store, options.maxCached ?? 10_000, existing && new Set(existing));
   const position = await readPosition(store, checkpointKey);
   let lastRead = position.sequence;
   let lastCommitMs = clock.nowMs();
 
-  const fold = async (message: StoredMessage, key: string): Promise<void> => {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  let writing: Promise<void> | undefined;
+  let isWanted = false;
+  let lastPending = 0;
+  let failure: { readonly error: unknown } | undefined;
+
+  /** Why the message could not be read, if so. */
+  const fold = (message: StoredMessage, key: string): string | undefined => {
     const previous = cache.get(key);
-    if (previous !== undefined && previous.sequence >= message.sequence) return;
+    if (previous !== undefined && previous.sequence >= message.sequence) return undefined;
     const step = projection.step(previous, message);
     if (step.kind === 'document') cache.put(key, step.document);
-    if (step.kind === 'poison') {
-      log.error(
-        { stream: projection.stream, sequence: message.sequence, subject: message.subject, reason: step.reason },
-        'message set aside',
-      );
-      await options.deadLetter(message, step.reason);
-    }
+    return step.kind === 'poison' ? step.reason : undefined;
   };
 
-  const commit = async (pending: number): Promise<void> => {
-    const writes = cache.writes();
-    const checkpoint = {
-      key: checkpointKey,
-      data: encodeJson({ stream: projection.stream, sequence: lastRead }),
-      expectedRevision: position.revision,
-    };
+  const setAside = async (message: StoredMessage, reason: string): Promise<void> => {
+    const { sequence, subject } = message;
+    log.error({ stream: projection.stream, sequence, subject, reason }, 'message set aside');
+    await options.deadLetter(message, reason);
+  };
+
+  const writeOnce = async (): Promise<void> => {
+    const sequence = lastRead;
+    const pending = lastPending;
+    const writes = cache.takeWrites();
+    const data = encodeJson({ stream: projection.stream, sequence });
+    const checkpoint = { key: checkpointKey, data, expectedRevision: position.revision };
     const revisions = await store.commit(writes, checkpoint);
     cache.written(writes, revisions);
     position.revision = revisions.at(-1) ?? position.revision;
-    position.sequence = lastRead;
+    position.sequence = sequence;
     lastCommitMs = clock.nowMs();
-    options.onCommitted?.(lastRead, pending);
+    options.onCommitted?.(sequence, pending);
   };
 
-  const onBatch = async (batch: readonly StoredMessage[], pending: number): Promise<void> => {
-    const keyed = batch.map((message) => ({ message, key: projection.keyOf(message.subject) }));
-    await cache.load(keyed.flatMap(({ key }) => (key === undefined ? [] : [key])));
-    for (const { message, key } of keyed) {
-      if (key !== undefined) await fold(message, key);
+  /** One commit at a time, in the background; what is folded meanwhile is in the next one. */
+  const write = async (): Promise<void> => {
+    try {
+      while (isWanted) {
+        isWanted = false;
+        await writeOnce();
+      }
+    } catch (error) {
+      failure = { error };
+      stop.abort();
+    } finally {
+      writing = undefined;
     }
+  };
+
+  const isDue = (pending: number): boolean =>
+    pending === 0 || cache.dirtyCount >= maxUnwritten || clock.nowMs() - lastCommitMs >= maxDelayMs;
+
+  const onBatch = async (batch: readonly StoredMessage[], pending: number): Promise<void> => {
+    const keys = batch.map(({ subject }) => projection.keyOf(subject));
+    await cache.load(keys);
+    for (const [index, message] of batch.entries()) {
+      const key = keys[index];
+      const problem = key === undefined ? undefined : fold(message, key);
+      if (problem !== undefined) await setAside(message, problem);
+    }
+    // What the failed commit held counts as written here: nothing may be written any more.
+    if (failure !== undefined) throw failure.error;
+    cache.trim();
     lastRead = batch.at(-1)?.sequence ?? lastRead;
-    const isDue = pending === 0 || cache.dirtyCount >= maxUnwritten || clock.nowMs() - lastCommitMs >= maxDelayMs;
-    if (isDue) await commit(pending);
+    lastPending = pending;
+    isWanted ||= isDue(pending);
+    if (isWanted) writing ??= write();
+    while (writing !== undefined && cache.dirtyCount >= maxUnwritten) await writing;
   };
 
   const fromSequence = position.sequence + 1;
   log.info({ projection: projection.name, stream: projection.stream, fromSequence }, 'projection started');
   try {
-    await options.follower.follow({ fromSequence, filters: projection.filters, onBatch, signal: options.signal });
+    await options.follower.follow({ fromSequence, filters: projection.filters, onBatch, signal });
+    await writing;
+    if (failure !== undefined) throw failure.error;
   } catch (error) {
     if (!isFault(error, 'JS_CONFLICT')) throw error;
     const current = await readPosition(store, checkpointKey);

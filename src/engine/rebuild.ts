@@ -3,7 +3,6 @@
 
 import { runProjection } from './projection-loop.ts';
 import type { Clock, KeyValueStore, Log, StreamFollower } from './ports.ts';
-import { viewKeys } from '../messages/subjects.ts';
 import type { Projection } from '../views/projection.ts';
 
 /** Larger than live: a key that changes often is written once. Bounds the memory of a rebuild. */
@@ -35,7 +34,6 @@ export const rebuildView = async (options: RebuildOptions): Promise<number> => {
     log: options.log,
     signal: AbortSignal.any([options.signal, done.signal]),
     deadLetter: async () => undefined,
-    startsEmpty: (await options.store.get(viewKeys.checkpoint(options.projection.stream))) === undefined,
     maxUnwritten: MAX_UNWRITTEN,
     maxDelayMs: Number.POSITIVE_INFINITY,
     maxCached: MAX_UNWRITTEN * 2,

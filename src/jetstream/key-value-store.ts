@@ -9,8 +9,8 @@ import { isToken } from '../messages/names.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite, StoredMessage } from '../engine/ports.ts';
 import { createCommitPacer, type CommitPacer } from './commit-pacer.ts';
 import { isRepeatable } from './faults.ts';
-import { inBatches, isMarker, isSame, runAll, subjectOfKey, toWrite } from './key-value-writes.ts';
-import { readFromLeader } from './leader-read.ts';
+import { inBatches, isMarker, isSame, runAll, subjectOfKey, subjectPrefix, toWrite } from './key-value-writes.ts';
+import { readFromLeader, readSubjectNames } from './leader-read.ts';
 import { pause } from './pause.ts';
 import { createServiceMeter } from './service-meter.ts';
 import { createStreamReader } from './stream-reader.ts';
@@ -161,6 +161,11 @@ export const createKeyValueStore = (
       const messages = await reader.readSubjects([...new Set(keys.map(subjectOf))]);
       const bySubject = new Map(messages.map((message) => [message.subject, message]));
       return keys.map((key) => toEntry(key, bySubject.get(subjectOf(key))));
+    },
+
+    keys: async (filter, limit) => {
+      const subjects = await readSubjectNames(connection, stream, subjectPrefix(bucket) + filter, limit);
+      return subjects?.map((subject) => subject.slice(subjectPrefix(bucket).length));
     },
 
     getLatest: async (key) => toEntry(key, await readFromLeader(connection, stream, { last_by_subj: subjectOf(key) })),

@@ -8,6 +8,8 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 const keyPattern = /^[-/_=.a-zA-Z0-9]+$/;
 
+export const subjectPrefix = (bucket: string): string => `$KV.${bucket}.`;
+
 export const subjectOfKey = (bucket: string, key: string): string => {
   if (!keyPattern.test(key)) throw new Error(`not a key: ${JSON.stringify(key)}`);
   return `$KV.${bucket}.${key}`;

@@ -70,3 +70,33 @@ export const readFromLeader = (
       header: (name) => headerIn(lines, name),
     };
   });
+
+type Subjects = {
+  readonly error?: ApiError;
+  readonly total?: number;
+  readonly state?: { readonly subjects?: Readonly<Record<string, number>> };
+};
+
+/**
+ * The subjects of a stream that have messages and match `filter`; undefined when there are more than `limit`. The server tells 100,000 at
+ * a time. Faults as above.
+ */
+export const readSubjectNames = (
+  { slots }: Pick<JetStreamConnection, 'slots'>,
+  stream: string,
+  filter: string,
+  limit: number,
+): Promise<readonly string[] | undefined> =>
+  repeatRead(async () => {
+    const names: string[] = [];
+    for (;;) {
+      const body = encoder.encode(JSON.stringify({ subjects_filter: filter, offset: names.length }));
+      const reply = await slots.request(`$JS.API.STREAM.INFO.${stream}`, body, { timeoutMs: READ_TIMEOUT_MS });
+      const { error, total = 0, state } = JSON.parse(decoder.decode(reply.data)) as Subjects;
+      if (error !== undefined) throw faultOfApi(error, `subjects of ${stream}`);
+      const page = Object.keys(state?.subjects ?? {});
+      if (total > limit) return undefined;
+      names.push(...page);
+      if (page.length === 0 || names.length >= total) return names;
+    }
+  });

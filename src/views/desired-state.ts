@@ -17,6 +17,7 @@ export const entities: ProjectionOf = (names) => ({
   stream: names.streams.events,
   bucket: names.buckets.entities,
   filters: [names.eventFilter],
+  keyFilter: 'entity.>',
   keyOf: (subject) => {
     const ref = names.parseEvent(subject);
     return ref?.kind === 'resource' ? viewKeys.entity(ref.workspace, ref.name) : undefined;
@@ -37,6 +38,7 @@ export const operators: ProjectionOf = (names) => ({
   stream: names.streams.events,
   bucket: names.buckets.operators,
   filters: [names.operatorEventFilter],
+  keyFilter: 'operator.>',
   keyOf: (subject) => {
     const ref = names.parseEvent(subject);
     return ref?.kind === 'operator' ? viewKeys.operator(ref.name) : undefined;

@@ -42,6 +42,7 @@ export const entityStatuses: ProjectionOf = (names): Projection => ({
   stream: names.streams.status,
   bucket: names.buckets.entities,
   filters: [names.statusFilter],
+  keyFilter: 'status.>',
   keyOf: keyWhen(
     names.parseStatus,
     ({ workspace }) => workspace !== NO_WORKSPACE,
@@ -55,6 +56,7 @@ export const operatorStatuses: ProjectionOf = (names): Projection => ({
   stream: names.streams.status,
   bucket: names.buckets.operators,
   filters: [names.operatorStatusFilter],
+  keyFilter: 'status.>',
   keyOf: keyWhen(
     names.parseStatus,
     ({ workspace }) => workspace === NO_WORKSPACE,

@@ -20,6 +20,8 @@ export type Projection = {
   readonly stream: string;
   readonly bucket: string;
   readonly filters: readonly string[];
+  /** Matches every key that `keyOf` can give. */
+  readonly keyFilter: string;
   /** The key that a message of `subject` changes; undefined: none here. */
   keyOf(subject: string): string | undefined;
   /** Folds one message. `previous` is the document of its key. Never throws on a message that decodes. */

@@ -27,6 +27,10 @@ export const memoryStore = (): MemoryStore => {
     entries,
     commits: 0,
     get: async (key) => entries.get(key),
+    keys: async (filter, limit) => {
+      const keys = [...entries.keys(), ...markers.keys()].filter((key) => key.startsWith(filter.replace('>', '')));
+      return keys.length > limit ? undefined : keys;
+    },
     getMany: async (keys) => keys.map((key) => entries.get(key)),
     commit: async (writes, last) => {
       store.commits += 1;

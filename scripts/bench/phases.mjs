@@ -2,7 +2,7 @@
 
 import { createStream, countWrites, lastSequence } from './instance.mjs';
 import { closedLoop } from './figures.mjs';
-import { eventBytes, resource } from './workload.mjs';
+import { changeBytes, eventBytes, resource } from './workload.mjs';
 
 const dist = (path) => import(`../../dist/${path}`);
 
@@ -99,14 +99,40 @@ export const reconciled = async (instance, { count, inFlight, label }) => {
   return { ...result, writesPerApply: writes / count };
 };
 
+/** (c) A stream of its own with `things` resources that were each declared and then changed `changes` times, thing by turns. */
+export const writeHistory = async ({ connection }, { things, changes }) => {
+  const { createAppender } = await dist('jetstream/appender.js');
+  const { namesFor } = await dist('messages/subjects.js');
+  const names = namesFor('bench-history');
+  const stream = 'BENCH_HISTORY';
+  await createStream(connection, {
+    name: stream,
+    subjects: [names.eventFilter],
+    storage: 'file',
+    compression: 's2',
+    allow_direct: true,
+    allow_atomic: true,
+  });
+  const appender = createAppender(connection, stream);
+  for (let change = 0; change <= changes; change += 1) {
+    const events = Array.from({ length: things }, (_, index) => {
+      const ref = { kind: 'resource', workspace: 'public', name: `h-${index}` };
+      const data = change === 0 ? eventBytes(ref.name, index) : changeBytes(ref.name, index, change);
+      return { subject: names.event(ref), id: `${index}-${change}`, data };
+    });
+    for (let start = 0; start < things; start += 500) await appender.append(events.slice(start, start + 500));
+  }
+  return { stream, names, events: things * (changes + 1) };
+};
+
 /** (c) Reading and parsing every event, without doing anything with it. */
-export const consumeAndParse = async ({ connection }, upToSequence) => {
+export const consumeAndParse = async ({ connection }, upToSequence, stream = 'OPSTREAM_EVENTS') => {
   const { createFollower } = await dist('jetstream/follower.js');
   const stop = new AbortController();
   const decoder = new TextDecoder();
   let count = 0;
   const startedMs = performance.now();
-  await createFollower(connection, 'OPSTREAM_EVENTS').follow({
+  await createFollower(connection, stream).follow({
     fromSequence: 1,
     maxBatch: 2000,
     signal: stop.signal,
@@ -120,7 +146,7 @@ export const consumeAndParse = async ({ connection }, upToSequence) => {
 };
 
 /** (c) The whole view of resources, from sequence 1 into an empty bucket. */
-export const rebuild = async ({ connection }, upToSequence, round) => {
+export const rebuild = async ({ connection }, upToSequence, round, { stream = 'OPSTREAM_EVENTS', names } = {}) => {
   const { createFollower } = await dist('jetstream/follower.js');
   const { createKeyValueStore } = await dist('jetstream/key-value-store.js');
   const { rebuildView } = await dist('engine/rebuild.js');
@@ -141,8 +167,8 @@ export const rebuild = async ({ connection }, upToSequence, round) => {
   });
   const startedMs = performance.now();
   await rebuildView({
-    projection: { ...entities(namesFor('opstream')), bucket },
-    follower: createFollower(connection, 'OPSTREAM_EVENTS'),
+    projection: { ...entities(names ?? namesFor('opstream')), stream, bucket },
+    follower: createFollower(connection, stream),
     store: createKeyValueStore(connection, bucket),
     upToSequence,
     clock: systemClock,

@@ -5,12 +5,18 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../setup.mjs';
 import { format, residentMiB } from './figures.mjs';
-import { startInstance } from './instance.mjs';
-import { accepted, consumeAndParse, rawPublishes, rebuild, reconciled } from './phases.mjs';
+import { lastSequence, startInstance } from './instance.mjs';
+import { accepted, consumeAndParse, rawPublishes, rebuild, reconciled, writeHistory } from './phases.mjs';
 import { componentVariables, operator } from './workload.mjs';
 
 const log = (text) => process.stderr.write(`  ${text}\n`);
 const median = (values) => [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)];
+
+const medianRebuild = (events, rounds) => {
+  const consume = median(rounds.map((round) => round.consume));
+  const rebuilt = median(rounds.map((round) => round.rebuild));
+  return { events, consume, rebuild: rebuilt, ratio: median(rounds.map((round) => round.rebuild / round.consume)) };
+};
 
 const registerOperator = async ({ connection }) => {
   const body = new TextEncoder().encode(JSON.stringify(operator));
@@ -81,11 +87,21 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
     for (const [name, pid] of Object.entries(instance.pids())) memory[name] = await residentMiB(pid);
 
     log(`sync ${mode}: rebuild of the view`);
-    const { lastSequence } = await import('./instance.mjs');
     const last = await lastSequence(instance.connection, 'OPSTREAM_EVENTS');
+    // 15 events for each thing, as the rates were measured that the goal was set by; and the stream of this run, where each event is a
+    // new thing, so that a rebuild writes as much as it reads.
+    const history = await writeHistory(instance, { things: size(4000), changes: 14 });
     const rounds = [];
+    const newThings = [];
     for (let round = 0; round < 3; round += 1) {
-      rounds.push({ consume: await consumeAndParse(instance, last), rebuild: await rebuild(instance, last, round) });
+      rounds.push({
+        consume: await consumeAndParse(instance, history.events, history.stream),
+        rebuild: await rebuild(instance, history.events, `h${round}`, history),
+      });
+      newThings.push({
+        consume: await consumeAndParse(instance, last),
+        rebuild: await rebuild(instance, last, round),
+      });
     }
     return {
       mode,
@@ -94,9 +110,7 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
       accepted: acceptedBy,
       acceptedByTwo,
       reconciled: reconciledBy,
-      events: last,
-      consume: median(rounds.map((round) => round.consume)),
-      rebuild: median(rounds.map((round) => round.rebuild)),
+      rebuilds: { history: medianRebuild(history.events, rounds), newThings: medianRebuild(last, newThings) },
       memory,
     };
   } finally {
@@ -106,6 +120,14 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
 
 const row = (name, value, goal, isMet) =>
   `  ${name.padEnd(62)} ${value.padStart(10)}   ${goal.padEnd(14)} ${isMet === undefined ? '' : isMet ? 'met' : 'NOT MET'}`;
+
+const rebuildRow = (name, { events, consume, rebuild: rate, ratio }) =>
+  row(
+    `${name} (${events}) / consume and parse (${format(rate)}/s of ${format(consume)}/s)`,
+    format(ratio),
+    '>= 0.6',
+    ratio >= 0.6,
+  );
 
 const report = (result) => {
   const { mode, limit, raw1, accepted: acc, reconciled: rec } = result;
@@ -117,7 +139,8 @@ const report = (result) => {
     reconciledTimesWrites256: (rec[256].rate * rec[256].writesPerApply) / limit,
     receiptP50: acc[1].p50Ms / raw1.p50Ms,
     visibleP50: rec[1].p50Ms / raw1.p50Ms,
-    rebuild: result.rebuild / result.consume,
+    rebuild: result.rebuilds.history.ratio,
+    rebuildOfNewThings: result.rebuilds.newThings.ratio,
     largestProcessMiB: Math.max(
       ...Object.entries(result.memory)
         .filter(([name]) => name !== 'nats-server')
@@ -172,12 +195,8 @@ const report = (result) => {
       isAlways ? '' : '<= 10',
       isAlways ? undefined : ratios.visibleP50 <= 10,
     ),
-    row(
-      `rebuild / consume and parse (${format(result.rebuild)}/s of ${format(result.consume)}/s, ${result.events} events)`,
-      format(ratios.rebuild),
-      '>= 0.6',
-      ratios.rebuild >= 0.6,
-    ),
+    rebuildRow('rebuild, 15 events each', result.rebuilds.history),
+    rebuildRow('rebuild, 1 event each', result.rebuilds.newThings),
     row('largest process, MiB', format(ratios.largestProcessMiB), '<= 400', ratios.largestProcessMiB <= 400),
     `  memory, MiB: ${Object.entries(result.memory)
       .map(([name, mib]) => `${name} ${Math.round(mib)}`)

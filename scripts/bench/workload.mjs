@@ -73,27 +73,39 @@ export const resource = (name) =>
     }),
   );
 
-/** An event of the size that an apply of `resource` stores: what the raw limit publishes. */
-export const eventBytes = (name, index) =>
+const envelope = (name, index, type, generation, data) =>
   encoder.encode(
     JSON.stringify({
       specversion: '1.0',
       id: `01a206cc-ea2b-7116-ab12-${String(index).padStart(12, '0')}`,
       source: '/opstream/command-handler',
-      type: 'io.opstream.resource.declared.v1',
+      type: `io.opstream.resource.${type}.v1`,
       subject: `resource.public.${name}`,
       time: new Date().toISOString(),
       datacontenttype: 'application/json',
-      dataschema: 'https://opstream.io/schemas/io.opstream.resource.declared.v1.json',
+      dataschema: `https://opstream.io/schemas/io.opstream.resource.${type}.v1.json`,
       correlationid: `bench-${name}`,
       causationid: `bench-${name}`,
       commandid: `bench-${name}`,
       actor: 'anonymous',
-      generation: 1,
-      data: {
-        uid: `01a206cc-ea2b-7116-ab12-${String(index).padStart(12, '0')}`,
-        manifest: JSON.parse(new TextDecoder().decode(resource(name))),
-        runnable: false,
-      },
+      generation,
+      data,
     }),
   );
+
+/** An event of the size that an apply of `resource` stores: what the raw limit publishes. */
+export const eventBytes = (name, index) =>
+  envelope(name, index, 'declared', 1, {
+    uid: `01a206cc-ea2b-7116-ab12-${String(index).padStart(12, '0')}`,
+    manifest: { ...JSON.parse(new TextDecoder().decode(resource(name))), workspace: 'public', layer: 'user' },
+    runnable: false,
+  });
+
+/** A later change of it: two fields. */
+export const changeBytes = (name, index, change) =>
+  envelope(name, index, 'changed', change + 1, {
+    patch: [
+      { op: 'replace', path: '/description', value: `change ${change} of one of many resources` },
+      { op: 'replace', path: '/resource/spec/parameters/retries', value: change },
+    ],
+  });

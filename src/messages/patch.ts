@@ -49,6 +49,19 @@ const changeMapping = (mapping: Record<string, unknown>, segment: string, operat
   else mapping[segment] = operation.value;
 };
 
+const MAX_KNOWN_PATHS = 1000;
+const knownPaths = new Map<string, readonly string[]>();
+
+/** The same few paths are in most patches of a history. */
+const segmentsOf = (path: string): readonly string[] => {
+  const known = knownPaths.get(path);
+  if (known !== undefined) return known;
+  const segments = fromPointer(path);
+  if (knownPaths.size >= MAX_KNOWN_PATHS) knownPaths.clear();
+  knownPaths.set(path, segments);
+  return segments;
+};
+
 /**
  * Plain operations on a document that is not changed: mappings and lists on the way to a change are copied once, all else is shared. The
  * library would copy the whole document for each event, which costs more than reading the event.
@@ -57,7 +70,7 @@ const applyPlain = (document: object, patch: readonly Plain[]): Container => {
   const root = shallow(document);
   const copies = new Set<unknown>([root]);
   for (const operation of patch) {
-    const segments = fromPointer(operation.path);
+    const segments = segmentsOf(operation.path);
     let at: Container = root;
     for (let index = 0; index < segments.length - 1; index += 1) {
       const segment = segments[index] ?? '';

@@ -32,17 +32,14 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
   }
   if (event.type === 'io.opstream.resource.deleted.v1') return { generation };
   if (state.entity === undefined) return state;
-  const entity: Entity = { ...state.entity, generation, updatedAt: event.time, updatedBy: event.actor, sequence };
+  const entity = { ...state.entity, generation, updatedAt: event.time, updatedBy: event.actor, sequence };
   switch (event.type) {
-    case 'io.opstream.resource.changed.v1':
-      return {
-        generation,
-        entity: {
-          ...entity,
-          ...wanted(event.data.run),
-          manifest: applyStored(entity.manifest, event.data.patch, resourceManifestProblem),
-        },
-      };
+    case 'io.opstream.resource.changed.v1': {
+      const { patch, run } = event.data;
+      // In place: this copy is ours, and most events of a history are changes.
+      entity.manifest = applyStored(entity.manifest, patch, resourceManifestProblem);
+      return { generation, entity: run === undefined ? entity : { ...entity, ...wanted(run) } };
+    }
     case 'io.opstream.resource.run-requested.v1':
       return { generation, entity: { ...entity, ...wanted(event.data.run) } };
     case 'io.opstream.resource.cancel-requested.v1':

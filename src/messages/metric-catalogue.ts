@@ -1,0 +1,252 @@
+// Every metric by name: the part of the published language that Prometheus reads. One table for the code that counts, the programs that
+// expose (each all of its own, also those at zero) and the README (a test holds its table against this one).
+
+export const programs = ['command-handler', 'projector', 'query-responder', 'operator-runtime', 'component'] as const;
+export type Program = (typeof programs)[number];
+
+export type MetricDefinition = {
+  readonly name: string;
+  readonly kind: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly string[];
+  readonly programs: readonly Program[];
+  readonly help: string;
+};
+
+type Table = Readonly<Record<string, MetricDefinition>>;
+
+const handler: readonly Program[] = ['command-handler'];
+const projector: readonly Program[] = ['projector'];
+const responder: readonly Program[] = ['query-responder'];
+const runtime: readonly Program[] = ['operator-runtime'];
+const component: readonly Program[] = ['component'];
+const writers: readonly Program[] = ['command-handler', 'projector', 'operator-runtime', 'component'];
+
+export const metricCatalogue = {
+  commands: {
+    name: 'opstream_commands_total',
+    kind: 'counter',
+    labels: ['verb', 'door', 'result', 'code'],
+    programs: handler,
+    help: 'commands by answer: accepted, unchanged, rejected or failed (with the code), through the door rpc or cmd',
+  },
+  commandDuration: {
+    name: 'opstream_command_duration_seconds',
+    kind: 'histogram',
+    labels: ['verb', 'door'],
+    programs: handler,
+    help: 'from the arrival of a command to its answer',
+  },
+  eventsAppended: {
+    name: 'opstream_events_appended_total',
+    kind: 'counter',
+    labels: ['type'],
+    programs: handler,
+    help: 'events of desired state that were stored',
+  },
+  appendDuration: {
+    name: 'opstream_append_duration_seconds',
+    kind: 'histogram',
+    labels: [],
+    programs: handler,
+    help: 'storing the events of one command, until the stream has confirmed them',
+  },
+  deliveries: {
+    name: 'opstream_deliveries_total',
+    kind: 'counter',
+    labels: ['result'],
+    programs: handler,
+    help: 'durable commands taken from the queue: settled, set aside, or to be repeated',
+  },
+  eventsProjected: {
+    name: 'opstream_events_projected_total',
+    kind: 'counter',
+    labels: ['projection'],
+    programs: projector,
+    help: 'stored messages that a projection has taken in',
+  },
+  projectionLag: {
+    name: 'opstream_projection_lag',
+    kind: 'gauge',
+    labels: ['projection'],
+    programs: projector,
+    help: 'stored messages that a projection has yet to take in',
+  },
+  projectionBatchDuration: {
+    name: 'opstream_projection_batch_duration_seconds',
+    kind: 'histogram',
+    labels: ['projection'],
+    programs: projector,
+    help: 'taking in one batch of messages, with the writing of documents',
+  },
+  queries: {
+    name: 'opstream_queries_total',
+    kind: 'counter',
+    labels: ['verb', 'result', 'code'],
+    programs: responder,
+    help: 'queries by answer: answered, refused or failed (with the code)',
+  },
+  queryDuration: {
+    name: 'opstream_query_duration_seconds',
+    kind: 'histogram',
+    labels: ['verb'],
+    programs: responder,
+    help: 'from the arrival of a query to its answer',
+  },
+  directoryRows: {
+    name: 'opstream_directory_rows',
+    kind: 'gauge',
+    labels: [],
+    programs: responder,
+    help: 'operators and resources that lists are answered from',
+  },
+  eventsDispatched: {
+    name: 'opstream_events_dispatched_total',
+    kind: 'counter',
+    labels: [],
+    programs: runtime,
+    help: 'events that were turned into commands to components, where one was due',
+  },
+  dispatchBatchDuration: {
+    name: 'opstream_dispatch_batch_duration_seconds',
+    kind: 'histogram',
+    labels: [],
+    programs: runtime,
+    help: 'dispatching one batch of events, with the storing of commands',
+  },
+  dispatchLag: {
+    name: 'opstream_dispatch_lag',
+    kind: 'gauge',
+    labels: [],
+    programs: runtime,
+    help: 'events that have yet to be dispatched',
+  },
+  commandsDispatched: {
+    name: 'opstream_commands_dispatched_total',
+    kind: 'counter',
+    labels: ['operator', 'result'],
+    programs: runtime,
+    help: 'commands to components: stored on the channel, or failed (and tried again)',
+  },
+  commandsOwed: {
+    name: 'opstream_commands_owed',
+    kind: 'gauge',
+    labels: [],
+    programs: runtime,
+    help: 'commands that wait because the channel of their operator does not work',
+  },
+  finalizations: {
+    name: 'opstream_finalizations_total',
+    kind: 'counter',
+    labels: ['result'],
+    programs: runtime,
+    help: 'deletions that were finished, by what the command-handler answered: accepted or rejected',
+  },
+  componentCommands: {
+    name: 'opstream_component_commands_total',
+    kind: 'counter',
+    labels: ['result'],
+    programs: component,
+    help: 'commands that arrived: kept, ignored (old news), retried, or dead (set aside)',
+  },
+  componentQueries: {
+    name: 'opstream_component_queries_total',
+    kind: 'counter',
+    labels: ['result'],
+    programs: component,
+    help: 'queries to the component: answered, refused or failed',
+  },
+  reconciles: {
+    name: 'opstream_component_reconciles_total',
+    kind: 'counter',
+    labels: ['result'],
+    programs: component,
+    help: 'reconciles: succeeded, failed (tried again), terminal, or conflict (run again)',
+  },
+  reconcileDuration: {
+    name: 'opstream_component_reconcile_duration_seconds',
+    kind: 'histogram',
+    labels: [],
+    programs: component,
+    help: 'one reconcile',
+  },
+  statusesWritten: {
+    name: 'opstream_component_statuses_written_total',
+    kind: 'counter',
+    labels: [],
+    programs: component,
+    help: 'status events that were stored; equal ones are not',
+  },
+  keysWaiting: {
+    name: 'opstream_component_keys_waiting',
+    kind: 'gauge',
+    labels: [],
+    programs: component,
+    help: 'entities that wait for a worker',
+  },
+  keysWorking: {
+    name: 'opstream_component_keys_working',
+    kind: 'gauge',
+    labels: [],
+    programs: component,
+    help: 'reconciles under way',
+  },
+  keysDelayed: {
+    name: 'opstream_component_keys_delayed',
+    kind: 'gauge',
+    labels: [],
+    programs: component,
+    help: 'entities that wait for their time',
+  },
+  isLeader: {
+    name: 'opstream_component_is_leader',
+    kind: 'gauge',
+    labels: [],
+    programs: component,
+    help: '1 while this replica leads',
+  },
+  externalCalls: {
+    name: 'opstream_component_external_calls_total',
+    kind: 'counter',
+    labels: ['target', 'method', 'status'],
+    programs: component,
+    help: 'calls of the outside by host and class of the answer: 2xx to 5xx, aborted, or error (no answer)',
+  },
+  externalCallDuration: {
+    name: 'opstream_component_external_call_duration_seconds',
+    kind: 'histogram',
+    labels: ['target', 'method'],
+    programs: component,
+    help: 'from a call of the outside to the head of its answer',
+  },
+  deadLetters: {
+    name: 'opstream_dead_letters_total',
+    kind: 'counter',
+    labels: ['source', 'code'],
+    programs: writers,
+    help: 'messages that could not be processed and were set aside',
+  },
+  leaseHeld: {
+    name: 'opstream_lease_held',
+    kind: 'gauge',
+    labels: ['lease'],
+    programs: writers,
+    help: '1 while this copy holds the lease, 0 while it stands by',
+  },
+  natsConnected: {
+    name: 'opstream_nats_connected',
+    kind: 'gauge',
+    labels: [],
+    programs,
+    help: '1 while the connection to NATS is up',
+  },
+  natsReconnects: {
+    name: 'opstream_nats_reconnects_total',
+    kind: 'counter',
+    labels: [],
+    programs,
+    help: 'how often the connection to NATS came back',
+  },
+} as const satisfies Table;
+
+export const metricsOf = (program: Program): readonly MetricDefinition[] =>
+  Object.values<MetricDefinition>(metricCatalogue).filter((definition) => definition.programs.includes(program));

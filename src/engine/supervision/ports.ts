@@ -64,6 +64,8 @@ export interface ComputeDriver {
   list(): Promise<readonly InstanceState[]>;
   /** SIGTERM, after `graceMs` SIGKILL; resolves when it is gone and its files with secrets are removed. Unknown ids: nothing. */
   stop(id: string, graceMs: number): Promise<void>;
+  /** Calls `listener` when an instance has ended, or may have: `list` then tells. Until the returned function is called. Optional. */
+  onChange?(listener: () => void): () => void;
   /** Lines after `after` (absent: all that are kept), then new ones, until `signal` aborts or the instance is gone and all was read. */
   followLog(id: string, after: string | undefined, signal: AbortSignal): AsyncIterable<LogLine>;
 }

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { lockFolder } from '../../../../src/cli/up/folder-lock.ts';
-import { birthOf } from '../../../../src/cli/up/local-process.ts';
+import { lockFolder } from '../../../src/compute/folder-lock.ts';
+import { birthOf } from '../../../src/compute/os-process.ts';
 
 let folder = '';
 let path = '';

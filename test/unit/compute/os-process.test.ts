@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { birthOf, endProcess, isAlive, isProcessOf, pidIn } from '../../../../src/cli/up/local-process.ts';
-import { ended, leakGuard, track } from '../../../support/children.ts';
+import { birthOf, endProcess, isAlive, isProcessOf, pidIn } from '../../../src/compute/os-process.ts';
+import { ended, leakGuard, track } from '../../support/children.ts';
 
 leakGuard();
 

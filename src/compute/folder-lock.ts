@@ -1,10 +1,10 @@
-// One `up` for one folder. The lock is a file that only one can create; it names its process and when that began, so that the lock of a
+// One `up` for one folder, one start of one instance. The lock is a file that only one can create; it names its process and when that began, so that the lock of a
 // dead one is told from a living one, also when the number belongs to another process by now.
 
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Fault } from '../../core/fault.ts';
-import { birthOf, isAlive, pidIn } from './local-process.ts';
+import { Fault } from '../core/fault.ts';
+import { birthOf, isAlive, pidIn } from './os-process.ts';
 
 export const LOCK_FILE = 'up.pid';
 
@@ -52,8 +52,8 @@ const removeStale = (path: string, seen: string): void => {
 };
 
 /** Gives what releases it. Faults: CONFIG_INVALID when another one holds it. */
-export const lockFolder = (directory: string): (() => void) => {
-  const path = join(directory, LOCK_FILE);
+export const lockFolder = (directory: string, file: string = LOCK_FILE): (() => void) => {
+  const path = join(directory, file);
   const own = `${process.pid} ${birthOf(process.pid)}`;
   for (let tries = 0; tries < TRIES; tries += 1) {
     if (create(path, own)) {

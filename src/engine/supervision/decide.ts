@@ -1,0 +1,198 @@
+// What to do next for one component, from what should run, what runs and what happened: pure, so that its promises can be tested on
+// thousands of histories. They are: never two live instances of one id; at most one more than wanted is alive, for a change in progress;
+// an instance of an old revision is stopped only when the new one of its replica is ready; what ends is started again after a pause
+// that grows.
+
+import { parseInstanceId } from './instance-id.ts';
+import type { InstanceSpec, InstanceState } from './ports.ts';
+
+export type SupervisionSettings = {
+  readonly backOffMs: number;
+  readonly maxBackOffMs: number;
+  /** Longest pause after what could not be started at all: nothing runs meanwhile, and a person may have mended it. */
+  readonly maxNotStartedPauseMs: number;
+  /** An instance that has been alive this long was not failing: the pause begins anew. */
+  readonly steadyMs: number;
+  /** Failures in a row from which it is called a crash loop. */
+  readonly crashLoopAfter: number;
+  /** How long a new instance may take to be ready before the change is called stalled. */
+  readonly progressDeadlineMs: number;
+  readonly graceMs: number;
+  /** How often to look when nothing happens. */
+  readonly tickMs: number;
+};
+
+export const defaultSettings: SupervisionSettings = {
+  backOffMs: 1000,
+  maxBackOffMs: 300_000,
+  maxNotStartedPauseMs: 30_000,
+  steadyMs: 600_000,
+  crashLoopAfter: 3,
+  progressDeadlineMs: 120_000,
+  graceMs: 10_000,
+  tickMs: 1000,
+};
+
+/** An instance as a driver tells of it, with where that was and whether an order to it is under way. */
+export type ObservedInstance = InstanceState & {
+  readonly driver: string;
+  readonly order?: 'start' | 'stop';
+};
+
+export type SlotFailure = { readonly code: string; readonly message: string };
+
+/** What is remembered of one replica. */
+export type SlotHistory = {
+  readonly revision: string;
+  /** Since when the current revision has been wanted. */
+  readonly wantedSinceMs: number;
+  /** In a row. */
+  readonly failures: number;
+  readonly restarts: number;
+  readonly starts: number;
+  readonly nextStartMs: number;
+  /** Start of the last instance whose end was counted: each end counts once. */
+  readonly countedStartMs: number;
+  readonly lastFailure?: SlotFailure;
+};
+
+export type ComponentHistory = ReadonlyMap<number, SlotHistory>;
+
+export type Action =
+  | { readonly kind: 'start'; readonly spec: InstanceSpec; readonly driver: string }
+  | { readonly kind: 'stop'; readonly id: string; readonly driver: string };
+
+export type ComponentDecision = {
+  readonly actions: readonly Action[];
+  readonly history: ComponentHistory;
+  /** When to decide again although nothing happens; undefined: at the next tick. */
+  readonly wakeAtMs?: number;
+};
+
+export type DecideInput = {
+  /** By replica; empty: nothing should run. */
+  readonly desired: readonly InstanceSpec[];
+  /** The driver that the component's compute names. */
+  readonly driver: string;
+  /** All instances of this component, of every driver. */
+  readonly observed: readonly ObservedInstance[];
+  readonly history: ComponentHistory;
+  readonly nowMs: number;
+  readonly settings: SupervisionSettings;
+  random(): number;
+};
+
+export const isAlive = ({ state }: InstanceState): boolean => state !== 'exited';
+const isStaying = (one: ObservedInstance): boolean => isAlive(one) && one.order !== 'stop';
+const replicaOf = ({ id }: ObservedInstance): number => parseInstanceId(id)?.replica ?? -1;
+
+/** Doubles per failure in a row, give or take a quarter, up to the cap. */
+export const restartPauseMs = (failures: number, settings: SupervisionSettings, random: () => number): number => {
+  const plain = settings.backOffMs * 2 ** Math.min(failures - 1, 40);
+  return Math.round(Math.min(settings.maxBackOffMs, plain * (0.75 + random() / 2)));
+};
+
+const freshSlot = (revision: string, nowMs: number, before: SlotHistory | undefined): SlotHistory => ({
+  revision,
+  wantedSinceMs: nowMs,
+  failures: 0,
+  restarts: before?.restarts ?? 0,
+  starts: 0,
+  nextStartMs: 0,
+  countedStartMs: -1,
+});
+
+/** Code of the failure of an instance that ran. */
+export const ENDED = 'EXITED';
+
+/** `slot` after one more failure. */
+export const afterFailure = (
+  slot: SlotHistory,
+  failure: SlotFailure,
+  { nowMs, settings, random }: Pick<DecideInput, 'nowMs' | 'settings' | 'random'>,
+): SlotHistory => {
+  const failures = slot.failures + 1;
+  const capMs = failure.code === ENDED ? settings.maxBackOffMs : settings.maxNotStartedPauseMs;
+  const pauseMs = Math.min(capMs, restartPauseMs(failures, settings, random));
+  return { ...slot, failures, lastFailure: failure, nextStartMs: nowMs + pauseMs };
+};
+
+const endOf = ({ exitCode, exitSignal }: InstanceState): SlotFailure => {
+  if (exitSignal !== undefined) return { code: ENDED, message: `was ended by ${exitSignal}` };
+  return { code: ENDED, message: exitCode === undefined ? 'ended' : `ended with exit code ${exitCode}` };
+};
+
+/** The slot's history with what `current` tells. */
+const remember = (slot: SlotHistory, current: ObservedInstance | undefined, input: DecideInput): SlotHistory => {
+  if (current === undefined) return slot;
+  if (isAlive(current)) {
+    const isSteady = input.nowMs - current.startedMs >= input.settings.steadyMs;
+    if (!isSteady || (slot.failures === 0 && slot.lastFailure === undefined)) return slot;
+    const { lastFailure: _lastFailure, ...rest } = slot;
+    return { ...rest, failures: 0 };
+  }
+  if (current.order === 'stop' || current.startedMs === slot.countedStartMs) return slot;
+  const wasSteady = input.nowMs - current.startedMs >= input.settings.steadyMs;
+  return afterFailure(
+    { ...slot, countedStartMs: current.startedMs, ...(wasSteady ? { failures: 0 } : {}) },
+    endOf(current),
+    input,
+  );
+};
+
+/** Of several old instances one stays until the new one is ready: a ready one if there is, else the youngest. */
+const keptOld = (olds: readonly ObservedInstance[]): ObservedInstance | undefined =>
+  [...olds].sort((left, right) => Number(right.isReady) - Number(left.isReady) || right.startedMs - left.startedMs)[0];
+
+type Slot = {
+  readonly spec: InstanceSpec;
+  /** All of this replica. */
+  readonly own: readonly ObservedInstance[];
+  readonly current: ObservedInstance | undefined;
+  /** Those of other revisions or drivers that stay for now. */
+  readonly olds: readonly ObservedInstance[];
+  readonly history: SlotHistory;
+};
+
+const slotOf = (spec: InstanceSpec, input: DecideInput): Slot => {
+  const own = input.observed.filter((one) => replicaOf(one) === spec.replica);
+  const current = own.find((one) => one.id === spec.id && one.driver === input.driver);
+  const olds = own.filter((one) => one !== current && isStaying(one));
+  const before = input.history.get(spec.replica);
+  const known = before?.revision === spec.revision ? before : freshSlot(spec.revision, input.nowMs, before);
+  return { spec, own, current, olds, history: remember(known, current, input) };
+};
+
+/** What has ended is removed (its files with secrets, and its place for the next start), and the old once the new one is ready. */
+const toStop = ({ own, current, olds }: Slot): readonly ObservedInstance[] => {
+  const isDone = current !== undefined && isStaying(current) && current.isReady;
+  const kept = isDone ? undefined : keptOld(olds);
+  return [...own.filter((one) => !isAlive(one)), ...olds.filter((one) => one !== kept)];
+};
+
+export const decideComponent = (input: DecideInput): ComponentDecision => {
+  const { desired, driver, observed, nowMs } = input;
+  const slots = desired.map((spec) => slotOf(spec, input));
+  const wanted = new Set(desired.map(({ replica }) => replica));
+  const stops = [...observed.filter((one) => !wanted.has(replicaOf(one))), ...slots.flatMap(toStop)];
+  // One replica changes at a time: the first that still has an old instance.
+  const changing = slots.find(({ olds }) => olds.length > 0);
+  const mayStart = slots.filter((slot) => slot.current === undefined && (slot.olds.length === 0 || slot === changing));
+  const due = new Set(mayStart.filter(({ history }) => nowMs >= history.nextStartMs));
+  const later = mayStart.filter((slot) => !due.has(slot)).map(({ history }) => history.nextStartMs);
+  const afterStart = (slot: SlotHistory): SlotHistory => ({
+    ...slot,
+    starts: slot.starts + 1,
+    restarts: slot.restarts + Number(slot.starts > 0),
+  });
+  return {
+    actions: [
+      ...stops
+        .filter(({ order }) => order === undefined)
+        .map(({ id, driver: of }): Action => ({ kind: 'stop', id, driver: of })),
+      ...[...due].map(({ spec }): Action => ({ kind: 'start', spec, driver })),
+    ],
+    history: new Map(slots.map((slot) => [slot.spec.replica, due.has(slot) ? afterStart(slot.history) : slot.history])),
+    ...(later.length === 0 ? {} : { wakeAtMs: Math.min(...later) }),
+  };
+};

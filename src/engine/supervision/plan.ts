@@ -1,0 +1,135 @@
+// From an operator's manifest to the instances that should run. Pure: secrets have been read, the way to the server is given. The revision
+// is a hash of what an instance is started with, secrets by their version and never by their value (a hash of a weak secret tells it);
+// `replicas` is not in it, so that scaling starts or stops copies and changes none.
+
+import type { ComponentSpec, NatsApi } from '../../messages/manifest/types.ts';
+import type { OperatorDocument } from '../../messages/queries.ts';
+import { instanceId } from './instance-id.ts';
+import type { InstanceFile, InstanceSpec } from './ports.ts';
+
+/** What a component's references to secrets come to. All but `version` is secret. */
+export type ComponentSecrets = {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly files: readonly InstanceFile[];
+  /** From `imagePullSecret`: a docker `config.json`. */
+  readonly registryConfig?: string;
+  /** Changes when a secret does: their names and sequences. */
+  readonly version: string;
+};
+
+export const noSecrets: ComponentSecrets = { environment: {}, files: [], version: '' };
+
+/** How the components of an operator reach their server. */
+export type ServerAccess = {
+  /** In the clear and part of the revision: OPSTREAM_NATS_URL and the like. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Credentials; not part of the revision. */
+  readonly credentials: Readonly<Record<string, string>>;
+};
+
+export type PlanContext = {
+  readonly prefix: string;
+  readonly access: ServerAccess;
+  readonly secrets: ComponentSecrets;
+  /** `runAsApiKey` in the clear; the manifest holds it sealed, and only that is in the revision. */
+  readonly apiKey?: string;
+  /** A short hash: lower case letters and digits. */
+  digest(text: string): string;
+};
+
+const CHANNEL = 'ENTITY_OF_INTEREST_MESSAGE_';
+
+const channelVariables = (operator: string, component: string, api: NatsApi): Readonly<Record<string, string>> => ({
+  [`${CHANNEL}QUEUE`]: `${operator}-${component}`,
+  [`${CHANNEL}STREAM`]: api.command.stream,
+  [`${CHANNEL}COMMAND_SUBJECT`]: api.command.subject,
+  [`${CHANNEL}QUERY_SUBJECT`]: api.query.subject,
+  [`${CHANNEL}QUERY_REPLY_SUBJECT`]: api.query.replySubject,
+});
+
+/** Which channel the component serves: the one whose command subject it names, else the only one that the operator has. */
+const channelOf = (operator: OperatorDocument, component: ComponentSpec): NatsApi | undefined => {
+  const apis = operator.manifest.operator.resources.map(({ natsApi }) => natsApi);
+  const named = component.environmentVars?.[`${CHANNEL}COMMAND_SUBJECT`];
+  if (named !== undefined) return apis.find(({ command }) => command.subject === named);
+  const [first] = apis;
+  return apis.every(({ command }) => command.subject === first?.command.subject) ? first : undefined;
+};
+
+/** The seed's variables of the platform, as far as they mean something here. */
+const platformVariables = (operator: OperatorDocument, component: ComponentSpec): Readonly<Record<string, string>> => {
+  const { manifest, uid } = operator;
+  const logLevel = component.environmentVars?.['LOG_LEVEL'];
+  return {
+    DATAOS_NAME: manifest.name,
+    DATAOS_TYPE: 'operator',
+    DATAOS_RESOURCE_ID: `operator:${manifest.version}:${manifest.name}`,
+    DATAOS_UID: uid,
+    DATAOS_TAGS: manifest.tags.join(','),
+    DATAOS_DESCRIPTION: manifest.description ?? '',
+    DATAOS_RUN_AS_USER: component.runAsUser ?? manifest.owner,
+    DATAOS_IS_DRY_RUN: 'false',
+    RUNNABLE_TYPE: component.type,
+    ...(component.runAsApiKey === undefined ? {} : { DATAOS_RUN_AS_APIKEY: component.runAsApiKey }),
+    ...(logLevel === undefined ? {} : { DATAOS_LOG_LEVEL: String(logLevel) }),
+  };
+};
+
+/** The operator's own manifest, for a component that is told by it what to do (operators/http). */
+export const OPERATOR_FILE = 'operator.json';
+
+const manifestFile = ({ manifest }: OperatorDocument): readonly InstanceFile[] =>
+  manifest.operator.resources.some(({ http }) => http !== undefined)
+    ? [{ name: OPERATOR_FILE, content: JSON.stringify(manifest) }]
+    : [];
+
+const declared = ({ environmentVars = {} }: ComponentSpec): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(environmentVars).map(([name, value]) => [name, String(value)]));
+
+/** The instances of one component, by replica. What the manifest sets wins over what is derived, secrets win over both. */
+export const planComponent = (
+  operator: OperatorDocument,
+  component: ComponentSpec,
+  context: PlanContext,
+): readonly InstanceSpec[] => {
+  const { prefix, access, secrets, apiKey, digest } = context;
+  const api = channelOf(operator, component);
+  const known = {
+    ...platformVariables(operator, component),
+    OPSTREAM_PREFIX: prefix,
+    OPSTREAM_OPERATOR: operator.name,
+    ...access.environment,
+    ...(api === undefined ? {} : channelVariables(operator.name, component.name, api)),
+    ...declared(component),
+  };
+  const template = {
+    type: component.type,
+    image: component.image,
+    command: component.command ?? [],
+    arguments: component.arguments ?? [],
+    ports: component.ports ?? [],
+  } as const;
+  const sorted = Object.entries(known).sort(([left], [right]) => (left < right ? -1 : 1));
+  const files = secrets.files.map(({ name }) => name);
+  const described = manifestFile(operator);
+  const pull = component.imagePullSecret ?? '';
+  const revision = digest(
+    JSON.stringify([template, component.compute, sorted, secrets.version, files, pull, ...described]),
+  );
+  return Array.from({ length: Math.max(0, component.replicas) }, (_, replica) => ({
+    id: instanceId({ operator: operator.name, component: component.name, replica, revision }),
+    operator: operator.name,
+    component: component.name,
+    replica,
+    revision,
+    ...template,
+    environment: {
+      ...access.credentials,
+      ...known,
+      ...(apiKey === undefined ? {} : { DATAOS_RUN_AS_APIKEY: apiKey }),
+      ...secrets.environment,
+    },
+    files: [...secrets.files, ...described],
+    ...(secrets.registryConfig === undefined ? {} : { registryConfig: secrets.registryConfig }),
+  }));
+};

@@ -1,0 +1,86 @@
+// Where a component runs and with what: its compute resolved to a driver, its secrets read, its server known. Whatever is missing is an
+// obstacle of this component, told in its state; it stops neither what runs already nor any other component.
+
+import { isFault } from '../../core/fault.ts';
+import type { ComponentSpec } from '../../messages/manifest/types.ts';
+import type { OperatorDocument } from '../../messages/queries.ts';
+import type { Log, Vault } from '../ports.ts';
+import type { Obstacle } from './component-report.ts';
+import { planComponent, type ComponentSecrets, type ServerAccess } from './plan.ts';
+import type { InstanceSpec } from './ports.ts';
+import { openApiKey } from './secret-reader.ts';
+
+/** In the place of a driver's name: started by somebody else. */
+export const EXTERNAL = 'external';
+
+export type PlannerOptions = {
+  readonly prefix: string;
+  /** Compute to driver, or to `external`: OPSTREAM_COMPUTES. */
+  readonly computes: ReadonlyMap<string, string>;
+  /** Names of the drivers that there are. */
+  readonly drivers: ReadonlySet<string>;
+  /** Faults are obstacles. */
+  access(operator: OperatorDocument): Promise<ServerAccess>;
+  /** Faults are obstacles: SECRET_UNREADABLE, COMPONENT_NOT_STARTABLE (a secret is not there). */
+  secrets(component: ComponentSpec, driver: string): Promise<ComponentSecrets>;
+  /** Opens `runAsApiKey`. */
+  readonly vault: Vault;
+  digest(text: string): string;
+  readonly log: Log;
+};
+
+export type Plan =
+  | { readonly kind: 'external' }
+  | { readonly kind: 'obstacle'; readonly obstacle: Obstacle; readonly driver?: string }
+  | { readonly kind: 'instances'; readonly driver: string; readonly desired: readonly InstanceSpec[] };
+
+export type Planner = {
+  isExternal(component: ComponentSpec): boolean;
+  plan(operator: OperatorDocument, component: ComponentSpec): Promise<Plan>;
+};
+
+export const createPlanner = (options: PlannerOptions): Planner => {
+  const { computes, drivers, log } = options;
+  const known = [...computes.keys()].join(', ');
+  return {
+    isExternal: ({ compute }) => computes.get(compute) === EXTERNAL,
+    plan: async (operator, component) => {
+      const driver = computes.get(component.compute);
+      if (driver === EXTERNAL) return { kind: 'external' };
+      if (driver === undefined) {
+        const message = `there is no compute "${component.compute}"; known are ${known}; name it in OPSTREAM_COMPUTES of the operator-runtime, or use a known one`;
+        return { kind: 'obstacle', obstacle: { code: 'ComputeUnknown', message } };
+      }
+      if (!drivers.has(driver)) {
+        const message = `compute "${component.compute}" needs the driver "${driver}", which this operator-runtime does not have`;
+        return { kind: 'obstacle', obstacle: { code: 'COMPUTE_UNAVAILABLE', message } };
+      }
+      try {
+        const [access, secrets] = await Promise.all([options.access(operator), options.secrets(component, driver)]);
+        const { prefix, digest } = options;
+        const { runAsApiKey: sealed } = component;
+        const apiKey =
+          sealed === undefined ? undefined : openApiKey(options.vault, operator.name, component.name, sealed);
+        return {
+          kind: 'instances',
+          driver,
+          desired: planComponent(operator, component, {
+            prefix,
+            access,
+            secrets,
+            digest,
+            ...(apiKey === undefined ? {} : { apiKey }),
+          }),
+        };
+      } catch (error) {
+        const isKnown = isFault(error);
+        const facts = { operator: operator.name, component: component.name, err: error };
+        if (!isKnown) log.error(facts, 'component cannot be planned');
+        const obstacle = isKnown
+          ? { code: error.code, message: error.message }
+          : { code: 'INTERNAL', message: "cannot be planned; the operator-runtime's log says why" };
+        return { kind: 'obstacle', obstacle, driver };
+      }
+    },
+  };
+};

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { mediaTypeOf } from './arm.ts';
 import { armError, isJsonObject, Refusal, type Reply } from './errors.ts';
-import { parseFault } from './faults.ts';
+import { parseFault } from '../common/faults.ts';
 import { scriptPipeline } from './pipelines.ts';
 import type { World } from './world.ts';
 

@@ -2,16 +2,9 @@
 // program: a `Refusal` carries a finished reply out of any depth of checking, and only the dispatcher catches it.
 // Codes marked "observed" in the comments were seen in public reports; the API description itself names none.
 
-export type JsonObject = { readonly [key: string]: unknown };
+import type { Reply } from '../common/reply.ts';
 
-export const isJsonObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-export type Reply = {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-};
+export { isJsonObject, type JsonObject, type Reply } from '../common/reply.ts';
 
 /** What a client did that no correct client does; recorded whether or not the API would have refused it. */
 export type ViolationKind =

@@ -1,7 +1,7 @@
 // What a request that meets an ordered fault is answered, when the fault is an answer: a status or a throttling.
 
 import { armError, type Reply } from './errors.ts';
-import type { Fault } from './faults.ts';
+import type { Fault } from '../common/faults.ts';
 import type { RouteMatch } from './routes.ts';
 import { remainingHeader, throttledReply } from './throttle.ts';
 import type { World } from './world.ts';

@@ -16,6 +16,7 @@ export type LogEntry = {
   readonly clientRequestId: string | undefined;
   readonly correlationId: string;
   readonly userAgent: string | undefined;
+  readonly traceparent: string | undefined;
   readonly body: unknown;
   /** Undefined while it is being answered, and for ever when the connection was dropped or given up. */
   status: number | undefined;
@@ -67,6 +68,7 @@ export class Journal {
       | 'clientRequestId'
       | 'correlationId'
       | 'userAgent'
+      | 'traceparent'
       | 'body'
     >,
   ): LogEntry {

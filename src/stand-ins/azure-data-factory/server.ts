@@ -9,7 +9,7 @@ import { adminPrefix, answerAdmin } from './admin.ts';
 import { answerArm, headerText, mediaTypeOf } from './arm.ts';
 import { armError, type Reply } from './errors.ts';
 import { faultReply } from './fault-reply.ts';
-import { mostBodyBytes, readBodyText, send } from './http.ts';
+import { mostBodyBytes, readBodyText, send } from '../common/http.ts';
 import type { LogEntry } from './journal.ts';
 import { defaultOptions, type StandInOptions } from './options.ts';
 import { matchRoute, type RouteMatch } from './routes.ts';
@@ -98,6 +98,7 @@ export const startStandIn = async (given: Partial<StandInOptions> = {}): Promise
       clientRequestId,
       correlationId: headerText(request.headers, 'x-ms-correlation-request-id') ?? requestId,
       userAgent: request.headers['user-agent'],
+      traceparent: headerText(request.headers, 'traceparent'),
       body: isToken || bodyText === '' ? undefined : bodyText,
     });
   };

@@ -1,7 +1,7 @@
 // Everything this program remembers, in one value that a reset replaces. Tokens and throttling outlive a reset: to a client
 // that keeps running across two tests, a reset must not look like a new identity provider.
 
-import { FaultTable } from './faults.ts';
+import { FaultTable } from '../common/faults.ts';
 import { Journal } from './journal.ts';
 import type { StandInOptions } from './options.ts';
 import { createFactories, type Factory } from './pipelines.ts';

@@ -2,7 +2,7 @@
 // happened, or after it was accepted), wait for their answer, or are throttled. Matched in the order they were ordered;
 // a fault is used up after `times` requests. Requests to this program's own admin paths are never touched.
 
-import { isJsonObject } from './errors.ts';
+import { isJsonObject } from './reply.ts';
 
 export const faultKinds = ['status', 'drop-before', 'drop-after-accept', 'delay', 'throttle'] as const;
 export type FaultKind = (typeof faultKinds)[number];

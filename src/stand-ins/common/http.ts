@@ -1,9 +1,9 @@
-// Reading a request's body and writing a reply, for server.ts.
+// Reading a request's body and writing a reply, for the server of each stand-in.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Reply } from './errors.ts';
+import type { Reply } from './reply.ts';
 
-/** What Resource Manager takes at most. */
+/** As much as Azure Resource Manager takes. */
 export const mostBodyBytes = 4 * 1024 * 1024;
 
 /** The body as text, or undefined when it is larger than the API takes. */

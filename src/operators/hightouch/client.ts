@@ -1,0 +1,191 @@
+// The part of Hightouch's API that the operator needs. What goes wrong is a Fault whose `details.outcome` says whether the call can have had
+// an effect; nothing is tried again here. A 429 closes the door for all callers of this process for a while: the API says no time, so
+// it is HIGHTOUCH_THROTTLE_PAUSE. Messages stay the same for the same problem, so that a status is not rewritten at each try.
+
+import {
+  callHttp,
+  Fault,
+  isFault,
+  isJsonObject,
+  type HttpReply,
+  type JsonObject,
+  type JsonValue,
+  type TracedFetch,
+} from '../../sdk/index.ts';
+import type { HightouchSettings } from './settings.ts';
+
+const MAX_PAGES = 100;
+const PAGE_SIZE = 100;
+const TRIGGER_FINISH_MS = 5000;
+const MAX_MESSAGE = 1000;
+
+export type CallContext = {
+  readonly signal: AbortSignal;
+  readonly traceparent?: string;
+  /** `fetch` of the reconcile, which counts, times and traces. Default: the global one. */
+  readonly fetch?: TracedFetch;
+};
+type Body = JsonObject;
+
+export interface Hightouch {
+  /** Throws the Fault of a pause after 429, if there is one. */
+  ready(): void;
+  find(kind: 'models' | 'syncs', slug: string, context: CallContext): Promise<JsonObject | undefined>;
+  create(kind: 'models' | 'syncs', body: Body, context: CallContext): Promise<JsonObject>;
+  update(kind: 'models' | 'syncs', id: number, changes: Body, context: CallContext): Promise<JsonObject>;
+  /**
+   * Starts a run; its id. There is no idempotency key. Faults: `details.outcome` `unknown` when a run may have been started. After
+   * `context.signal` has aborted the answer is waited for 5 s more.
+   */
+  trigger(syncId: number, flags: JsonObject, context: CallContext, timeoutMs: number): Promise<number>;
+  /** undefined: Hightouch does not know it (any more). */
+  run(syncId: number, runId: number, context: CallContext): Promise<JsonObject | undefined>;
+  /** Runs of a sync since a time, RFC 3339. */
+  runsSince(syncId: number, after: string, context: CallContext): Promise<readonly JsonObject[]>;
+}
+
+export const idOf = (value: JsonObject): number | undefined => {
+  const id = Number(value['id']);
+  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+};
+
+/** Status of an answer that became a Fault. */
+export const statusOf = (error: unknown): number | undefined => {
+  const status = isFault(error) ? error.details['status'] : undefined;
+  return typeof status === 'number' ? status : undefined;
+};
+
+/** Refused for what was asked, not for who asked or when. */
+export const isRefusal = (error: unknown): error is Fault => {
+  const status = statusOf(error);
+  return isFault(error) && error.retry === 'never' && status !== undefined && status !== 401 && status !== 403;
+};
+
+/**
+ * `work`, with every terminal Fault made one to be tried again: a run that may be under way is not given up because a key was revoked
+ * for an hour.
+ */
+export const patiently = async <T>(work: Promise<T>): Promise<T> => {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isFault(error) || error.retry !== 'never') throw error;
+    throw new Fault('COMPONENT_RETRYABLE', error.message, { details: error.details, cause: error });
+  }
+};
+
+const textOf = (body: JsonValue | undefined): string => {
+  if (typeof body === 'string') return body;
+  if (!isJsonObject(body)) return 'the answer had no message';
+  const { message, details, error } = body;
+  const parts = [message ?? error, details].filter((one) => one !== undefined && one !== null);
+  return parts
+    .map((one) => (typeof one === 'string' ? one : JSON.stringify(one)))
+    .join(': ')
+    .slice(0, MAX_MESSAGE);
+};
+
+export const createHightouch = (settings: HightouchSettings, now: () => number = Date.now): Hightouch => {
+  const base = `${settings.serviceUrl.replace(/\/$/, '')}${settings.basePath.replace(/\/$/, '')}`;
+  let pausedUntilMs = 0;
+
+  const throttled = (what: string, afterMs: number): Fault =>
+    new Fault('COMPONENT_RETRYABLE', `${what}: Hightouch throttles this workspace (429)`, {
+      retry: { afterMs },
+      details: { status: 429, outcome: 'none' },
+    });
+
+  const faultOf = ({ status, body, retryAfterMs }: HttpReply, what: string): Fault => {
+    const text = `${what}: ${status}: ${textOf(body)}`;
+    if (status >= 500 || status === 408) {
+      const retry = retryAfterMs === undefined ? 'later' : { afterMs: retryAfterMs };
+      return new Fault('COMPONENT_RETRYABLE', text, { retry, details: { status, outcome: 'unknown' } });
+    }
+    const hint = status === 401 || status === 403 ? '; check HIGHTOUCH_SECRET' : '';
+    return new Fault('COMPONENT_TERMINAL', `${text}${hint}`, { retry: 'never', details: { status, outcome: 'none' } });
+  };
+
+  const passGate = (what: string): void => {
+    if (pausedUntilMs > now()) throw throttled(what, pausedUntilMs - now());
+  };
+
+  type Request = { readonly body?: Body; readonly timeoutMs?: number; readonly finishWithinMs?: number };
+  const send = async (
+    what: string,
+    method: 'GET' | 'POST' | 'PATCH',
+    path: string,
+    context: CallContext,
+    request: Request = {},
+  ): Promise<JsonObject> => {
+    passGate(what);
+    const { body, timeoutMs = settings.requestTimeoutMs, finishWithinMs = 0 } = request;
+    const { signal, traceparent, fetch } = context;
+    const reply = await callHttp({
+      ...{ method, url: `${base}${path}`, timeoutMs, finishWithinMs, signal },
+      headers: {
+        authorization: `Bearer ${settings.apiKey}`,
+        accept: 'application/json',
+        'user-agent': 'opstream-hightouch',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(traceparent === undefined ? {} : { traceparent }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(fetch === undefined ? {} : { fetch }),
+    });
+    if (reply.status === 429) {
+      const pauseMs = reply.retryAfterMs ?? settings.throttlePauseMs;
+      pausedUntilMs = Math.max(pausedUntilMs, now() + pauseMs);
+      throw throttled(what, pauseMs);
+    }
+    if (reply.status < 200 || reply.status >= 300) throw faultOf(reply, what);
+    if (isJsonObject(reply.body)) return reply.body;
+    throw new Fault('COMPONENT_RETRYABLE', `${what}: the answer is not an object`, { details: { outcome: 'unknown' } });
+  };
+
+  const pages = async (what: string, path: string, query: Readonly<Record<string, string>>, context: CallContext) => {
+    const found: JsonObject[] = [];
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const range = { limit: String(PAGE_SIZE), offset: String(found.length) };
+      const { data, hasMore } = await send(
+        what,
+        'GET',
+        `${path}?${new URLSearchParams({ ...query, ...range }).toString()}`,
+        context,
+      );
+      const list = Array.isArray(data) ? (data as readonly JsonValue[]).filter(isJsonObject) : [];
+      found.push(...list);
+      if (hasMore !== true || list.length === 0) return found;
+    }
+    throw new Fault('COMPONENT_RETRYABLE', `${what}: more than ${MAX_PAGES} pages`, { details: { outcome: 'none' } });
+  };
+
+  return {
+    ready: () => passGate('trigger'),
+    find: async (kind, slug, context) =>
+      (await pages(`${kind} with slug ${slug}`, `/${kind}`, { slug }, context)).find((one) => one['slug'] === slug),
+    create: (kind, body, context) =>
+      send(`creation of ${kind}/${String(body['slug'])}`, 'POST', `/${kind}`, context, { body }),
+    update: (kind, id, changes, context) =>
+      send(`update of ${kind}/${id}`, 'PATCH', `/${kind}/${id}`, context, { body: changes }),
+    trigger: async (syncId, flags, context, timeoutMs) => {
+      const what = `trigger of sync ${syncId}`;
+      // The trigger route wants the id as text and answers the run's as text; everywhere else both are numbers.
+      const body = { syncId: String(syncId), ...flags };
+      const answer = await send(what, 'POST', '/syncs/trigger', context, {
+        body,
+        timeoutMs,
+        finishWithinMs: TRIGGER_FINISH_MS,
+      });
+      const id = idOf(answer);
+      if (id !== undefined) return id;
+      throw new Fault('COMPONENT_RETRYABLE', `${what}: the answer has no run id`, { details: { outcome: 'unknown' } });
+    },
+    run: async (syncId, runId, context) => {
+      const found = await send(`run ${runId}`, 'GET', `/syncs/${syncId}/runs?runId=${runId}`, context);
+      const list = Array.isArray(found['data']) ? (found['data'] as readonly JsonValue[]) : [];
+      return list.filter(isJsonObject).find((one) => idOf(one) === runId);
+    },
+    runsSince: (syncId, after, context) =>
+      pages(`runs of sync ${syncId}`, `/syncs/${syncId}/runs`, { after, orderBy: 'id' }, context),
+  };
+};

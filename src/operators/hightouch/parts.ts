@@ -1,0 +1,54 @@
+// What the steps of a reconcile share: the parts they work with, the resource they work on, and how a run is reported.
+
+import type {
+  Entity,
+  JsonObject,
+  LifecycleStatus,
+  ObservedRun,
+  ReconcileContext,
+  ReportedCondition,
+  StatusUpdate,
+} from '../../sdk/index.ts';
+import type { CallContext, Hightouch } from './client.ts';
+import type { Ensured } from './ensure.ts';
+import type { Ledger } from './ledger.ts';
+import type { RunRecord } from './run-record.ts';
+import type { HightouchSettings } from './settings.ts';
+
+export type Parts = {
+  readonly settings: HightouchSettings;
+  readonly api: Hightouch;
+  readonly ledger: Ledger;
+  now(): number;
+  report(update: StatusUpdate): Promise<void>;
+};
+
+export type Work = {
+  readonly entity: Entity;
+  readonly record: RunRecord | undefined;
+  /** What is at Hightouch for it, as last reported. */
+  readonly ensured: Ensured | undefined;
+  readonly context: ReconcileContext;
+  readonly call: CallContext;
+};
+
+/** Looked at again as soon as may be. */
+export const AT_ONCE = { requeueAfterMs: 1 } as const;
+
+export const timestamp = (timeMs: number): string => new Date(timeMs).toISOString();
+
+type RunReport = {
+  readonly status: LifecycleStatus;
+  readonly properties: JsonObject;
+  readonly conditions: readonly ReportedCondition[];
+};
+
+/** The status of a resource with a run. The run's message is the status' message. */
+export const runUpdate = (entity: Entity, run: ObservedRun, report: RunReport): StatusUpdate => ({
+  key: entity.key,
+  ...report,
+  run,
+  runtime: run.state,
+  ...(run.externalId === undefined ? {} : { externalId: run.externalId }),
+  ...(run.message === undefined ? {} : { message: run.message }),
+});

@@ -1,0 +1,181 @@
+// One resource of type hightouch is a model, a sync and one wanted run after another. Each reconcile takes the step that plan.ts names and
+// says when to look again; what is known is in the status, so any process can go on from there.
+
+import {
+  isJsonObject,
+  notReady,
+  ready,
+  type EntityStatus,
+  type OController,
+  type Reconciler,
+  type ReconcileResult,
+  type StatusUpdate,
+} from '../../sdk/index.ts';
+import { idOf, patiently, statusOf, type Hightouch } from './client.ts';
+import { createLedger } from './ledger.ts';
+import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
+import { nextStep, type Step } from './plan.ts';
+import { hightouchRequest } from './request.ts';
+import { ensuredIn, hasEnded, recordProperties, runRecord } from './run-record.ts';
+import { cancelUnsupported, isKnownStatus, observe, stateOf } from './run-status.ts';
+import { createStarter } from './start-run.ts';
+import type { HightouchSettings } from './settings.ts';
+
+export type ReconcilerOptions = {
+  readonly settings: HightouchSettings;
+  readonly api: Hightouch;
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  readonly now?: () => number;
+};
+
+const createFollower = ({ settings, api, ledger, now, report }: Parts) => {
+  const follow = async (
+    work: Work,
+    { record, cancelRequested, isInTheWay }: Extract<Step, { kind: 'follow' }>,
+  ): Promise<ReconcileResult> => {
+    const { entity, call, context, ensured } = work;
+    const { id, externalRunId, intent } = record;
+    ledger.claim(externalRunId, entity.key);
+    const run = await api.run(intent.syncId, externalRunId, call);
+    const properties = (syncRun?: Parameters<typeof recordProperties>[2]) => recordProperties(ensured, intent, syncRun);
+    if (run === undefined) {
+      if (now() - Date.parse(intent.at) < settings.searchGraceMs) return { requeueAfterMs: settings.pollIntervalMs };
+      const message = `Hightouch does not know run ${externalRunId} (any more): its end was not seen`;
+      const lost = {
+        id,
+        state: 'failed',
+        externalId: String(externalRunId),
+        finishedAt: timestamp(now()),
+        message,
+      } as const;
+      await report(
+        runUpdate(entity, lost, {
+          status: 'active',
+          properties: properties(),
+          conditions: [notReady('RunLost', message)],
+        }),
+      );
+      return AT_ONCE;
+    }
+    const state = stateOf(run, settings.warningIs);
+    if (!isKnownStatus(run))
+      context.log.warn({ externalRunId, runStatus: String(run['status']) }, 'run status not known, polling on');
+    const observed = observe(id, intent.syncId, run, settings.warningIs);
+    const conditions = cancelRequested ? [...observed.conditions, cancelUnsupported] : observed.conditions;
+    await report(
+      runUpdate(entity, observed.run, { status: 'active', properties: properties(observed.metadata), conditions }),
+    );
+    if (!hasEnded(state)) return { requeueAfterMs: settings.pollIntervalMs };
+    context.log.info({ externalRunId, state }, 'sync run ended');
+    return isInTheWay ? AT_ONCE : {};
+  };
+  return (work: Work, step: Extract<Step, { kind: 'follow' }>) => patiently(follow(work, step));
+};
+
+export const createHightouchReconciler = ({ settings, api, now = Date.now }: ReconcilerOptions): Reconciler => {
+  let controller: OController | undefined;
+  const inUse = (): OController => {
+    if (controller !== undefined) return controller;
+    throw new TypeError('init was not called before reconcile');
+  };
+  const ledger = createLedger(now());
+  const parts: Parts = { settings, api, ledger, now, report: (update) => inUse().updateEntityStatus(update) };
+  const starter = createStarter(parts);
+  const follow = createFollower(parts);
+
+  /** The same again, for the resource as it is now, and without what was said of failures since. */
+  const settled = ({ entity }: Work, status: EntityStatus | undefined): StatusUpdate => {
+    const run = status?.uid === entity.uid ? status.run : undefined;
+    if (run === undefined)
+      return { key: entity.key, status: 'active', conditions: [ready('NoRunWanted', 'no run is wanted')] };
+    const { properties = {}, conditions = [] } = status ?? {};
+    const isRefused = run.state === 'failed' && run.externalId === undefined;
+    const ofRun = conditions.filter(({ reason }) => reason !== 'ReconcileFailed');
+    const kept = ofRun.map(({ type, status: is, reason, message }) => ({ type, status: is, reason, message }));
+    return runUpdate(entity, run, { status: isRefused ? 'error' : 'active', properties, conditions: kept });
+  };
+
+  /** The sync that the resource made, or may have made before that could be recorded. */
+  const syncToDisable = async ({ entity, ensured, call, record }: Work): Promise<number | undefined> => {
+    if (ensured !== undefined) return ensured.syncId;
+    if (record === undefined) return undefined;
+    const made = hightouchRequest(entity.manifest.resource.spec);
+    if ('problems' in made) return undefined;
+    return idOf((await api.find('syncs', made.request.sync.slug, call)) ?? {});
+  };
+
+  const remove = async (work: Work, status: EntityStatus | undefined): Promise<ReconcileResult> => {
+    const { entity, call, ensured, record } = work;
+    const syncId = await syncToDisable(work);
+    let isThere = syncId !== undefined;
+    if (syncId !== undefined) {
+      await api.update('syncs', syncId, { disabled: true }, call).catch((error: unknown) => {
+        if (statusOf(error) !== 404) throw error;
+        isThere = false;
+      });
+    }
+    const mayRun = record?.intent !== undefined && !hasEnded(record.state);
+    const run = mayRun ? `; run ${record.externalRunId ?? '(not confirmed)'} may still be under way` : '';
+    const model = ensured === undefined ? 'its model' : `model ${ensured.modelId} (${ensured.modelSlug})`;
+    const message = isThere
+      ? `sync ${syncId} is disabled; it and ${model} stay at Hightouch, whose API cannot delete them${run}`
+      : 'nothing of it is at Hightouch';
+    const properties = status?.uid === entity.uid ? status.properties : {};
+    await parts.report({
+      key: entity.key,
+      status: 'deleted',
+      message,
+      properties,
+      conditions: [notReady('Deleted', message)],
+    });
+    work.context.log.info({ key: entity.key, syncId }, 'sync disabled');
+    return {};
+  };
+
+  const carryOut = async (work: Work, step: Step, status: EntityStatus | undefined): Promise<ReconcileResult> => {
+    switch (step.kind) {
+      case 'start':
+        return starter.start(work, step.runId);
+      case 'find':
+        return starter.findOrStart(work, step.intent, step.onMissing);
+      case 'call-off':
+        await starter.callOff(work, step.runId);
+        return {};
+      case 'follow':
+        return follow(work, step);
+      case 'idle':
+      case 'settled':
+        await parts.report(settled(work, status));
+        return {};
+      case 'suspended': {
+        const message = `run ${step.runId} is not started while the resource is suspended; resume it`;
+        const properties = status?.uid === work.entity.uid ? status.properties : {};
+        const conditions = [notReady('Suspended', message)];
+        await parts.report({ key: work.entity.key, status: 'pending', runtime: 'pending', properties, conditions });
+        return {};
+      }
+      case 'gone':
+        return remove(work, status);
+    }
+  };
+
+  return {
+    id: () => 'hightouch',
+    init: (given) => {
+      controller = given;
+    },
+    reconcile: async ({ key, type }, context) => {
+      const entity = await inUse().getEntity(key, type);
+      if (entity === undefined) return {};
+      const status = await inUse().getEntityStatus(key, type);
+      const record = runRecord(status, entity.uid);
+      if (record?.externalRunId !== undefined) ledger.claim(record.externalRunId, key);
+      const known = status?.uid === entity.uid && isJsonObject(status.properties) ? status.properties : {};
+      const { signal, traceparent, fetch } = context;
+      const call = { signal, fetch, ...(traceparent === undefined ? {} : { traceparent }) };
+      const step = nextStep(entity, record);
+      context.log.debug({ step: step.kind, runId: entity.run?.id }, 'next step');
+      return carryOut({ entity, record, ensured: ensuredIn(known), context, call }, step, status);
+    },
+  };
+};

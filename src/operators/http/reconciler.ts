@@ -1,0 +1,108 @@
+// The reconciler of a resource type that is described in its operator's manifest: first the object, then the run that is wanted. The
+// manifest decides what is asked of the API; here is only the order.
+
+import {
+  notReady,
+  ready,
+  type OController,
+  type Reconciler,
+  type ReconcileResult,
+  type StatusUpdate,
+} from '../../sdk/index.ts';
+import type { Definition } from './definition.ts';
+import { createObjectStep } from './object-step.ts';
+import { recordOf } from './record.ts';
+import type { RestClient } from './rest-client.ts';
+import { createRunStep } from './run-step.ts';
+import { isRunDone, updateOf, type Parts, type Report, type Work } from './work.ts';
+
+export const createHttpReconciler = (options: {
+  readonly definition: Definition;
+  readonly client: RestClient;
+  readonly now?: () => number;
+}): Reconciler => {
+  const { definition, client, now = Date.now } = options;
+  const { http, pollIntervalMs } = definition;
+  let controller: OController | undefined;
+  const inUse = (): OController => {
+    if (controller !== undefined) return controller;
+    throw new TypeError('init was not called before reconcile');
+  };
+  const parts: Parts = {
+    ...{ definition, client, now },
+    report: (update: StatusUpdate) => inUse().updateEntityStatus(update),
+  };
+  const object = http.object === undefined ? undefined : createObjectStep(parts, http.object);
+  const runs = http.run === undefined ? undefined : createRunStep(parts, http.run);
+
+  const isRunActive = ({ record }: Work): boolean =>
+    record.run !== undefined &&
+    record.run.externalId !== undefined &&
+    !['succeeded', 'failed', 'cancelled'].includes(record.run.state);
+
+  const remove = async (work: Work): Promise<ReconcileResult> => {
+    const isUnconfirmed = work.record.intent !== undefined && work.record.intent.what === work.entity.run?.id;
+    if (runs !== undefined && (isRunActive(work) || isUnconfirmed) && http.run?.cancel !== undefined) {
+      const result = await runs.step(work, { status: 'deleting' });
+      return { requeueAfterMs: result.requeueAfterMs ?? 0 };
+    }
+    const left = await object?.remove(work);
+    const following = isRunActive(work)
+      ? `run ${work.record.run?.externalId ?? ''} goes on: the manifest has no "cancel"`
+      : undefined;
+    const message = [left, following].filter((one) => one !== undefined).join('; ');
+    const conditions = [notReady('Deleted', message === '' ? 'nothing of it is left' : message)];
+    await parts.report(updateOf(work, { status: 'deleted', conditions, ...(message === '' ? {} : { message }) }));
+    return {};
+  };
+
+  const observe = async (work: Work): Promise<{ readonly work: Work; readonly base: Report }> => {
+    if (object === undefined) return { work, base: { status: 'active' } };
+    const { objectId, appliedGeneration, status, message, properties } = await object.ensure(work);
+    const { intent, ...known } = { ...work.record, objectId, appliedGeneration };
+    const record = intent === undefined || intent.what === 'object' ? known : { ...known, intent };
+    const base = {
+      status,
+      properties,
+      record: { objectId, appliedGeneration },
+      ...(message === '' ? {} : { message }),
+    };
+    return { work: { ...work, record }, base };
+  };
+
+  const reconcileWanted = async (given: Work): Promise<ReconcileResult> => {
+    const { work, base } = await observe(given);
+    const { entity } = work;
+    if (runs !== undefined && !isRunDone(work) && base.status === 'active') {
+      if (!entity.suspended || isRunActive(work)) return runs.step(work, base);
+      const conditions = [notReady('Suspended', 'no run is started while the resource is suspended; resume it')];
+      await parts.report(updateOf(work, { ...base, status: 'pending', conditions }));
+      return {};
+    }
+    const failed = work.record.run?.state === 'failed' && base.status === 'active';
+    await parts.report(
+      updateOf(work, {
+        ...base,
+        ...(failed
+          ? { status: 'error', conditions: [notReady('RunFailed', given.status?.run?.message ?? 'the run failed')] }
+          : {}),
+        ...(!failed && base.status === 'active' ? { conditions: [ready('Synchronized')] } : {}),
+      }),
+    );
+    return base.status === 'pending' ? { requeueAfterMs: pollIntervalMs } : {};
+  };
+
+  return {
+    id: () => `http/${definition.operator}/${definition.type}`,
+    init: (given) => {
+      controller = given;
+    },
+    reconcile: async ({ key, type }, context) => {
+      const entity = await inUse().getEntity(key, type);
+      if (entity === undefined) return {};
+      const status = await inUse().getEntityStatus(key, type);
+      const work: Work = { entity, status, record: recordOf(status, entity), context };
+      return entity.deletionRequestedAt === undefined ? reconcileWanted(work) : remove(work);
+    },
+  };
+};

@@ -1,0 +1,101 @@
+// What the component keeps of a thing or a run in the status that it reports, and reads back after a restart: the status is the only memory
+// there is. `properties.intent` is stored before a request that may make something outside; as long as it is there without an
+// external id, something may have been made.
+
+import {
+  isJsonObject,
+  type Entity,
+  type EntityStatus,
+  type JsonObject,
+  type JsonValue,
+  type RuntimeStatus,
+} from '../../sdk/index.ts';
+
+export type Intent = {
+  /** `object`, or the id of the run that was wanted. */
+  readonly what: string;
+  /** When it was first intended, by this program's clock. RFC 3339. */
+  readonly since: string;
+  readonly at: string;
+  /** Fencing token of the component that intended it. */
+  readonly fence: number;
+};
+
+export type Record = {
+  /** Of the object; of a run without an object it is absent. */
+  readonly objectId?: string;
+  /** Generation that create or update was last done for. */
+  readonly appliedGeneration?: number;
+  readonly run?: { readonly id: string; readonly state: RuntimeStatus; readonly externalId?: string };
+  readonly intent?: Intent;
+  /** External ids of runs that the resource had before: none of them is looked for. */
+  readonly earlierIds: readonly string[];
+};
+
+const EARLIER_KEPT = 20;
+const ENDED: readonly RuntimeStatus[] = ['succeeded', 'failed', 'cancelled'];
+export const hasEnded = (state: RuntimeStatus): boolean => ENDED.includes(state);
+
+const textIn = (value: JsonObject, field: string): string | undefined => {
+  const text = value[field];
+  return typeof text === 'string' && text !== '' ? text : undefined;
+};
+
+const intentIn = (value: JsonValue | undefined): Intent | undefined => {
+  if (!isJsonObject(value)) return undefined;
+  const [what, at] = [textIn(value, 'what'), textIn(value, 'at')];
+  if (what === undefined || at === undefined || Number.isNaN(Date.parse(at))) return undefined;
+  const fence = typeof value['fence'] === 'number' ? value['fence'] : 0;
+  return { what, at, since: textIn(value, 'since') ?? at, fence };
+};
+
+/** What was reported of this very resource, not of an earlier one of its name. */
+export const recordOf = (status: EntityStatus | undefined, entity: Entity): Record => {
+  if (status === undefined || status.uid !== entity.uid) return { earlierIds: [] };
+  const { properties, run } = status;
+  const objectId = textIn(properties, 'objectId');
+  const applied = properties['appliedGeneration'];
+  const intent = intentIn(properties['intent']);
+  const earlier = Array.isArray(properties['earlierIds']) ? (properties['earlierIds'] as readonly JsonValue[]) : [];
+  return {
+    ...(objectId === undefined ? {} : { objectId }),
+    ...(typeof applied === 'number' ? { appliedGeneration: applied } : {}),
+    ...(run === undefined
+      ? {}
+      : {
+          run: {
+            id: run.id,
+            state: run.state,
+            ...(run.externalId === undefined ? {} : { externalId: run.externalId }),
+          },
+        }),
+    ...(intent === undefined ? {} : { intent }),
+    earlierIds: earlier.filter((id) => typeof id === 'string'),
+  };
+};
+
+/** The properties that `recordOf` reads back, before those that the manifest's `properties` gave. */
+export const recordProperties = (record: Omit<Record, 'run'>, synchronized: JsonObject): JsonObject => ({
+  ...synchronized,
+  ...(record.objectId === undefined ? {} : { objectId: record.objectId }),
+  ...(record.appliedGeneration === undefined ? {} : { appliedGeneration: record.appliedGeneration }),
+  ...(record.intent === undefined ? {} : { intent: record.intent as JsonObject }),
+  ...(record.earlierIds.length === 0 ? {} : { earlierIds: record.earlierIds }),
+});
+
+/** Of the synchronized properties: what was reported last, without our own. */
+export const synchronizedIn = (status: EntityStatus | undefined, entity: Entity): JsonObject => {
+  if (status === undefined || status.uid !== entity.uid) return {};
+  const { objectId: _o, appliedGeneration: _a, intent: _i, earlierIds: _e, ...synchronized } = status.properties;
+  return synchronized;
+};
+
+export const intentTo = (what: string, at: string, fence: number, before: Intent | undefined): Intent => ({
+  what,
+  since: before?.what === what ? before.since : at,
+  at,
+  fence,
+});
+
+export const withEarlier = (earlierIds: readonly string[], externalId: string | undefined): readonly string[] =>
+  externalId === undefined ? earlierIds : [...new Set([...earlierIds, externalId])].slice(-EARLIER_KEPT);

@@ -1,0 +1,202 @@
+// One wanted run after another, never two at once: intent stored, start, follow to its end, cancel. A start that was not confirmed is
+// looked for with `find` before anything is started again; without `find` it is never started again by itself.
+
+import {
+  Fault,
+  isFault,
+  isJsonObject,
+  notReady,
+  outcomeOf,
+  type HttpRun,
+  type JsonObject,
+  type JsonValue,
+  type ObservedRun,
+  type ReconcileResult,
+  type RuntimeStatus,
+} from '../../sdk/index.ts';
+import { idOf } from './object-step.ts';
+import { hasEnded, intentTo, withEarlier } from './record.ts';
+import type { Answer } from './rest-client.ts';
+import { inputOf, updateOf, type Parts, type Report, type Work } from './work.ts';
+
+const STATES = ['pending', 'inprogress', 'succeeded', 'failed', 'cancelled'] as const;
+const NOT_FOUND = 404;
+const MIN_WAIT_MS = 50;
+
+const textOf = (value: JsonValue): string =>
+  value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
+
+/** What is said of the resource while its run is in this state. */
+const lifecycleOf = (state: RuntimeStatus): Report['status'] => (state === 'failed' ? 'error' : 'active');
+
+const conditionsOf = (state: RuntimeStatus, message: string) =>
+  state === 'failed' ? { conditions: [notReady('RunFailed', message === '' ? 'the run failed' : message)] } : {};
+
+export const createRunStep = (parts: Parts, definition: HttpRun) => {
+  const { client, now } = parts;
+  const { pollIntervalMs, findForMs } = parts.definition;
+  /** Runs that a resource has: a search must not give one of them to another. */
+  const claims = new Map<string, string>();
+
+  const observed = (work: Work, more: Partial<ObservedRun> & Pick<ObservedRun, 'state'>): ObservedRun => {
+    const wanted = work.entity.run;
+    const before = work.status?.run?.id === wanted?.id ? work.status?.run : undefined;
+    return { ...before, ...more, id: wanted?.id ?? '' };
+  };
+
+  const started = async (work: Work, externalId: string, base: Report): Promise<ReconcileResult> => {
+    claims.set(externalId, work.entity.key);
+    const run = observed(work, { state: 'pending', externalId });
+    await parts.report(updateOf(work, { ...base, run, withdraw: true }));
+    return { requeueAfterMs: pollIntervalMs };
+  };
+
+  const start = async (work: Work, base: Report): Promise<ReconcileResult> => {
+    const { entity, record, context } = work;
+    const runId = entity.run?.id ?? '';
+    const intent = intentTo(runId, new Date(now()).toISOString(), context.fence, record.intent);
+    const earlierIds = withEarlier(record.earlierIds, record.run?.externalId);
+    const intended = { ...work, record: { ...record, ...base.record, intent, earlierIds } };
+    const { externalId: _earlier, ...run } = observed(work, { state: 'pending' });
+    await parts.report(updateOf(intended, { ...base, run }));
+    const input = inputOf(intended, parts.definition);
+    let externalId: string;
+    try {
+      const answer = await client.send(definition.start, input, context, true);
+      externalId = idOf(await client.read(definition.start.externalId, input, answer), 'start');
+    } catch (error) {
+      if (outcomeOf(error) !== 'none') throw error;
+      const isFinal = isFault(error) && error.retry === 'never';
+      const message = error instanceof Error ? error.message : '';
+      const failed = { state: 'failed', message, finishedAt: new Date(now()).toISOString() } as const;
+      await parts.report(
+        updateOf(intended, {
+          ...base,
+          withdraw: true,
+          ...(isFinal
+            ? { status: 'error', run: observed(work, failed), ...conditionsOf('failed', message) }
+            : { run, message }),
+        }),
+      );
+      if (isFinal) return {};
+      throw error;
+    }
+    return started(intended, externalId, base);
+  };
+
+  const findStarted = async (work: Work): Promise<string | undefined> => {
+    if (definition.find === undefined) return undefined;
+    const found = await client.find(definition.find, inputOf(work, parts.definition), work.context);
+    const { key } = work.entity;
+    const isFree = (id: string): boolean => !work.record.earlierIds.includes(id) && (claims.get(id) ?? key) === key;
+    return found.find(({ externalId }) => isFree(externalId))?.externalId;
+  };
+
+  const findOrStart = async (work: Work, base: Report): Promise<ReconcileResult> => {
+    const { intent } = work.record;
+    if (intent === undefined) return start(work, base);
+    if (definition.find === undefined) {
+      const message = `the request to start it at ${intent.at} was not confirmed, and the manifest has no "find" to look for the run; look outside, then run it again`;
+      const run = observed(work, { state: 'failed', message });
+      const conditions = [notReady('StartUnconfirmed', message)];
+      await parts.report(updateOf(work, { ...base, status: 'error', run, conditions, message, withdraw: true }));
+      return {};
+    }
+    const externalId = await findStarted(work);
+    if (externalId !== undefined) return started(work, externalId, base);
+    const leftMs = Date.parse(intent.at) + findForMs - now();
+    if (leftMs > 0) return { requeueAfterMs: Math.max(MIN_WAIT_MS, Math.min(leftMs, pollIntervalMs)) };
+    return start(work, base);
+  };
+
+  const cancel = async (work: Work, input: JsonObject): Promise<string | undefined> => {
+    if (definition.cancel === undefined) return 'it cannot be cancelled: the manifest has no "cancel"';
+    try {
+      await client.send(definition.cancel, input, work.context);
+    } catch (error) {
+      // Already at its end, or gone: what is read next says so.
+      if (!isFault(error) || error.retry !== 'never') throw error;
+    }
+    return undefined;
+  };
+
+  const read = async (work: Work, input: JsonObject): Promise<Answer | undefined> => {
+    try {
+      return await client.send(definition.read, input, work.context);
+    } catch (error) {
+      if (isFault(error) && error.details['status'] === NOT_FOUND) return undefined;
+      throw error;
+    }
+  };
+
+  const optional = async (program: string | undefined, input: JsonObject, answer: Answer): Promise<JsonValue> =>
+    program === undefined ? null : client.read(program, input, answer);
+
+  const follow = async (work: Work, base: Report): Promise<ReconcileResult> => {
+    const externalId = work.record.run?.externalId ?? '';
+    claims.set(externalId, work.entity.key);
+    const input = inputOf(work, parts.definition, externalId);
+    const isToEnd = work.entity.run?.cancelRequested === true || work.entity.deletionRequestedAt !== undefined;
+    const note = isToEnd ? await cancel(work, input) : undefined;
+    const answer = await read(work, input);
+    if (answer === undefined) {
+      const message = `run ${externalId} is not known to the API any more`;
+      const run = observed(work, { state: 'failed', message });
+      await parts.report(updateOf(work, { ...base, status: 'error', run, ...conditionsOf('failed', message) }));
+      return {};
+    }
+    const word = textOf(await client.read(definition.read.state, input, answer));
+    const state = STATES.find((one) => definition.read.states[one]?.includes(word) === true);
+    if (state === undefined) work.context.log.warn({ state: word, runId: externalId }, 'state of run is not mapped');
+    const said = textOf(await optional(definition.read.message, input, answer));
+    const unknown = state === undefined ? `the API says "${word}", which the manifest's states do not map` : undefined;
+    const message = unknown ?? (said !== '' ? said : (note ?? ''));
+    const startedAt = textOf(await optional(definition.read.startedAt, input, answer));
+    const finishedAt = textOf(await optional(definition.read.finishedAt, input, answer));
+    const properties = await optional(definition.read.properties, input, answer);
+    const reached = state ?? 'inprogress';
+    const run = observed(work, {
+      ...{ state: reached, externalId },
+      ...(message === '' ? {} : { message }),
+      ...(startedAt === '' ? {} : { startedAt }),
+      ...(finishedAt === '' ? {} : { finishedAt }),
+    });
+    await parts.report(
+      updateOf(work, {
+        ...base,
+        status: base.status === 'active' ? lifecycleOf(reached) : base.status,
+        run,
+        ...(isJsonObject(properties) ? { properties: { ...base.properties, ...properties } } : {}),
+        ...conditionsOf(reached, message),
+        ...(message === '' ? {} : { message }),
+      }),
+    );
+    return hasEnded(reached) ? {} : { requeueAfterMs: pollIntervalMs };
+  };
+
+  return {
+    /** One step towards the end of the wanted run; `base`: what is to be said of the object beside it. */
+    step: async (work: Work, base: Report): Promise<ReconcileResult> => {
+      const { entity, record } = work;
+      const wanted = entity.run;
+      if (wanted === undefined) throw new Fault('COMPONENT_TERMINAL', 'no run is wanted', { retry: 'never' });
+      const isSame = record.run?.id === wanted.id;
+      // The run before is followed to its end first: two at once are never wanted.
+      if (record.run?.externalId !== undefined && !hasEnded(record.run.state)) {
+        if (isSame) return follow(work, base);
+        const earlier = { ...entity, run: { ...wanted, id: record.run.id, cancelRequested: true } };
+        await follow({ ...work, entity: earlier }, base);
+        return { requeueAfterMs: pollIntervalMs };
+      }
+      if (record.intent !== undefined && record.intent.what === wanted.id) return findOrStart(work, base);
+      if (wanted.cancelRequested || entity.deletionRequestedAt !== undefined) {
+        const run = observed(work, { state: 'cancelled', message: 'called off before it was started' });
+        await parts.report(updateOf(work, { ...base, run, withdraw: true }));
+        return {};
+      }
+      return start(work, base);
+    },
+  };
+};
+
+export type RunStep = ReturnType<typeof createRunStep>;

@@ -1,0 +1,133 @@
+// The operator without code, driven by its shipped manifest for Data Factory, against the stand-in of Azure over HTTP.
+
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { assembleReconciler } from '../../src/operators/http/assemble.ts';
+import type { EntityStatus } from '../../src/sdk/index.ts';
+import { temporaryFolder } from '../support/children.ts';
+import { reconcilerInMemory, type InMemoryOptions } from '../support/reconciler-in-memory.ts';
+import {
+  condition,
+  environmentFor,
+  seedSpec,
+  startAzure,
+  wanting,
+} from '../unit/operators/azure-data-factory/support.ts';
+
+const timeout = 30_000;
+const shipped = join(import.meta.dirname, '../../src/operators/http/manifests/azure-data-factory.yaml');
+const folder = temporaryFolder();
+after(() => folder.remove());
+/** The shipped manifest, looking at runs more often. */
+const manifest = join(folder.path, 'operator.yaml');
+const text = readFileSync(shipped, 'utf8');
+assert.match(text, /pollInterval: 5s/);
+writeFileSync(manifest, text.replace('pollInterval: 5s', 'pollInterval: 50ms'));
+
+const azure = async (
+  options: { readonly inMemory?: InMemoryOptions; readonly runMs?: number; readonly throttle?: string } = {},
+) => {
+  const { standIn, admin } = await startAzure(options.runMs === undefined ? {} : { runMs: options.runMs });
+  const env = {
+    ...environmentFor(standIn),
+    ENTITY_OF_INTEREST_MESSAGE_COMMAND_SUBJECT: 'azure.pipelines.run',
+  };
+  const reconciler = await assembleReconciler({ env, argv: ['--manifest', manifest] });
+  const component = reconcilerInMemory(() => reconciler, options.inMemory);
+  const until = (isReached: (status: EntityStatus) => boolean, what: string) =>
+    component.until(isReached, what, 'public.run-1', 'adf-operator');
+  return { admin, component, until };
+};
+
+const is = (runtime: string) => (status: EntityStatus) => status.runtime === runtime;
+
+test('a run from the intent to its end, with what the manifest synchronizes', { timeout }, async () => {
+  const { admin, component, until } = await azure();
+  await admin.pipeline({ parameters: { day: { type: 'string' }, count: { type: 'int' } } });
+  const entity = wanting(1, { spec: { ...seedSpec, parameters: { day: '2024-05-01', count: 3 } } });
+  await component.declare(entity);
+  const status = await until(is('succeeded'), 'success');
+  const [run, ...more] = await admin.runs();
+  assert.ok(run);
+  assert.deepEqual(more, []);
+  assert.deepEqual(run.parameters, { day: '2024-05-01', count: '3' });
+  assert.equal(run.clientRequestId, entity.run?.id);
+  assert.equal(status.externalId, run.runId);
+  assert.equal(status.run?.id, entity.run?.id);
+  assert.match(status.run?.finishedAt ?? '', /^\d{4}-/);
+  assert.equal((status.properties['pipelineRun'] as { readonly runGroupId: string }).runGroupId, run.runGroupId);
+  assert.equal(condition(status, 'Ready')?.status, 'True');
+  assert.deepEqual(await admin.violations(), []);
+});
+
+test('a failed run says why', { timeout }, async () => {
+  const { admin, component, until } = await azure();
+  await admin.pipeline({ outcome: 'Failed', message: 'The container raw does not exist.' });
+  await component.declare(wanting(1));
+  const status = await until(is('failed'), 'failure');
+  assert.match(status.message ?? '', /The container raw does not exist/);
+  assert.equal(condition(status, 'Ready')?.reason, 'RunFailed');
+});
+
+test('what the API refuses is said with its words, and nothing is started again', { timeout }, async () => {
+  const { admin, component, until } = await azure();
+  await component.declare(wanting(1, { spec: { ...seedSpec, pipelineName: 'nowhere' } }));
+  const status = await until(is('failed'), 'refusal');
+  assert.match(status.run?.message ?? '', /createRun: 404: .*nowhere/);
+  assert.equal((await admin.requests('Pipelines_CreateRun')).length, 1);
+});
+
+test('cancel reaches the API, and a deletion ends the run first', { timeout }, async () => {
+  const { admin, component, until } = await azure({ runMs: 60_000 });
+  await component.declare(wanting(1));
+  await until(is('inprogress'), 'progress');
+  await component.declare(wanting(1, { sequence: 11, deletionRequestedAt: '2026-01-01T00:00:00.000Z' }));
+  const status = await until((one) => one.status === 'deleted', 'deletion');
+  assert.equal(status.run?.state, 'cancelled');
+  assert.deepEqual(
+    (await admin.runs()).map((run) => run.status),
+    ['Cancelled'],
+  );
+});
+
+test('an answer that is lost after the run was started: the run is found, and there is one', { timeout }, async () => {
+  const { admin, component, until } = await azure();
+  await admin.fault({ kind: 'drop-after-accept', match: { operation: 'Pipelines_CreateRun' } });
+  await component.declare(wanting(1));
+  await until(is('succeeded'), 'success');
+  assert.equal((await admin.runs()).length, 1);
+});
+
+test('a crash between the start and the record of it: the next process finds the run', { timeout }, async () => {
+  let isCrashed = false;
+  const { admin, component, until } = await azure({
+    runMs: 400,
+    inMemory: {
+      onPut: (status) => {
+        if (isCrashed || status.run?.externalId === undefined) return;
+        isCrashed = true;
+        throw new Error('crash');
+      },
+    },
+  });
+  await component.declare(wanting(1));
+  await until((status) => isCrashed && status.properties['intent'] !== undefined, 'the crash');
+  await component.restart();
+  await until(is('succeeded'), 'success');
+  assert.equal((await admin.runs()).length, 1);
+});
+
+test('a token that has expired is fetched again; 429 waits for Retry-After', { timeout }, async () => {
+  const { admin, component, until } = await azure();
+  await component.declare(wanting(1));
+  await until(is('succeeded'), 'success');
+  await admin.expireTokens();
+  await admin.fault({ kind: 'throttle', retryAfterSeconds: 1, match: { operation: 'Pipelines_CreateRun' } });
+  await component.declare(wanting(2));
+  await until((status) => status.run?.id === wanting(2).run?.id && status.runtime === 'succeeded', 'the second run');
+  assert.equal((await admin.runs()).length, 2);
+  const violations = await admin.violations();
+  assert.deepEqual(violations, []);
+});

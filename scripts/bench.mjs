@@ -1,5 +1,5 @@
 // `npm run bench`: sets up what is missing, then measures. `-- --quick` for a fifth of the work; `-- --entities 100000` for the memory of
-// the processes with so many (default 20,000), which takes longer.
+// the processes with so many (default 20,000), which takes longer. `-- --component` measures one component that polls 10,000 resources instead.
 
 import { runScript, setUp } from './setup.mjs';
 
@@ -13,6 +13,12 @@ const numberAfter = (flag, fallback) => {
 
 await runScript(async () => {
   const natsServer = await setUp();
+  if (process.argv.includes('--component')) {
+    const { measureComponent } = await import('./bench/component-scale.mjs');
+    const figures = await measureComponent({ natsServer, entities: numberAfter('--entities', 10_000) });
+    process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`);
+    return;
+  }
   const { runBench } = await import('./bench/run.mjs');
   const isQuick = process.argv.includes('--quick');
   return runBench({ natsServer, isQuick, entities: numberAfter('--entities', isQuick ? 0 : 20_000) });

@@ -15,7 +15,11 @@ export const startInstance = async ({ natsServer, syncAlways, name }) => {
   await endLeftovers(directory);
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  const environment = { ...process.env, OPSTREAM_LOG_LEVEL: 'warn' };
+  const environment = {
+    ...process.env,
+    OPSTREAM_LOG_LEVEL: 'warn',
+    OPSTREAM_COMPUTES: 'runnable-default=external,external=external',
+  };
   const embedded = await startEmbedded({
     directory,
     natsServer,

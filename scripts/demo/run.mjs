@@ -43,6 +43,8 @@ export const runDemo = async ({ natsServer }) => {
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
 
+    const example = await exampleOf({ directory, environment: process.env, queuedMs: 700, runMs: 3500 });
+
     heading('an instance: nats-server and the four processes');
     const instance = await withProgress('starting', async () => {
       const embedded = await startEmbedded({
@@ -50,7 +52,7 @@ export const runDemo = async ({ natsServer }) => {
         natsServer,
         port: 0,
         syncAlways: true,
-        environment: process.env,
+        environment: { ...process.env, ...example.environment },
         log: silentLog,
       });
       started.push(embedded);
@@ -64,21 +66,21 @@ export const runDemo = async ({ natsServer }) => {
     process.stdout.write(`  NATS at ${instance.url}, data and logs in ${relative(root, directory)}\n`);
     const environment = { ...process.env, OPSTREAM_NATS_URL: instance.url, OPSTREAM_ACTOR: 'iamgroot' };
 
-    heading("the outside world: a stand-in of Azure Data Factory's API, and the operator's component");
-    const example = await exampleOf({ natsUrl: instance.url, environment: process.env, queuedMs: 700, runMs: 3500 });
+    heading("the outside world: a stand-in of Azure Data Factory's API");
     for (const definition of example.processes) started.push(await supervise(definition, directory, silentLog));
-    process.stdout.write(`  stand-in at ${example.standInUrl}; the component waits for its channel\n`);
+    process.stdout.write(`  stand-in at ${example.standInUrl}\n`);
 
     heading("the seed's operator manifest as it was published: tabs");
     expectCode(await opstream(['apply', '-f', published], environment), 1, 'applying the manifest with tabs');
 
-    heading('the corrected one');
+    heading('the corrected one; the operator-runtime starts its components');
     expectCode(
       await opstream(['apply', '-f', join(manifests, 'operator.yaml'), '--wait=30s'], environment),
       0,
       'applying the operator',
     );
     expectCode(await opstream(['get', '-t', 'operator'], environment), 0, 'get operator');
+    await showComponents(environment, stop.signal);
 
     heading("the seed's resource: a pipeline run; its statuses as they happen");
     const live = await startProgram({
@@ -129,22 +131,45 @@ export const runDemo = async ({ natsServer }) => {
   }
 };
 
-/** Until the run is seen under way, so that the table shows what the seed's shows. */
-const untilInProgress = async (environment, signal) => {
+/** Calls `ask` with a client until it gives something; at most 15 s. */
+const withClient = async (environment, signal, ask) => {
   const { openClient } = await import('../../dist/client/open-client.js');
   const { silentLog } = await import('../../dist/runtime/logger.js');
   const { systemClock } = await import('../../dist/runtime/clock.js');
   const { uuidSource } = await import('../../dist/runtime/ids.js');
   const config = { natsUrl: environment.OPSTREAM_NATS_URL, prefix: 'opstream' };
   const client = await openClient({ config, log: silentLog, ids: uuidSource, clock: systemClock, signal });
-  const body = { name: 'pipeline-run-1' };
   try {
     for (let tries = 0; tries < 300; tries += 1) {
-      const answer = await client.query('get', body).catch(() => undefined);
-      if (['inprogress', 'succeeded'].includes(answer?.value?.summary?.runtime)) return;
+      const found = await ask(client);
+      if (found !== undefined) return found;
       await systemClock.sleep(50, signal);
     }
   } finally {
     await client.close();
   }
+  return undefined;
 };
+
+const ask = (client, body) => client.query('get', body).catch(() => undefined);
+
+/** What the operator-runtime has started from the manifest. */
+const showComponents = async (environment, signal) => {
+  const components = await withClient(
+    environment,
+    signal,
+    async (client) => (await ask(client, { type: 'operator', name: 'adf-operator' }))?.value?.status?.components,
+  );
+  for (const { name, state, ready, desired, instances } of components ?? []) {
+    process.stdout.write(`  component ${name}: ${state}, ${ready} of ${desired} ready\n`);
+    for (const { replica, handle, addresses } of instances)
+      process.stdout.write(`    replica ${replica}: process ${handle}, metrics and health at ${addresses.metrics}\n`);
+  }
+};
+
+/** Until the run is seen under way, so that the table shows what the seed's shows. */
+const untilInProgress = (environment, signal) =>
+  withClient(environment, signal, async (client) => {
+    const runtime = (await ask(client, { name: 'pipeline-run-1' }))?.value?.summary?.runtime;
+    return ['inprogress', 'succeeded'].includes(runtime) ? runtime : undefined;
+  });

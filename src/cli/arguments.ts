@@ -9,6 +9,8 @@ export type FlagSpec = {
   /** `text`: needs a value; `list`: the same, may be repeated; `bare`: takes none; `maybe`: `--flag` or `--flag=value`. */
   readonly kind: 'text' | 'list' | 'bare' | 'maybe';
   readonly short?: string;
+  /** Of a `maybe` of a verb without positional arguments: `--flag value` as well. */
+  readonly takesNext?: boolean;
   /** Name of the value in help: FILE. */
   readonly value?: string;
   readonly about: string;
@@ -30,10 +32,17 @@ type OptionToken = Extract<ParserToken, { kind: 'option' }>;
 /** `--wait` alone would swallow the next argument; `--wait=` does not. */
 const separate = (specs: FlagSpecs, argv: readonly string[]): string[] => {
   const end = argv.indexOf('--');
-  return argv.map((argument, index) => {
+  const separated: string[] = [];
+  for (let index = 0; index < argv.length; index += 1) {
+    const argument = argv[index] ?? '';
     const isFlag = argument.startsWith('--') && (end < 0 || index < end);
-    return isFlag && specs[argument.slice(2)]?.kind === 'maybe' ? `${argument}=` : argument;
-  });
+    const spec = isFlag ? specs[argument.slice(2)] : undefined;
+    const next = argv[index + 1];
+    const isTaken = spec?.kind === 'maybe' && spec.takesNext === true && next !== undefined && !next.startsWith('-');
+    separated.push(spec?.kind === 'maybe' ? `${argument}=${isTaken ? next : ''}` : argument);
+    if (isTaken) index += 1;
+  }
+  return separated;
 };
 
 const unknownFlag = (specs: FlagSpecs, token: OptionToken): string => {

@@ -6,9 +6,12 @@ import { evolveOperator } from '../domain/operator/evolve.ts';
 import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
 import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
+import { evolveSecret } from '../domain/secret/evolve.ts';
+import { initialSecretState, type SecretState } from '../domain/secret/state.ts';
+import { masked } from '../messages/manifest/sealed.ts';
 import { NO_WORKSPACE, printable } from '../messages/names.ts';
 import { decodeEvent } from '../messages/stored-event.ts';
-import type { OperatorEvent, ResourceEvent } from '../messages/events.ts';
+import type { OperatorEvent, ResourceEvent, SecretEvent } from '../messages/events.ts';
 import type { HistoryEntry } from '../messages/queries.ts';
 
 const textIn = (event: JsonObject, field: string): string => {
@@ -20,7 +23,7 @@ const dataOf = (event: JsonObject): JsonObject => (isJsonObject(event['data']) ?
 
 /** `io.opstream.resource.run-requested.v1` -> `run-requested` */
 export const shortType = (type: string): string =>
-  type.replace(/^io\.opstream\.(?:operator|resource|entity)\./, '').replace(/\.v\d+$/, '');
+  type.replace(/^io\.opstream\.(?:operator|resource|secret|entity)\./, '').replace(/\.v\d+$/, '');
 
 const patchText = (patch: JsonValue | undefined): string => {
   if (!Array.isArray(patch)) return '';
@@ -32,7 +35,20 @@ const patchText = (patch: JsonValue | undefined): string => {
 
 const runText = (run: JsonValue | undefined): string => (isJsonObject(run) ? `run ${textIn(run, 'number')}` : '');
 
-const eventFacts = (data: JsonObject): readonly string[] => [patchText(data['patch']), runText(data['run'])];
+const leftText = (leftBehind: JsonValue | undefined): string => {
+  if (!isJsonObject(leftBehind)) return '';
+  const items = Array.isArray(leftBehind['items']) ? (leftBehind['items'] as readonly JsonValue[]) : [];
+  const ids = items.flatMap((item) => (isJsonObject(item) ? [printable(textIn(item, 'externalId'))] : []));
+  const [only = ''] = ids;
+  return `leaves ${textIn(leftBehind, 'total')} outside${ids.length === 1 && only !== '' ? ` (${only})` : ''}`;
+};
+
+const eventFacts = (data: JsonObject): readonly string[] => [
+  patchText(data['patch']),
+  runText(data['run']),
+  data['force'] === true || data['forced'] === true ? 'forced' : '',
+  leftText(data['leftBehind']),
+];
 
 const statusFacts = (data: JsonObject): readonly string[] => {
   const externalId = textIn(data, 'externalId');
@@ -79,15 +95,20 @@ export const eventLine = (entry: HistoryEntry, options: { readonly withSubject?:
 export const createReplay = () => {
   let resource: ResourceState = initialResourceState;
   let operator: OperatorState = initialOperatorState;
+  let secret: SecretState = initialSecretState;
   return {
-    /** The state after the entry: the entity or operator document, undefined when there is none (any more). */
+    /** The state after the entry: the entity, operator or secret, undefined when there is none (any more). Sealed values are masked. */
     absorb: (entry: HistoryEntry): unknown => {
       if (entry.stream === 'status') return dataOf(entry.event);
       const decoded = decodeEvent(encodeJson(entry.event));
       if ('problem' in decoded) return { problem: decoded.problem };
       if (decoded.event.type.startsWith('io.opstream.operator.')) {
         operator = evolveOperator(operator, decoded.event as OperatorEvent, entry.sequence);
-        return operator.operator;
+        return masked(operator.operator);
+      }
+      if (decoded.event.type.startsWith('io.opstream.secret.')) {
+        secret = evolveSecret(secret, decoded.event as SecretEvent, entry.sequence);
+        return masked(secret.secret);
       }
       resource = evolveResource(resource, decoded.event as ResourceEvent, entry.sequence);
       return resource.entity;

@@ -5,6 +5,7 @@ import { extname, join } from 'node:path';
 import { MAX_COMMAND_BYTES } from '../messages/manifest/limits.ts';
 import type { CliContext } from './context.ts';
 import { joinManifests, type JoinedManifests, type SourceFile } from './joined-manifests.ts';
+import { withSecretFiles } from './secret-files.ts';
 import { UsageError } from './verb.ts';
 
 const EXTENSIONS = new Set(['.yaml', '.yml', '.json']);
@@ -45,7 +46,7 @@ const readOne = (path: string): SourceFile => {
       `${path}: expected a manifest of at most ${MAX_COMMAND_BYTES / 1024} KiB, found ${Math.ceil(size / 1024)} KiB`,
     );
   }
-  return { path, data: new Uint8Array(readFileSync(path)) };
+  return withSecretFiles({ path, data: new Uint8Array(readFileSync(path)) });
 };
 
 const readPath = (path: string, isRecursive: boolean): readonly SourceFile[] => {

@@ -3,11 +3,13 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { EntityIdentity, Receipt, Verb } from '../messages/commands.ts';
+import { validTraceparent } from '../messages/trace.ts';
 import type { Client, Identity, Progress, SendOptions, WaitOutcome } from '../client/types.ts';
 import { exitCodes } from '../runtime/lifecycle.ts';
 import { formatDurationMs } from '../runtime/duration.ts';
 import { has, type ParsedArguments } from './arguments.ts';
 import type { CliContext } from './context.ts';
+import { findingLines } from './finding-text.ts';
 import type { JoinedManifests } from './joined-manifests.ts';
 import { rejectionLines } from './rejection-text.ts';
 import { choiceOf, countOf, durationOf, DEFAULT_WAIT_MS, spoken, tokenOf } from './verb.ts';
@@ -26,8 +28,11 @@ export const sendOptionsOf = (args: ParsedArguments, context: CliContext): SendO
   const workspace = tokenOf(args, 'workspace');
   const commandId = tokenOf(args, 'command-id');
   const expectedGeneration = countOf(args, 'expected-generation');
+  // Where a build or a script has a trace of its own, what it asks for belongs to it.
+  const traceparent = validTraceparent(context.environment.env['TRACEPARENT']);
   return {
     actor: context.actor,
+    ...(traceparent === undefined ? {} : { traceparent }),
     ...(workspace === undefined ? {} : { workspace }),
     ...(commandId === undefined ? {} : { commandId }),
     ...(expectedGeneration === undefined ? {} : { expectedGeneration }),
@@ -51,6 +56,19 @@ export const tellRejection = (
   const [message = '', ...details] = rejectionLines(rejection, manifests);
   context.terminal.error(message);
   for (const detail of details) context.terminal.note(detail);
+};
+
+/** Advice that came with an acceptance. */
+export const tellWarnings = (
+  context: CliContext,
+  receipt: Receipt,
+  manifests?: Pick<JoinedManifests, 'place'>,
+): void => {
+  for (const finding of receipt.warnings ?? []) {
+    const [head = '', ...hints] = findingLines(finding, manifests);
+    context.terminal[finding.severity === 'note' ? 'info' : 'warn'](head);
+    for (const hint of hints) context.terminal.note(hint);
+  }
 };
 
 export const entitiesOf = (receipt: Receipt): readonly EntityIdentity[] =>

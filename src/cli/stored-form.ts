@@ -22,7 +22,8 @@ const metaOf = ({ manifest }: { readonly manifest: GetManifest }): JsonObject =>
 
 type GetManifest =
   | Extract<GetAnswer, { type: 'resource' }>['entity']['manifest']
-  | Extract<GetAnswer, { type: 'operator' }>['operator']['manifest'];
+  | Extract<GetAnswer, { type: 'operator' }>['operator']['manifest']
+  | Extract<GetAnswer, { type: 'secret' }>['secret']['manifest'];
 
 const resourceForm = ({ entity, status, summary }: Extract<GetAnswer, { type: 'resource' }>): JsonObject =>
   given({
@@ -66,13 +67,33 @@ const operatorForm = ({ operator, status, summary }: Extract<GetAnswer, { type: 
       aggregateStatus: summary.status,
       observedGeneration: summary.observedGeneration,
       message: status?.message,
+      components: status?.components,
       conditions: status?.conditions,
       updated: status?.updatedAt,
     }),
   });
 
+/** The query-responder has masked the values. */
+const secretForm = ({ secret, summary }: Extract<GetAnswer, { type: 'secret' }>): JsonObject =>
+  given({
+    ...metaOf(secret),
+    workspace: secret.workspace,
+    secret: secret.manifest.secret,
+    generation: secret.generation,
+    uid: secret.uid,
+    created: secret.createdAt,
+    updated: secret.updatedAt,
+    createdBy: secret.createdBy,
+    updatedBy: secret.updatedBy,
+    status: { aggregateStatus: summary.status, observedGeneration: summary.observedGeneration },
+  });
+
 export const storedForm = (answer: GetAnswer): JsonObject =>
-  answer.type === 'resource' ? resourceForm(answer) : operatorForm(answer);
+  answer.type === 'resource'
+    ? resourceForm(answer)
+    : answer.type === 'operator'
+      ? operatorForm(answer)
+      : secretForm(answer);
 
 /** With the comment that the seed's tools put above: `# name:version:type` and the workspace if there is one. */
 export const storedYaml = (answer: GetAnswer): string => {

@@ -29,6 +29,9 @@ const rowOf = (summary: Summary, { isWide, withTags, nowMs }: TableOptions): rea
         summary.operator ?? '',
         summary.resourceType ?? '',
         `${summary.observedGeneration}/${summary.generation}`,
+        summary.layer ?? '',
+        summary.externalName ?? '',
+        summary.externalId ?? '',
         ageOf(summary.createdAt, nowMs),
       ]
     : []),
@@ -37,7 +40,7 @@ const rowOf = (summary: Summary, { isWide, withTags, nowMs }: TableOptions): rea
 
 export const summaryHeaders = ({ isWide, withTags }: TableOptions): readonly string[] => [
   ...SEED_HEADERS,
-  ...(isWide === true ? ['OPERATOR', 'RESOURCE TYPE', 'OBSERVED', 'AGE'] : []),
+  ...(isWide === true ? ['OPERATOR', 'RESOURCE TYPE', 'OBSERVED', 'LAYER', 'EXTERNAL NAME', 'EXTERNAL ID', 'AGE'] : []),
   ...(withTags === true ? ['TAGS'] : []),
 ];
 

@@ -34,7 +34,7 @@ export class UsageError extends Error {
 export const DEFAULT_WAIT_MS = 300_000;
 
 export const commonFlags = {
-  type: { kind: 'text', short: 't', value: 'operator|resource', about: 'what it is; default resource' },
+  type: { kind: 'text', short: 't', value: 'operator|resource|secret', about: 'what it is; default resource' },
   name: { kind: 'text', short: 'n', value: 'NAME', about: 'its name' },
   workspace: { kind: 'text', short: 'w', value: 'WORKSPACE', about: `its workspace; default ${DEFAULT_WORKSPACE}` },
   file: { kind: 'list', short: 'f', value: 'FILE|DIR|-', about: 'manifests; - reads stdin; may be repeated' },
@@ -88,7 +88,7 @@ export const durationOf = (args: ParsedArguments, name: string, fallbackMs: numb
   throw new UsageError(`--${name}: expected ${DURATION_RULE}; found "${printable(text)}"`);
 };
 
-const KINDS = ['resource', 'operator'] as const;
+const KINDS = ['resource', 'operator', 'secret'] as const;
 export const kindOf = (args: ParsedArguments): Kind => choiceOf(args, 'type', KINDS) ?? 'resource';
 
 /** The thing that -t, -n and -w name. */
@@ -112,6 +112,6 @@ export const targetOf = ({
 }: Identity): { readonly type: Kind; readonly name: string; readonly workspace?: string } =>
   kind === 'operator' ? { type: kind, name } : { type: kind, workspace, name };
 
-/** `resource public/pipeline-run-1` */
+/** `resource public/pipeline-run-1`, `secret public/adf` */
 export const spoken = ({ kind, workspace, name }: Identity): string =>
-  kind === 'operator' ? `operator ${name}` : `resource ${workspace}/${name}`;
+  kind === 'operator' ? `operator ${name}` : `${kind} ${workspace}/${name}`;

@@ -7,6 +7,7 @@ import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Receipt, Verb } from '../messages/commands.ts';
 import { commandHeaders } from '../messages/envelope.ts';
 import type { Names } from '../messages/subjects.ts';
+import { traceparentOf } from '../messages/trace.ts';
 import type { Clock, IdSource, Requester } from '../engine/ports.ts';
 import type { SendOptions } from './types.ts';
 
@@ -28,11 +29,16 @@ export type SendTools = {
 
 const ASCII = /^[\x20-\x7e]*$/;
 
-const headersOf = (options: SendOptions, commandId: string): Record<string, string> => {
+const headersOf = (
+  options: SendOptions,
+  commandId: string,
+  traceparent: string | undefined,
+): Record<string, string> => {
   const given: readonly (readonly [string, string | undefined])[] = [
     [commandHeaders.commandId, commandId],
     [commandHeaders.actor, options.actor],
     [commandHeaders.correlationId, options.correlationId],
+    [commandHeaders.traceparent, traceparent],
     [commandHeaders.workspace, options.workspace],
     [commandHeaders.dryRun, options.dryRun === true ? 'true' : undefined],
     [commandHeaders.expectedGeneration, options.expectedGeneration?.toString()],
@@ -98,7 +104,8 @@ export const sendCommand = async (
   const { clock, signal } = tools;
   const subject = tools.names.rpc(verb);
   const commandId = options.commandId ?? tools.ids.next();
-  const headers = headersOf(options, commandId);
+  const traceparent = options.traceparent ?? traceparentOf(commandId) ?? traceparentOf(tools.ids.next());
+  const headers = headersOf(options, commandId, traceparent);
   const data = body instanceof Uint8Array ? body : encodeJson(body);
   const roomBytes = tools.maxPayloadBytes - HEADER_ROOM_BYTES;
   if (data.byteLength > roomBytes) {

@@ -31,6 +31,8 @@ export type SendOptions = {
   readonly commandId?: string;
   readonly actor?: string;
   readonly correlationId?: string;
+  /** W3C trace context that the command belongs to. Default: a new trace, named after the command id when that is a UUID. */
+  readonly traceparent?: string;
   /** Refuse with VERSION_CONFLICT unless the generation is this one. */
   readonly expectedGeneration?: number;
 };

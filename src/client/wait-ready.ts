@@ -50,9 +50,10 @@ export const judge = (
   if (answer === undefined) return untilGone ? 'ready' : 'failed';
   if (untilGone) return undefined;
   const { summary, status } = answer;
+  if (answer.type === 'secret') return summary.generation < generation ? undefined : 'ready';
   if (status === undefined || summary.observedGeneration < generation || summary.generation < generation)
     return undefined;
-  if (answer.type === 'resource' && answer.entity.runnable && answer.entity.run !== undefined) {
+  if (answer.type === 'resource' && answer.entity.run !== undefined) {
     // A summary says `pending` until the component has answered this very run.
     if (ENDED.has(summary.runtime)) return summary.runtime === 'succeeded' ? 'ready' : 'failed';
     return summary.status === 'error' && isStalled(status) ? 'failed' : undefined;
@@ -66,7 +67,8 @@ export const concerns = (message: LiveMessage, { kind, workspace, name }: Identi
   const tokens = message.subject.split('.').slice(-3);
   if (tokens[2] !== name) return false;
   const where = kind === 'operator' ? NO_WORKSPACE : workspace;
-  return tokens[1] === where && (message.stream === 'status' || tokens[0] === kind);
+  // Nobody reports a status of a secret; a resource may have the same name.
+  return tokens[1] === where && (message.stream === 'status' ? kind !== 'secret' : tokens[0] === kind);
 };
 
 /** Progress as a live status tells it, before the views have it. */
@@ -92,7 +94,7 @@ const progressOfStatus = (
 
 const isDeletion = (message: LiveMessage): boolean => {
   const decoded = decodeEvent(encodeJson(message.event));
-  return !('problem' in decoded) && decoded.event.type.endsWith('.deleted.v1');
+  return !('problem' in decoded) && /\.(?:deleted|released)\.v1$/.test(decoded.event.type);
 };
 
 export const waitReady = async (

@@ -25,7 +25,8 @@ export const faultCodes = {
 } as const;
 
 export type FaultCode = keyof typeof faultCodes;
-export type Retry = 'never' | 'later' | { readonly afterMs: number };
+/** `scope` `operator`: a component starts no other reconcile of its operator before that either (the platform throttles all of them). */
+export type Retry = 'never' | 'later' | { readonly afterMs: number; readonly scope?: 'operator' };
 
 export class Fault extends Error {
   readonly code: FaultCode;

@@ -19,6 +19,7 @@ export const rejectionCodes = {
   ALREADY_EXISTS: 'create found the name taken',
   NOT_FOUND: 'no such operator or resource',
   BEING_DELETED: 'the resource is being deleted',
+  NOT_RELEASABLE: 'a release needs a resource whose deletion was asked for, or force',
   NOT_RUNNABLE: 'the resource type is not runnable',
   NOT_RUNNING: 'there is no run to cancel',
   SUSPENDED: 'the resource is suspended',

@@ -8,14 +8,21 @@ import { evolveOperator } from '../domain/operator/evolve.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
 import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
 import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
+import { evolveSecret } from '../domain/secret/evolve.ts';
+import { initialSecretState, type SecretState } from '../domain/secret/state.ts';
+import { leftBehindIn, type LeftBehind } from '../messages/left-behind.ts';
 import { refKey, type Names, type Ref } from '../messages/subjects.ts';
-import type { DomainEvent, OperatorEvent, ResourceEvent } from '../messages/events.ts';
+import type { DomainEvent, OperatorEvent, ResourceEvent, SecretEvent } from '../messages/events.ts';
 import type { ReceiptEvent } from '../messages/commands.ts';
 import { createGenerations } from './generations.ts';
 import type { Clock, StreamReader } from './ports.ts';
 
 /** What one command stored on this aggregate: enough to answer it again. */
-export type Applied = { readonly events: readonly ReceiptEvent[]; readonly generation: number };
+export type Applied = {
+  readonly events: readonly ReceiptEvent[];
+  readonly generation: number;
+  readonly leftBehind?: LeftBehind;
+};
 
 export type Aggregate = {
   readonly ref: Ref;
@@ -24,23 +31,30 @@ export type Aggregate = {
   lastSequence: number;
   operator: OperatorState;
   resource: ResourceState;
+  secret: SecretState;
   /** By command id; for ever, because a command may be sent again after a month. */
   readonly commands: Map<string, Applied>;
   loadedAtMs: number;
 };
 
-export const generationOf = (aggregate: Aggregate): number =>
-  aggregate.ref.kind === 'operator' ? aggregate.operator.generation : aggregate.resource.generation;
+export const generationOf = (aggregate: Aggregate): number => aggregate[aggregate.ref.kind].generation;
 
 /** Folds one stored event into the aggregate, in place. */
 export const absorb = (aggregate: Aggregate, event: DomainEvent, sequence: number): void => {
-  if (aggregate.ref.kind === 'operator')
+  const { kind } = aggregate.ref;
+  if (kind === 'resource') aggregate.resource = evolveResource(aggregate.resource, event as ResourceEvent, sequence);
+  else if (kind === 'operator')
     aggregate.operator = evolveOperator(aggregate.operator, event as OperatorEvent, sequence);
-  else aggregate.resource = evolveResource(aggregate.resource, event as ResourceEvent, sequence);
+  else aggregate.secret = evolveSecret(aggregate.secret, event as SecretEvent, sequence);
   aggregate.lastSequence = sequence;
   const before = aggregate.commands.get(event.commandid)?.events ?? [];
+  const leftBehind = leftBehindIn(event.data);
   const stored = { id: event.id, type: event.type, subject: aggregate.subject, sequence };
-  aggregate.commands.set(event.commandid, { events: [...before, stored], generation: event.generation });
+  aggregate.commands.set(event.commandid, {
+    events: [...before, stored],
+    generation: event.generation,
+    ...(leftBehind === undefined ? {} : { leftBehind }),
+  });
 };
 
 export type Aggregates = ReturnType<typeof createAggregates>;
@@ -62,6 +76,7 @@ export const createAggregates = (options: {
     lastSequence: 0,
     operator: initialOperatorState,
     resource: initialResourceState,
+    secret: initialSecretState,
     commands: new Map(),
     loadedAtMs: clock.nowMs(),
   });

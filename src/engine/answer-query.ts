@@ -5,10 +5,11 @@ import { decodeJson } from '../core/decode.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { reject } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { isAbout, summaryOfEntity, summaryOfOperator } from '../views/summary.ts';
+import { isAbout, summaryOfEntity, summaryOfOperator, summaryOfSecret } from '../views/summary.ts';
+import { masked } from '../messages/manifest/sealed.ts';
 import { parseQuery, type ParsedQuery } from '../messages/validation/query.ts';
 import { printable } from '../messages/names.ts';
-import { operatorRef, resourceRef, viewKeys, type Kind, type Names } from '../messages/subjects.ts';
+import { refOfKind, viewKeys, type Kind, type Names } from '../messages/subjects.ts';
 import {
   DEFAULT_PAGE_SIZE,
   DEFAULT_QUERY_WAIT_MS,
@@ -25,11 +26,13 @@ import {
   type OperatorStatusDocument,
   type OutcomeAnswer,
   type OutcomeQuery,
+  type SecretDocument,
   type StatusAnswer,
   type StatusQuery,
 } from '../messages/queries.ts';
 import type { Entity } from '../messages/entity.ts';
 import type { Directory } from '../views/directory.ts';
+import { createOrphans } from './orphans.ts';
 import { refreshStatus } from './refresh-status.ts';
 import type { Outcomes } from './outcomes.ts';
 import type { Clock, KeyValueStore, StoredMessage, StreamReader } from './ports.ts';
@@ -43,6 +46,7 @@ export type AnswerOptions = {
   readonly mirror: ViewMirror;
   readonly operators: KeyValueStore;
   readonly entities: KeyValueStore;
+  readonly secrets: KeyValueStore;
   readonly events: StreamReader;
   readonly statuses: StreamReader;
   readonly outcomes: Pick<Outcomes, 'find'>;
@@ -65,7 +69,7 @@ const notFound = (type: Kind, workspace: string, name: string) =>
       'NOT_FOUND',
       type === 'operator'
         ? `there is no operator "${name}"; list them with type operator`
-        : `there is no resource "${name}" in workspace "${workspace}"`,
+        : `there is no ${type} "${name}" in workspace "${workspace}"`,
     ),
   );
 
@@ -78,31 +82,36 @@ export const createAnswerer = (options: AnswerOptions) => {
     type: Kind | undefined,
     query: { readonly minSequence?: number; readonly waitMs?: number },
   ): Promise<Position> => {
-    const { entities, operators } = names.buckets;
-    const current = (): number => mirror.position(type === 'operator' ? operators : entities, stream);
+    const { entities, operators, secrets } = names.buckets;
+    const bucket = { operator: operators, resource: entities, secret: secrets }[type ?? 'resource'];
+    const current = (): number => mirror.position(bucket, stream);
     if (query.minSequence === undefined) return { sequence: current() };
     const waitMs = query.waitMs ?? DEFAULT_QUERY_WAIT_MS;
-    // The entities' checkpoint counts every event; that of the operators only their own, so it is held against the last of those.
+    // The entities' checkpoint counts every event; the others only their own, so they are held against the last of those.
     const isThere = await Promise.all([
-      type === 'operator' || mirror.reached(entities, stream, query.minSequence, waitMs),
-      type === 'resource' || operatorsReached(query.minSequence, waitMs),
+      (type ?? 'resource') !== 'resource' || mirror.reached(entities, stream, query.minSequence, waitMs),
+      (type ?? 'operator') !== 'operator' || operatorsReached(query.minSequence, waitMs),
+      (type ?? 'secret') !== 'secret' || reached(secrets, names.secretEventFilter, query.minSequence, waitMs),
     ]);
     return isThere.every(Boolean) ? { sequence: current() } : { sequence: current(), stale: true };
   };
 
-  const operatorsReached = async (minSequence: number, waitMs: number): Promise<boolean> => {
-    const { operators } = names.buckets;
-    if (mirror.position(operators, stream) >= minSequence) return true;
-    const last = (await options.events.readLast(names.operatorEventFilter))?.sequence ?? 0;
-    return mirror.reached(operators, stream, Math.min(minSequence, last), waitMs);
+  const reached = async (bucket: string, filter: string, minSequence: number, waitMs: number): Promise<boolean> => {
+    if (mirror.position(bucket, stream) >= minSequence) return true;
+    const last = (await options.events.readLast(filter))?.sequence ?? 0;
+    return mirror.reached(bucket, stream, Math.min(minSequence, last), waitMs);
   };
+  const operatorsReached = (minSequence: number, waitMs: number): Promise<boolean> =>
+    reached(names.buckets.operators, names.operatorEventFilter, minSequence, waitMs);
+
+  const orphans = createOrphans({ names, events: options.events, directory: options.directory, operatorsReached });
 
   const get = async (query: GetQuery): Promise<Result<GetAnswer>> => {
     const { type, workspace, name } = query;
     const at = await position(type, query);
     if (type === 'operator') {
       const [wanted, seen] = await options.operators.getMany([viewKeys.operator(name), viewKeys.operatorStatus(name)]);
-      const operator = document<OperatorDocument>(wanted);
+      const operator = masked(document<OperatorDocument>(wanted));
       const status = document<OperatorStatusDocument>(seen);
       if (operator === undefined) return notFound(type, workspace, name);
       return ok({
@@ -113,6 +122,11 @@ export const createAnswerer = (options: AnswerOptions) => {
         ...at,
       });
     }
+    if (type === 'secret') {
+      const secret = masked(document<SecretDocument>(await options.secrets.get(viewKeys.secret(workspace, name))));
+      if (secret === undefined) return notFound(type, workspace, name);
+      return ok({ type, summary: summaryOfSecret(secret), secret, ...at });
+    }
     const [wanted, seen] = await options.entities.getMany([
       viewKeys.entity(workspace, name),
       viewKeys.entityStatus(workspace, name),
@@ -120,13 +134,22 @@ export const createAnswerer = (options: AnswerOptions) => {
     const entity = document<Entity>(wanted);
     const status = document<EntityStatusDocument>(seen);
     if (entity === undefined) return notFound(type, workspace, name);
-    const own = status !== undefined && isAbout(status, entity) ? { status } : {};
-    return ok({ type, summary: summaryOfEntity(entity, status), entity, ...own, ...at });
+    const own = status !== undefined && isAbout(status, entity) ? status : undefined;
+    const isOrphan = await orphans.isOrphan(entity);
+    const shown = isOrphan ? await orphans.statusOf(entity, own) : own;
+    const summary = summaryOfEntity(entity, status, isOrphan);
+    return ok({ type, summary, entity, ...(shown === undefined ? {} : { status: shown }), ...at });
   };
 
   const list = async (query: ListQuery): Promise<Result<ListAnswer>> => {
     const at = await position(query.type, query);
-    return ok({ ...options.directory.list(query), ...at });
+    const { directory } = options;
+    const page = directory.list(query);
+    const isAboutOrphans = query.orphaned !== undefined || page.items.some(({ orphaned }) => orphaned === true);
+    if (!isAboutOrphans || !(await orphans.settled(mirror.position(names.buckets.entities, stream)))) {
+      return ok({ ...page, ...at });
+    }
+    return ok({ ...directory.list(query), ...at });
   };
 
   const status = async (query: StatusQuery): Promise<Result<StatusAnswer>> => {
@@ -156,7 +179,7 @@ export const createAnswerer = (options: AnswerOptions) => {
     const { type, workspace, name } = query;
     const at = await position(type, query);
     const isOperator = type === 'operator';
-    const eventSubject = names.event(isOperator ? operatorRef(name) : resourceRef(workspace, name));
+    const eventSubject = names.event(refOfKind(type, workspace, name));
     const statusSubject = isOperator
       ? names.status({ operator: name, workspace: '_', name })
       : names.statusOfAny(workspace, name);
@@ -166,7 +189,7 @@ export const createAnswerer = (options: AnswerOptions) => {
     const page = events.slice(0, limit);
     const next = events[limit]?.sequence;
     const statuses =
-      next === undefined && page.length === 0 && fromSequence === 1
+      type === 'secret' || (next === undefined && page.length === 0 && fromSequence === 1)
         ? []
         : await options.statuses.readSubject(statusSubject);
     const firstTime =

@@ -5,11 +5,14 @@
 import { encodeJson } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import type { CommandFailure, Receipt } from '../messages/commands.ts';
+import { mayHoldSecret, WITHHELD } from '../messages/manifest/delicate.ts';
+import { createCommandMeter } from './command-meter.ts';
 import { readCommandRequest, type CommandRequest } from './command-request.ts';
 import type { CommandExecutor, Sequencing } from './execute-command.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Outcomes } from './outcomes.ts';
-import type { Clock, Delivery, IdSource, Log, ServiceRequest, WorkQueue } from './ports.ts';
+import { noMetrics } from './no-metrics.ts';
+import type { Clock, Delivery, IdSource, Log, Metrics, ServiceRequest, WorkQueue, StoredMessage } from './ports.ts';
 import type { Rejection } from '../core/rejection.ts';
 
 /** Bugs, unlike faults, do not go away: a durable command that hits one this often is set aside. */
@@ -25,6 +28,10 @@ export type DoorOptions = {
   readonly log: Log;
   readonly deadLetters: DeadLetters;
   readonly commandStream: string;
+  /** Removes a message of the command stream and what the disk holds of it. */
+  erase(sequence: number): Promise<void>;
+  /** Default: nothing is counted. */
+  readonly metrics?: Metrics;
 };
 
 const fields = (request: CommandRequest, receipt: Receipt, startedMs: number, clock: Clock) => ({
@@ -32,6 +39,7 @@ const fields = (request: CommandRequest, receipt: Receipt, startedMs: number, cl
   correlationId: request.correlationId,
   verb: request.verb,
   actor: request.actor,
+  traceparent: request.traceparent,
   accepted: receipt.accepted,
   code: receipt.rejection?.code,
   events: receipt.events.length,
@@ -56,12 +64,15 @@ const unreadable = (commandId: string, subject: string, rejection: Receipt['reje
 
 export const createCommandDoors = (options: DoorOptions) => {
   const { executor, ids, clock, log } = options;
+  const meter = createCommandMeter(options.metrics ?? noMetrics);
 
   const answerRequest = async (message: ServiceRequest): Promise<void> => {
     const startedMs = clock.nowMs();
+    const beganMs = meter.nowMs();
     const request = readCommandRequest(message, () => ids.next());
     if (!request.ok) {
       const receipt = unreadable(ids.next(), message.subject, request.error);
+      meter.answered('rpc', receipt, beganMs);
       message.respond(encodeJson(receipt), { code: 400, description: request.error.code });
       return;
     }
@@ -69,6 +80,7 @@ export const createCommandDoors = (options: DoorOptions) => {
       const receipt = await executor.execute(request.value, { keepOutcome: false });
       const error = receipt.rejection === undefined ? undefined : { code: 400, description: receipt.rejection.code };
       message.respond(encodeJson(receipt), error);
+      meter.answered('rpc', receipt, beganMs);
       log.info(fields(request.value, receipt, startedMs, clock), 'command answered');
     } catch (error) {
       const failure = toFailure(request.value.commandId, error);
@@ -76,6 +88,7 @@ export const createCommandDoors = (options: DoorOptions) => {
         code: failure.failure.isRetryable ? 503 : 500,
         description: failure.failure.code,
       });
+      meter.failed('rpc', request.value.verb, failure.failure.code, beganMs);
       const level = isFault(error) ? 'warn' : 'error';
       log[level]({ commandId: request.value.commandId, verb: request.value.verb, err: error }, 'command failed');
     }
@@ -84,11 +97,20 @@ export const createCommandDoors = (options: DoorOptions) => {
   /** How often a delivery has met a bug, by sequence. */
   const bugs = new Map<number, number>();
 
+  /** A message that may hold a secret in the clear leaves no trace: neither in the stream nor on its disk. */
+  const settle = async (delivery: Delivery): Promise<void> => {
+    if (mayHoldSecret(delivery.data)) await options.erase(delivery.sequence);
+    delivery.ack();
+  };
+
+  const keepable = (delivery: Delivery): StoredMessage =>
+    mayHoldSecret(delivery.data) ? { ...delivery, data: new TextEncoder().encode(WITHHELD) } : delivery;
+
   const giveUp = async (delivery: Delivery, request: CommandRequest, error: unknown): Promise<void> => {
     const failure = toFailure(request.commandId, error).failure;
     await options.deadLetters(
       { source: SOURCE, stream: options.commandStream, code: failure.code, reason: failure.message },
-      delivery,
+      keepable(delivery),
     );
     const rejection = { code: 'INTERNAL', message: failure.message, details: [] } as const;
     await options.outcomes.record(request, {
@@ -98,37 +120,42 @@ export const createCommandDoors = (options: DoorOptions) => {
       events: [],
       rejection,
     });
-    delivery.ack();
+    await settle(delivery);
   };
 
   const setAside = async (delivery: Delivery, commandId: string, rejection: Rejection): Promise<void> => {
     const reason = rejection.details.map(({ message }) => message).join('; ');
     await options.deadLetters(
       { source: SOURCE, stream: options.commandStream, code: rejection.code, reason },
-      delivery,
+      keepable(delivery),
     );
     const blank = { commandId, correlationId: commandId, causationId: commandId, actor: 'unknown' };
     await options.outcomes.record(blank, unreadable(commandId, delivery.subject, rejection));
-    delivery.ack();
+    await settle(delivery);
     log.info({ commandId, code: rejection.code }, 'command set aside');
   };
 
   /** `retry`: the delivery is not settled; stop, and consume again from the beginning of what is left. */
   const settleDelivery = async (delivery: Delivery, sequencing: Sequencing): Promise<'settled' | 'retry'> => {
     const startedMs = clock.nowMs();
+    const beganMs = meter.nowMs();
     const fallbackId = `cmd-${delivery.sequence}`;
     const read = readCommandRequest(delivery, () => fallbackId);
     const commandId = read.ok ? read.value.commandId : fallbackId;
     try {
       if (read.ok) {
         const receipt = await executor.execute(read.value, { keepOutcome: true, sequencing });
-        delivery.ack();
+        await settle(delivery);
+        meter.answered('cmd', receipt, beganMs);
+        meter.delivered('settled');
         log.info(
           { ...fields(read.value, receipt, startedMs, clock), sequence: delivery.sequence },
           'durable command settled',
         );
       } else {
         await setAside(delivery, fallbackId, read.error);
+        meter.answered('cmd', unreadable(fallbackId, delivery.subject, read.error), beganMs);
+        meter.delivered('set-aside');
       }
       bugs.delete(delivery.sequence);
       return 'settled';
@@ -138,8 +165,14 @@ export const createCommandDoors = (options: DoorOptions) => {
       const bugCount = (bugs.get(delivery.sequence) ?? 0) + (isBug ? 1 : 0);
       bugs.set(delivery.sequence, bugCount);
       log[isBug ? 'error' : 'warn']({ commandId, sequence: delivery.sequence, err: error }, 'durable command failed');
-      if (bugCount < MAX_BUG_ATTEMPTS || !read.ok) return 'retry';
+      const { code } = toFailure(commandId, error).failure;
+      meter.failed('cmd', read.ok ? read.value.verb : undefined, code, beganMs);
+      if (bugCount < MAX_BUG_ATTEMPTS || !read.ok) {
+        meter.delivered('repeated');
+        return 'retry';
+      }
       await giveUp(delivery, read.value, error);
+      meter.delivered('set-aside');
       bugs.delete(delivery.sequence);
       return 'settled';
     }

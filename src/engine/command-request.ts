@@ -4,6 +4,7 @@
 import { commandHeaders } from '../messages/envelope.ts';
 import { DEFAULT_ACTOR, DEFAULT_WORKSPACE, verbs, type Verb } from '../messages/commands.ts';
 import { isToken, printable, TOKEN_RULE } from '../messages/names.ts';
+import { validTraceparent } from '../messages/trace.ts';
 import { reject } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { RejectionDetail } from '../core/rejection.ts';
@@ -30,7 +31,6 @@ export type CommandMessage = {
 };
 
 const MAX_HEADER_LENGTH = 256;
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const TRUE = new Set(['true', '1', 'yes']);
 const FALSE = new Set(['', 'false', '0', 'no']);
 
@@ -78,7 +78,8 @@ export const readCommandRequest = (message: CommandMessage, fallbackId: () => st
   const actor = text(commandHeaders.actor) ?? DEFAULT_ACTOR;
   const correlationId = text(commandHeaders.correlationId);
   const causationId = text(commandHeaders.causationId);
-  const traceparent = text(commandHeaders.traceparent);
+  // A trace that cannot be read is no reason to refuse what the command asks for.
+  const traceparent = validTraceparent(message.header(commandHeaders.traceparent));
 
   if (verb === undefined || details.length > 0) {
     return err(reject('COMMAND_INVALID', 'the command message is not one that can be carried out', details));
@@ -91,7 +92,7 @@ export const readCommandRequest = (message: CommandMessage, fallbackId: () => st
     actor,
     correlationId: correlationId ?? id,
     causationId: causationId ?? id,
-    ...(traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
+    ...(traceparent === undefined ? {} : { traceparent }),
     workspace,
     isDryRun: TRUE.has(dryRunText),
     ...(generation === undefined ? {} : { expectedGeneration: generation }),

@@ -4,7 +4,8 @@
 import { encodeJson, decodeText } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import type { Names } from '../messages/subjects.ts';
-import type { Appender, Clock, StoredMessage } from './ports.ts';
+import { metricCatalogue } from '../messages/metric-catalogue.ts';
+import type { Appender, Clock, Metrics, StoredMessage } from './ports.ts';
 
 export type DeadLetters = (
   origin: { readonly source: string; readonly stream: string; readonly code: string; readonly reason: string },
@@ -35,6 +36,14 @@ export const createDeadLetters =
     } catch (error) {
       if (!isFault(error, 'JS_DUPLICATE')) throw error;
     }
+  };
+
+/** Counts those that were kept. */
+export const countedDeadLetters =
+  (deadLetters: DeadLetters, metrics: Metrics): DeadLetters =>
+  async (origin, message) => {
+    await deadLetters(origin, message);
+    metrics.counter(metricCatalogue.deadLetters, origin.source, origin.code).add();
   };
 
 const toBase64 = (bytes: Uint8Array): string => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));

@@ -3,42 +3,70 @@
 
 import { decideOperator } from '../domain/operator/decide.ts';
 import { decideResource, type Host } from '../domain/resource/decide.ts';
+import { decideSecret } from '../domain/secret/decide.ts';
 import { applyPatch } from '../messages/patch.ts';
 import { documentFromValue } from '../messages/manifest/document.ts';
 import { validateManifest } from '../messages/manifest/validate.ts';
-import { reject } from '../core/rejection.ts';
+import { reject, type Rejection } from '../core/rejection.ts';
+import type { TargetCommand } from '../messages/commands.ts';
+import type { Entity } from '../messages/entity.ts';
+import { NOTHING_LEFT } from '../messages/left-behind.ts';
+import type { Finding } from '../messages/manifest/lint/finding.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Decision, DecisionContext } from '../domain/decision.ts';
-import type { Manifest, OperatorManifest, ResourceManifest } from '../messages/manifest/types.ts';
+import type { Manifest, OperatorManifest, ResourceManifest, SecretManifest } from '../messages/manifest/types.ts';
 import type { OperatorDocument } from '../messages/queries.ts';
+import { adviceOnDocument } from './advice.ts';
 import type { Aggregate } from './aggregates.ts';
 import type { CommandRequest } from './command-request.ts';
 import { refOf, type Intent, type TargetIntent } from './intent.ts';
+import type { Census } from './census.ts';
+import { externalNameOf, filterProblems, runWishOf } from './resource-types.ts';
+import { breakagesOf } from './schema-evolution.ts';
+import type { JqRunner, Vault } from './ports.ts';
+import type { Relations } from './relations.ts';
+import { resealManifest, sealManifest } from './sealing.ts';
 import type { SpecSchemas } from './spec-schemas.ts';
-import { refKey } from '../messages/subjects.ts';
+import { refKey, resourceRef, type Ref } from '../messages/subjects.ts';
 
 export type DecideIntentContext = DecisionContext & {
   readonly request: CommandRequest;
   readonly prefix: string;
   readonly schemas: SpecSchemas;
+  readonly vault: Vault;
+  /** The command lies in a stream: what must not be stored in the clear is refused. */
+  readonly isStored: boolean;
   /** The operator of that name as this command sees it (with what the same command declares). */
   operatorNamed(name: string): OperatorDocument | undefined;
-  /** Names of resources that need the operator; asked only for the deletion of operators. */
-  dependentsOf(operator: string): Promise<readonly string[]>;
+  /** Asked only where a decision or a refusal needs it. */
+  readonly relations: Relations;
+  /** Asked only when an operator changes in a way that could break a resource. */
+  readonly census: Census;
+  /** Asked only for types that have a `nameJqFilter`. */
+  readonly jq: JqRunner;
+  /** Whether this very command is about that thing too. */
+  isCommanded(ref: Ref): boolean;
+  /** Advice for the receipt, if the command is accepted. */
+  warn(finding: Finding): void;
 };
 
-const hostOf = (manifest: ResourceManifest, context: DecideIntentContext): Host => {
+const hostOf = async (manifest: ResourceManifest, context: DecideIntentContext): Promise<Host> => {
   const operator = context.operatorNamed(manifest.resource.operator);
+  const name = await externalNameOf(manifest, operator, context.jq);
   return {
     operator,
+    ...(operator === undefined ? { otherOperators: await context.relations.operatorNames() } : {}),
+    ...(name === undefined ? {} : { externalName: name }),
     checkSpec: (resourceType, spec) =>
       operator === undefined ? [] : context.schemas.check(operator, resourceType, spec),
   };
 };
 
 const manifestOf = (aggregate: Aggregate): Manifest | undefined =>
-  aggregate.ref.kind === 'operator' ? aggregate.operator.operator?.manifest : aggregate.resource.entity?.manifest;
+  aggregate.ref.kind === 'resource'
+    ? aggregate.resource.entity?.manifest
+    : (aggregate.operator.operator?.manifest ?? aggregate.secret.secret?.manifest);
 
 /** The manifest that a patch makes of the stored one, validated as if it had been applied. */
 const patched = (intent: TargetIntent, aggregate: Aggregate, context: DecideIntentContext): Result<Manifest> => {
@@ -63,33 +91,113 @@ const patched = (intent: TargetIntent, aggregate: Aggregate, context: DecideInte
       ]),
     );
   }
+  for (const finding of adviceOnDocument(intent.ref.kind, document.value)) context.warn(finding);
   return ok(validated.value);
 };
 
-const decideApply = (
-  manifest: Manifest,
+/** Why the operator cannot become what the manifest says, beyond what the manifest itself shows. */
+const operatorProblem = async (
+  manifest: OperatorManifest,
+  { operator: { operator } }: Aggregate,
+  context: DecideIntentContext,
+): Promise<Rejection | undefined> => {
+  const [first, ...others] = await filterProblems(operator?.manifest, manifest, context.jq);
+  if (first !== undefined) return reject('JQ_INVALID', first.message, [first, ...others]);
+  if (operator === undefined || operator.deletionRequestedAt !== undefined) return undefined;
+  return breakagesOf(operator.manifest, manifest, context.census, (entity) =>
+    context.isCommanded(resourceRef(entity.manifest.workspace, entity.manifest.name)),
+  );
+};
+
+const decideApply = async (
+  given: Manifest,
   mustBeNew: boolean,
   expectedGeneration: number | undefined,
   aggregate: Aggregate,
   context: DecideIntentContext,
-): Decision => {
+): Promise<Decision> => {
   const expected = expectedGeneration === undefined ? {} : { expectedGeneration };
+  const { ref } = aggregate;
+  if (given.type === 'resource') {
+    const host = await hostOf(given, context);
+    return decideResource({ type: 'apply', manifest: given, host, mustBeNew, ...expected }, aggregate.resource, context, ref);
+  }
+  const sealed = sealManifest(given, manifestOf(aggregate), context.vault, context.isStored);
+  if (!sealed.ok) return sealed;
+  const manifest = sealed.value as OperatorManifest | SecretManifest;
+  const problem = manifest.type === 'operator' ? await operatorProblem(manifest, aggregate, context) : undefined;
+  if (problem !== undefined) return err(problem);
   return manifest.type === 'operator'
     ? decideOperator({ type: 'apply', manifest, mustBeNew, ...expected }, aggregate.operator, manifest.name)
-    : decideResource(
-        { type: 'apply', manifest, host: hostOf(manifest, context), mustBeNew, ...expected },
-        aggregate.resource,
-        context,
-        aggregate.ref,
-      );
+    : decideSecret({ type: 'apply', manifest, mustBeNew, ...expected }, aggregate.secret, context, ref);
+};
+
+/** The same values under the current key. */
+const decideReseal = (aggregate: Aggregate, context: DecideIntentContext): Decision => {
+  const { ref } = aggregate;
+  const before = manifestOf(aggregate);
+  if (before === undefined) {
+    const where = ref.kind === 'operator' ? '' : ` in workspace "${ref.workspace}"`;
+    return err(reject('NOT_FOUND', `there is no ${ref.kind} "${ref.name}"${where}`));
+  }
+  const resealed = resealManifest(before, context.vault);
+  if (!resealed.ok) return resealed;
+  const manifest = resealed.value as OperatorManifest | SecretManifest;
+  return manifest.type === 'operator'
+    ? decideOperator({ type: 'reseal', manifest }, aggregate.operator, ref.name)
+    : decideSecret({ type: 'reseal', manifest }, aggregate.secret, context, ref);
+};
+
+const deleteSecret = async (
+  { force = false }: TargetCommand,
+  expected: { readonly expectedGeneration?: number },
+  { ref, secret }: Aggregate,
+  context: DecideIntentContext,
+): Promise<Decision> => {
+  const isAsked = secret.secret !== undefined && !force;
+  const users = isAsked ? await context.relations.usersOfSecret(ref.workspace, ref.name) : { total: 0, operators: [] };
+  return decideSecret({ type: 'delete', users, force, ...expected }, secret, context, ref);
+};
+
+/** Whether there is an operator with the resource's type. */
+const isHosted = ({ manifest }: Entity, context: DecideIntentContext): boolean => {
+  const { operator, type } = manifest.resource;
+  return context.operatorNamed(operator)?.manifest.operator.resources.some(({ name }) => name === type) === true;
+};
+
+/** `release`, and `delete` of a resource with force, which is the same. */
+const releaseResource = async (
+  { force }: TargetCommand,
+  expected: { readonly expectedGeneration?: number },
+  { ref, resource }: Aggregate,
+  context: DecideIntentContext,
+): Promise<Decision> => {
+  const { entity } = resource;
+  const isOperatorGone = entity === undefined || !isHosted(entity, context);
+  const lastStatus = entity === undefined ? undefined : await context.relations.lastStatusOf(entity);
+  const by = context.request.actor;
+  const command = { type: 'release', force: force === true, by, isOperatorGone, lastStatus, ...expected } as const;
+  return decideResource(command, resource, context, ref);
+};
+
+/** A run that nobody would carry out is refused; a deletion that nobody would carry out is a wish that is kept, with a word about it. */
+const orphanProblem = (verb: string, entity: Entity | undefined, context: DecideIntentContext): Rejection | undefined => {
+  if (entity === undefined) return undefined;
+  const { operator } = entity.manifest.resource;
+  if (isHosted(entity, context)) return undefined;
+  const message = `operator "${operator}" is gone, or has no such type any more, and nobody is there to do it`;
+  if (verb === 'run' || verb === 'cancel') {
+    return reject('OPERATOR_NOT_FOUND', `${message}; register the operator again, or release the resource`);
+  }
+  const hint = 'register the operator again, or release the resource: what it has outside then stays';
+  if (verb === 'delete') context.warn({ code: 'OPERATOR_GONE', severity: 'warning', message, hint, pointer: '' });
+  return undefined;
 };
 
 const keepOwner = (manifest: Manifest, before: Manifest | undefined): Manifest =>
   before === undefined || before.owner === manifest.owner
     ? manifest
-    : manifest.type === 'operator'
-      ? ({ ...manifest, owner: before.owner } satisfies OperatorManifest)
-      : ({ ...manifest, owner: before.owner } satisfies ResourceManifest);
+    : { ...manifest, owner: before.owner };
 
 export const decideIntent = async (
   intent: Intent,
@@ -108,14 +216,29 @@ export const decideIntent = async (
     return manifest.ok ? decideApply(manifest.value, false, expectedGeneration, aggregate, context) : manifest;
   }
   const expected = expectedGeneration === undefined ? {} : { expectedGeneration };
+  if (command.verb === 'reseal') return decideReseal(aggregate, context);
+  if (ref.kind === 'secret') return deleteSecret(command, expected, aggregate, context);
   if (ref.kind === 'operator') {
-    const dependents = aggregate.operator.operator === undefined ? [] : await context.dependentsOf(ref.name);
+    const isThere = aggregate.operator.operator !== undefined;
+    const dependents = isThere ? await context.relations.dependentsOf(ref.name) : NOTHING_LEFT;
+    const force = command.force === true;
     return command.verb === 'finalize'
       ? decideOperator({ type: 'finalize', uid: command.uid ?? '', dependents }, aggregate.operator, ref.name)
-      : decideOperator({ type: 'delete', dependents, ...expected }, aggregate.operator, ref.name);
+      : decideOperator({ type: 'delete', dependents, force, ...expected }, aggregate.operator, ref.name);
   }
   if (command.verb === 'finalize') {
     return decideResource({ type: 'finalize', uid: command.uid ?? '' }, aggregate.resource, context, ref);
+  }
+  if (command.verb === 'release' || (command.verb === 'delete' && command.force === true)) {
+    return releaseResource(command, expected, aggregate, context);
+  }
+  const orphaned = orphanProblem(command.verb, aggregate.resource.entity, context);
+  if (orphaned !== undefined) return err(orphaned);
+  const { entity } = aggregate.resource;
+  if (command.verb === 'run' && entity !== undefined) {
+    const { operator, type } = entity.manifest.resource;
+    const wish = runWishOf(command, context.operatorNamed(operator), type);
+    return decideResource({ type: 'run', wish, ...expected }, aggregate.resource, context, ref);
   }
   return decideResource({ type: command.verb, ...expected }, aggregate.resource, context, ref);
 };

@@ -10,14 +10,19 @@ import { schemaUri } from '../messages/envelope.ts';
 import type { ResourceEvent } from '../messages/events.ts';
 import type { Names } from '../messages/subjects.ts';
 import { sequenceIn } from './position.ts';
-import { createEntitySource } from './entity-source.ts';
+import { metricCatalogue } from '../messages/metric-catalogue.ts';
+import { createEntitySource, type EntityAfter } from './entity-source.ts';
+import { measuredFollower } from './measured-follower.ts';
+import { noMetrics } from './no-metrics.ts';
 import type { OperatorDirectory } from './operator-directory.ts';
+import type { Release } from './released-status.ts';
 import type {
   Appender,
   AppendMessage,
   Clock,
   KeyValueStore,
   Log,
+  Metrics,
   StoredMessage,
   StreamFollower,
   StreamReader,
@@ -36,9 +41,13 @@ export type DispatchOptions = {
   readonly signal: AbortSignal;
   /** The appender of an operator's channel stream, which exists when this resolves. */
   channel(stream: string, operator: string): Promise<Appender>;
+  /** A resource was released: resolves when that is told in OPSTREAM_STATUS. */
+  onReleased(entity: Entity, release: Release, sequence: number): Promise<void>;
   /** An operator was registered, changed, or is to be deleted. */
   onOperator(name: string): void;
   readonly deadLetter: (message: StoredMessage, reason: string) => Promise<void>;
+  /** Default: nothing is counted. */
+  readonly metrics?: Metrics;
 };
 
 const CHECKPOINT = 'checkpoint.dispatch';
@@ -50,6 +59,11 @@ const MAX_TRIES = 3;
 const OWED_RETRY_MS = 5000;
 
 type Command = { readonly stream: string; readonly operator: string; readonly message: AppendMessage };
+
+const verbOf = (entity: Entity, event: ResourceEvent): EntityCommand['data']['command'] => {
+  if (event.type === 'io.opstream.resource.released.v1') return 'release';
+  return entity.deletionRequestedAt === undefined ? 'apply' : 'delete';
+};
 
 const toCommand = (names: Names, entity: Entity, event: ResourceEvent, fence: number): EntityCommand => ({
   specversion: '1.0',
@@ -66,12 +80,22 @@ const toCommand = (names: Names, entity: Entity, event: ResourceEvent, fence: nu
   actor: event.actor,
   ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
   generation: entity.generation,
-  data: { command: entity.deletionRequestedAt === undefined ? 'apply' : 'delete', entity, fence },
+  data: { command: verbOf(entity, event), entity, fence },
 });
 
 /** Resolves when `signal` aborts. Faults: LEASE_LOST. */
 export const runDispatch = async (options: DispatchOptions): Promise<void> => {
   const { names, directory, positions, log, clock, signal } = options;
+  const metrics = options.metrics ?? noMetrics;
+  const follower = measuredFollower(
+    options.follower,
+    {
+      taken: metrics.counter(metricCatalogue.eventsDispatched),
+      lag: metrics.gauge(metricCatalogue.dispatchLag),
+      duration: metrics.histogram(metricCatalogue.dispatchBatchDuration),
+    },
+    () => metrics.nowMs(),
+  );
   const entities = createEntitySource(options.reader);
   const stored = await positions.get(CHECKPOINT);
   const start = sequenceIn(stored) ?? 0;
@@ -97,13 +121,20 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
     lastWriteMs = clock.nowMs();
   };
 
+  /** As it is wanted now; of a released one, as it was. */
+  const entityToSend = async ({ before, after, event }: EntityAfter, sequence: number): Promise<Entity | undefined> => {
+    if (event.type !== 'io.opstream.resource.released.v1' || before.entity === undefined) return after.entity;
+    await options.onReleased(before.entity, event, sequence);
+    return { ...before.entity, sequence };
+  };
+
   const commandFor = async (message: StoredMessage): Promise<Command | undefined> => {
     const change = await entities.after(message);
     if (change === undefined) {
       await options.deadLetter(message, 'not an event of a resource that can be read');
       return undefined;
     }
-    const { entity } = change.after;
+    const entity = await entityToSend(change, message.sequence);
     if (entity === undefined) return undefined;
     const { operator, type } = entity.manifest.resource;
     const api = directory.channelOf(operator, type);
@@ -125,13 +156,17 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
   /** True when it is stored, or cannot be. */
   const sendOnce = async (command: Command): Promise<boolean> => {
     const facts = { operator: command.operator, stream: command.stream };
+    const count = (result: 'stored' | 'failed'): void =>
+      metrics.counter(metricCatalogue.commandsDispatched, command.operator, result).add();
     try {
       const channel = await options.channel(command.stream, command.operator);
       await channel.append([command.message]);
+      count('stored');
       return true;
     } catch (error) {
       if (isFault(error, 'JS_DUPLICATE')) return true;
       const isFinal = !isFault(error) || error.retry === 'never';
+      count('failed');
       log[isFinal ? 'error' : 'warn']({ ...facts, err: error }, 'command to component not stored');
       return false;
     }
@@ -139,6 +174,7 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
 
   /** A channel that does not work must not hold up the others: what it is owed is sent later, the latest of each resource. */
   const owed = new Map<string, Command>();
+  metrics.reading(metricCatalogue.commandsOwed, () => owed.size);
   const broken = new Set<string>();
   const payOff = async (): Promise<void> => {
     while (!signal.aborted) {
@@ -169,7 +205,7 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
       if (ref?.kind === 'operator') {
         const name = directory.absorb(message);
         if (name !== undefined) options.onOperator(name);
-      } else if (ref !== undefined) {
+      } else if (ref?.kind === 'resource') {
         const command = await commandFor(message);
         if (command === undefined) commands.delete(message.subject);
         else commands.set(message.subject, command);
@@ -186,7 +222,7 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
 
   log.info({ fromSequence: start + 1, fence: options.fence }, 'dispatch started');
   const paying = payOff();
-  await options.follower.follow({ fromSequence: start + 1, filters: [names.eventFilter], onBatch, signal });
+  await follower.follow({ fromSequence: start + 1, filters: [names.eventFilter], onBatch, signal });
   await paying;
   if (owed.size === 0) await writeCheckpoint();
 };

@@ -7,15 +7,17 @@
 import { encodeJson } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import { reject, type Rejection } from '../core/rejection.ts';
-import { schemaUri } from '../messages/envelope.ts';
-import { fnv1a, operatorRef, refKey, type Names, type Ref } from '../messages/subjects.ts';
+import { traceparentOf } from '../messages/trace.ts';
+import { fnv1a, refKey, type Names, type Ref } from '../messages/subjects.ts';
 import type { Receipt, ReceiptEvent } from '../messages/commands.ts';
-import type { DomainEvent, NewEvent } from '../messages/events.ts';
-import type { OperatorDocument } from '../messages/queries.ts';
+import type { Finding } from '../messages/manifest/lint/finding.ts';
 import { absorb, generationOf, type Aggregate, type Aggregates } from './aggregates.ts';
 import type { CommandRequest } from './command-request.ts';
+import { datedEvent } from './dated-event.ts';
 import { decideIntent } from './decide-intent.ts';
+import { operatorsOf } from './operators-of-command.ts';
 import { mergeRejections, readIntents, type Intent } from './intent.ts';
+import { adviceOn } from './advice.ts';
 import type { OutcomeIndex } from './outcome-index.ts';
 import type { Outcomes } from './outcomes.ts';
 import {
@@ -23,12 +25,19 @@ import {
   appliedBefore,
   identityOf,
   idReused,
+  leftBehindBy,
   preview,
   refusal,
   sameTarget,
+  withWarnings,
   type Change,
 } from './receipts.ts';
-import type { Appender, AppendMessage, Clock, IdSource } from './ports.ts';
+import { createCommandMeter } from './command-meter.ts';
+import { noMetrics } from './no-metrics.ts';
+import type { Appender, AppendMessage, Clock, IdSource, JqRunner, Metrics, Vault } from './ports.ts';
+import type { Census } from './census.ts';
+import type { Relations } from './relations.ts';
+import { noVault } from './sealing.ts';
 import type { SpecSchemas } from './spec-schemas.ts';
 
 const MAX_ATTEMPTS = 8;
@@ -43,7 +52,7 @@ export const APPEND_DEADLINE_MS = 3500;
 export type Sequencing = { isHalted(): boolean; halt(): void };
 
 export type ExecuteOptions = {
-  /** Store the receipt whatever it says (durable commands). */
+  /** Store the receipt whatever it says (durable commands: they lie in a stream, so values in the clear are refused). */
   readonly keepOutcome: boolean;
   readonly sequencing?: Sequencing;
 };
@@ -60,9 +69,15 @@ export type ExecutorOptions = {
   readonly outcomes: Outcomes;
   readonly outcomeIndex: Pick<OutcomeIndex, 'mayHave' | 'add'>;
   readonly schemas: SpecSchemas;
+  /** Default: there is no key, and secrets are refused. */
+  readonly vault?: Vault;
   readonly ids: IdSource;
   readonly clock: Clock;
-  dependentsOf(operator: string): Promise<readonly string[]>;
+  readonly relations: Relations;
+  readonly census: Census;
+  readonly jq: JqRunner;
+  /** Default: nothing is counted. */
+  readonly metrics?: Metrics;
 };
 
 type Attempt = {
@@ -76,54 +91,9 @@ type Attempt = {
 
 export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor => {
   const { names, aggregates, appender, outcomes, schemas, ids, clock } = options;
+  const vault = options.vault ?? noVault;
   const source = `/${names.prefix}/command-handler`;
-
-  const dated = (
-    event: NewEvent,
-    id: string,
-    time: string,
-    aggregate: Aggregate,
-    request: CommandRequest,
-  ): DomainEvent =>
-    ({
-      specversion: '1.0',
-      id,
-      source,
-      type: event.type,
-      subject: refKey(aggregate.ref),
-      time,
-      datacontenttype: 'application/json',
-      dataschema: schemaUri(event.type),
-      correlationid: request.correlationId,
-      causationid: request.causationId,
-      commandid: request.commandId,
-      actor: request.actor,
-      ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
-      generation: event.generation,
-      data: event.data,
-    }) as DomainEvent;
-
-  const loadOperators = async (intents: readonly Intent[], own: ReadonlyMap<string, Aggregate>, maxAgeMs: number) => {
-    const operators = new Map<string, OperatorDocument | undefined>();
-    const wanted = new Set<string>();
-    for (const intent of intents) {
-      if (intent.kind === 'manifest' && intent.manifest.type === 'resource')
-        wanted.add(intent.manifest.resource.operator);
-      const entity = own.get(refKey(intent.ref))?.resource.entity;
-      if (intent.kind === 'target' && entity !== undefined) wanted.add(entity.manifest.resource.operator);
-    }
-    const unknown: string[] = [];
-    for (const name of wanted) {
-      const known = own.get(refKey(operatorRef(name))) ?? aggregates.known(operatorRef(name), maxAgeMs);
-      if (known === undefined) unknown.push(name);
-      else operators.set(name, known.operator.operator);
-    }
-    const load = async (name: string): Promise<void> => {
-      operators.set(name, (await aggregates.load(operatorRef(name), maxAgeMs)).operator.operator);
-    };
-    if (unknown.length > 0) await Promise.all(unknown.map(load));
-    return operators;
-  };
+  const meter = createCommandMeter(options.metrics ?? noMetrics);
 
   /** Operators first, so that resources of the same command are decided on what it declares. */
   const decideAll = async (
@@ -131,9 +101,12 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     intents: readonly Intent[],
     loaded: ReadonlyMap<string, Aggregate>,
     operatorMaxAgeMs: number,
+    warnings: Finding[],
+    isStored: boolean,
   ): Promise<readonly Change[] | Rejection> => {
     const time = new Date(clock.nowMs()).toISOString();
-    const operators = await loadOperators(intents, loaded, operatorMaxAgeMs);
+    const operators = await operatorsOf(intents, loaded, aggregates, operatorMaxAgeMs);
+    let { traceparent } = request;
     const changes: Change[] = [];
     const rejections: { readonly intent: Intent; readonly rejection: Rejection }[] = [];
     const ordered =
@@ -142,21 +115,32 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       const aggregate = loaded.get(refKey(intent.ref));
       if (aggregate === undefined) throw new Error(`aggregate ${refKey(intent.ref)} was not loaded`);
       const eventId = ids.next();
+      // A command without a trace begins one, named after its first event: no randomness has to be made for it.
+      traceparent ??= traceparentOf(eventId);
       const decision = await decideIntent(intent, aggregate, {
         time,
         eventId,
         request,
         prefix: names.prefix,
         schemas,
+        vault,
+        isStored,
         operatorNamed: (name) => operators.get(name),
-        dependentsOf: options.dependentsOf,
+        relations: options.relations,
+        census: options.census,
+        jq: options.jq,
+        isCommanded: (ref) => loaded.has(refKey(ref)),
+        warn: (finding) => warnings.push(finding),
       });
       if (!decision.ok) {
         rejections.push({ intent, rejection: decision.error });
         continue;
       }
       const events = decision.value.map((event, index) =>
-        dated(event, index === 0 ? eventId : ids.next(), time, aggregate, request),
+        datedEvent(event, {
+          ...{ time, source, request, traceparent, ref: aggregate.ref },
+          id: index === 0 ? eventId : ids.next(),
+        }),
       );
       changes.push({ aggregate, events });
       if (intent.ref.kind === 'operator' && events.length > 0) {
@@ -184,7 +168,9 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
         ...(index === 0 ? { expectedLastSequence: aggregate.lastSequence } : {}),
       })),
     );
+    const startedMs = meter.nowMs();
     const sequences = messages.length === 0 ? [] : await appender.append(messages);
+    if (messages.length > 0) meter.stored(startedMs);
     const stored: ReceiptEvent[] = [];
     const before = new Map(changes.map(({ aggregate }) => [aggregate, generationOf(aggregate)]));
     for (const { aggregate, events } of changes) {
@@ -192,13 +178,14 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
         const sequence = sequences[stored.length];
         if (sequence === undefined) throw new Error('an append answered with too few sequences');
         absorb(aggregate, event, sequence);
+        meter.appended(event.type);
         stored.push({ id: event.id, type: event.type, subject: aggregate.subject, sequence });
       }
     }
     const entities = changes.map(({ aggregate }) =>
       identityOf(aggregate.ref, generationOf(aggregate) || (before.get(aggregate) ?? 0)),
     );
-    return acceptance(request, entities, stored);
+    return acceptance(request, entities, stored, leftBehindBy(changes));
   };
 
   const attempt = async (
@@ -217,14 +204,18 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     if (found !== undefined) return sameTarget(found, refs) ? found : refusal(request, idReused(request, found));
     const before = appliedBefore(request, loaded);
     if (before !== undefined) {
-      if (keepOutcome) await outcomes.record(request, before);
-      return before;
+      const receipt = withWarnings(before, adviceOn(intents));
+      if (keepOutcome) await outcomes.record(request, receipt);
+      return receipt;
     }
+    const warnings: Finding[] = [];
     const decided = await decideAll(
       request,
       intents,
       new Map(loaded.map((aggregate) => [refKey(aggregate.ref), aggregate])),
       isFresh ? ALWAYS_LOOK : OPERATOR_MAX_AGE_MS,
+      warnings,
+      keepOutcome,
     );
     const isRefused = 'code' in decided;
     // An append finds out that another copy has changed something; an answer without one would be from an old picture.
@@ -233,8 +224,13 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       if (isGuess) for (const ref of refs) aggregates.forget(ref);
       return attempt(request, intents, refs, { ...how, findOutcome: false, isGuess: false, isFresh: true });
     }
-    if (request.isDryRun) return isRefused ? refusal(request, decided, refs) : preview(request, decided);
-    const receipt = isRefused ? refusal(request, decided, refs) : await store(request, decided);
+    const answer = isRefused
+      ? refusal(request, decided, refs)
+      : request.isDryRun
+        ? preview(request, decided)
+        : await store(request, decided);
+    const receipt = isRefused ? answer : withWarnings(answer, [...adviceOn(intents), ...warnings]);
+    if (request.isDryRun) return receipt;
     // A durable command without an id is known by its place in the queue: it may be delivered again as well.
     const isOnlyMemory = (request.isIdGiven || keepOutcome) && receipt.events.length === 0;
     if (isOnlyMemory) options.outcomeIndex.add(request.commandId);

@@ -6,14 +6,17 @@ import { includesBytes } from '../core/bytes.ts';
 import { decodeJson, encodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import { isJsonObject } from '../core/json.ts';
-import { STATUS_TYPE } from '../messages/entity.ts';
+import { saysReleased, STATUS_TYPE } from '../messages/entity.ts';
 import { commandHeaders } from '../messages/envelope.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
 import { decodeStatusEvent } from '../messages/stored-event.ts';
 import { fnv1a, type Kind, type Names } from '../messages/subjects.ts';
 import type { Receipt } from '../messages/commands.ts';
 import { sequenceIn } from './position.ts';
-import type { Clock, KeyValueStore, Log, Requester, StoredMessage, StreamFollower } from './ports.ts';
+import { metricCatalogue } from '../messages/metric-catalogue.ts';
+import { validTraceparent } from '../messages/trace.ts';
+import { noMetrics } from './no-metrics.ts';
+import type { Clock, KeyValueStore, Log, Metrics, Requester, StoredMessage, StreamFollower } from './ports.ts';
 
 const CHECKPOINT = 'checkpoint.finalize';
 /** In every status event that says `deleted`; nearly all others need not be parsed. */
@@ -24,6 +27,8 @@ const CHECKPOINT_EVERY = 1000;
 export type Finalizer = (
   target: { readonly type: Kind; readonly workspace: string; readonly name: string; readonly uid: string },
   cause: string,
+  /** Of the status that says so; the events of the deletion get it. */
+  traceparent?: string,
 ) => Promise<Receipt | undefined>;
 
 /** Sends `finalize` until the command-handler answers; undefined when `signal` aborts first. */
@@ -33,14 +38,19 @@ export const createFinalizer = (options: {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Default: nothing is counted. */
+  readonly metrics?: Metrics;
 }): Finalizer => {
   const { names, requester, clock, log, signal } = options;
-  return async (target, cause) => {
+  const finalized = (result: 'accepted' | 'rejected'): void =>
+    (options.metrics ?? noMetrics).counter(metricCatalogue.finalizations, result).add();
+  return async (target, cause, traceparent) => {
     const commandId = `finalize-${fnv1a(`${cause}.${target.uid}`).toString(16)}-${fnv1a(target.uid).toString(16)}`;
     const headers = {
       [commandHeaders.commandId]: commandId,
       [commandHeaders.actor]: 'operator-runtime',
       [commandHeaders.causationId]: cause,
+      ...(traceparent === undefined ? {} : { [commandHeaders.traceparent]: traceparent }),
     };
     const { type, name, uid } = target;
     const body = encodeJson({ type, name, uid, ...(type === 'resource' ? { workspace: target.workspace } : {}) });
@@ -48,7 +58,10 @@ export const createFinalizer = (options: {
       try {
         const reply = await requester.request(names.rpc('finalize'), body, { headers });
         const value = decodeJson(reply.data);
-        if (isJsonObject(value) && typeof value['accepted'] === 'boolean') return value as unknown as Receipt;
+        if (isJsonObject(value) && typeof value['accepted'] === 'boolean') {
+          finalized(value['accepted'] ? 'accepted' : 'rejected');
+          return value as unknown as Receipt;
+        }
       } catch (error) {
         if (!isFault(error)) throw error;
         log.warn({ commandId, name, err: error }, 'deletion cannot be finished yet');
@@ -78,10 +91,13 @@ export const runFinalization = async (options: {
     if (ref === undefined || ref.workspace === NO_WORKSPACE) return;
     const decoded = decodeStatusEvent(message.data);
     if ('problem' in decoded || decoded.event.type !== STATUS_TYPE || decoded.event.data.status !== 'deleted') return;
+    // Of a release: the resource is gone already.
+    if (saysReleased(decoded.event.data)) return;
     const { uid } = decoded.event.data;
     const receipt = await options.finalize(
       { type: 'resource', workspace: ref.workspace, name: ref.name, uid },
       decoded.event.id,
+      validTraceparent(decoded.event.traceparent),
     );
     log.info(
       { workspace: ref.workspace, name: ref.name, accepted: receipt?.accepted, code: receipt?.rejection?.code },

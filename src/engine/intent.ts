@@ -8,7 +8,7 @@ import { MAX_DOCUMENTS, type TargetCommand } from '../messages/commands.ts';
 import { isJsonObject } from '../core/json.ts';
 import { reject, type Rejection, type RejectionDetail } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { operatorRef, refKey, resourceRef, type Ref } from '../messages/subjects.ts';
+import { kinds, refKey, refOfKind, resourceRef, type Kind, type Ref } from '../messages/subjects.ts';
 import type { CommandRequest } from './command-request.ts';
 import type { Manifest } from '../messages/manifest/types.ts';
 
@@ -25,7 +25,16 @@ export type TargetIntent = { readonly kind: 'target'; readonly ref: Ref; readonl
 export type Intent = ManifestIntent | TargetIntent;
 
 export const refOf = (manifest: Manifest): Ref =>
-  manifest.type === 'operator' ? operatorRef(manifest.name) : resourceRef(manifest.workspace, manifest.name);
+  manifest.type === 'resource'
+    ? resourceRef(manifest.workspace, manifest.name)
+    : refOfKind(manifest.type, manifest.type === 'secret' ? manifest.workspace : '', manifest.name);
+
+/** What can be done to each kind, besides applying it. */
+const verbsOf: Readonly<Record<Kind, (verb: string) => boolean>> = {
+  resource: (verb) => verb !== 'reseal',
+  operator: (verb) => ['patch', 'delete', 'finalize', 'reseal'].includes(verb),
+  secret: (verb) => ['patch', 'delete', 'reseal'].includes(verb),
+};
 
 /** Adds the document's index, and line and column of the pointer, or of the nearest part that is in the text. */
 export const locate = (document: ParsedDocument, detail: RejectionDetail): RejectionDetail => {
@@ -109,12 +118,12 @@ export const readIntents = (request: CommandRequest, prefix: string): Result<rea
   const command = parseTargetCommand(request.verb, request.body, request.workspace);
   if (!command.ok) return command;
   const { kind, workspace, name } = command.value.target;
-  const ref = kind === 'operator' ? operatorRef(name) : resourceRef(workspace, name);
-  const supported = kind === 'resource' || ['patch', 'delete', 'finalize'].includes(request.verb);
-  if (!supported) {
+  const ref = refOfKind(kind, workspace, name);
+  if (!verbsOf[kind](request.verb)) {
+    const others = kinds.filter((one) => verbsOf[one](request.verb));
     return err(
-      reject('COMMAND_INVALID', `${request.verb} works on resources, found type operator`, [
-        { message: 'expected resource', pointer: '/type' },
+      reject('COMMAND_INVALID', `${request.verb} works on ${others.map((one) => `${one}s`).join(' and ')}, found type ${kind}`, [
+        { message: `expected ${others.join(' or ')}`, pointer: '/type' },
       ]),
     );
   }

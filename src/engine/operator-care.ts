@@ -15,8 +15,10 @@ import { schemaUri } from '../messages/envelope.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
 import type { Names } from '../messages/subjects.ts';
 import type { OperatorDocument } from '../messages/queries.ts';
+import type { Adopt } from './adoption.ts';
 import type { Finalizer } from './finalize-loop.ts';
 import type { OperatorDirectory } from './operator-directory.ts';
+import type { ComponentsReport } from './supervision/component-report.ts';
 import type { Appender, Clock, IdSource, Log, StreamReader } from './ports.ts';
 import { isDeepStrictEqual } from '../domain/equal.ts';
 import { decodeStatusEvent } from '../messages/stored-event.ts';
@@ -41,6 +43,10 @@ export type OperatorCareOptions = {
   readonly signal: AbortSignal;
   /** Makes the stream with these subjects, or adds them. Faults with retry `never` when it is not ours or overlaps another. */
   ensureChannel(stream: string, subjects: readonly string[], operator: string): Promise<void>;
+  /** What is seen of its components; undefined: nobody has looked yet. Absent: nobody looks. */
+  componentsOf?(operator: OperatorDocument): ComponentsReport | undefined;
+  /** Sends the components what is wanted of the resources that an earlier operator of that name left behind. */
+  readonly adopt: Adopt;
 };
 
 export const channelsOf = (operator: OperatorDocument): ReadonlyMap<string, readonly string[]> => {
@@ -50,6 +56,30 @@ export const channelsOf = (operator: OperatorDocument): ReadonlyMap<string, read
     channels.set(stream, [...(channels.get(stream) ?? []), subject]);
   }
   return channels;
+};
+
+type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+const NOT_LOOKED: ComponentsReport = {
+  generation: 0,
+  components: [],
+  conditions: [
+    {
+      type: 'ComponentsReady',
+      status: 'Unknown',
+      reason: 'NotLookedYet',
+      message: 'its components are being looked at',
+    },
+  ],
+};
+
+/** `Ready` is about the channel and, where components are supervised, about them. */
+const withComponents = (ready: Omit<Told, 'type'>, seen: ComponentsReport | undefined): readonly Told[] => {
+  const own: Told = { type: 'Ready', ...ready };
+  if (seen === undefined) return [own];
+  const components = seen.conditions.find(({ type }) => type === 'ComponentsReady');
+  const isHeldUp = ready.status === 'True' && components !== undefined && components.status !== 'True';
+  return [isHeldUp ? { ...components, type: 'Ready', status: 'False' } : own, ...seen.conditions];
 };
 
 export const createOperatorCare = (options: OperatorCareOptions) => {
@@ -72,20 +102,21 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
   ): Promise<void> => {
     const { name } = operator;
     const last = await lastStatus(name);
-    const before = last.status?.conditions.find(({ type }) => type === 'Ready');
     const time = new Date(clock.nowMs()).toISOString();
-    const condition: Condition = {
-      type: 'Ready',
-      ...ready,
-      lastTransitionTime: before?.status === ready.status ? before.lastTransitionTime : time,
-      observedGeneration: operator.generation,
-    };
+    const isSupervised = options.componentsOf !== undefined && (status === 'active' || status === 'error');
+    const seen = isSupervised ? (options.componentsOf?.(operator) ?? NOT_LOOKED) : undefined;
+    const conditions = withComponents(ready, seen).map((told): Condition => {
+      const before = last.status?.conditions.find(({ type }) => type === told.type);
+      const lastTransitionTime = before?.status === told.status ? before.lastTransitionTime : time;
+      return { ...told, lastTransitionTime, observedGeneration: operator.generation };
+    });
     const next: OperatorStatus = {
       operator: name,
       observedGeneration: operator.generation,
       observedSequence: operator.sequence,
       status,
-      conditions: [condition],
+      conditions,
+      ...(seen === undefined ? {} : { components: seen.components }),
     };
     if (last.status !== undefined) {
       const { fence: _fence, ...known } = last.status as OperatorStatus & { readonly fence?: number };
@@ -149,6 +180,9 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
       log.warn({ operator: name, err: error }, 'channel of operator cannot be made');
       return false;
     }
+    // An operator that was here before may have left resources behind; what was active before has adopted them.
+    const isBack = operator.generation > 1 && (await lastStatus(name)).status?.status !== 'active';
+    if (isBack) await options.adopt(operator);
     await report(operator, 'active', {
       status: 'True',
       reason: 'ChannelReady',

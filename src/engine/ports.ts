@@ -1,8 +1,9 @@
 // What the loops need of the world, as interfaces. jetstream/ implements them on a real server; unit tests implement them in
 // memory. No type of a client library appears here.
 
-import type { JsonValue } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Result } from '../core/result.ts';
+import type { MetricDefinition } from '../messages/metric-catalogue.ts';
 
 /** A message as a stream holds it. `data` may be a view into a larger buffer: copy it if you keep it. */
 export type StoredMessage = {
@@ -147,6 +148,8 @@ export interface ServiceHost {
     readonly version: string;
     readonly description: string;
     readonly endpoints: readonly { readonly name: string; readonly subject: string }[];
+    /** Shown by `nats micro stats` as data of the first endpoint. */
+    stats?(): Promise<JsonObject>;
     onRequest(request: ServiceRequest): void;
   }): Promise<{ stop(): Promise<void> }>;
 }
@@ -211,6 +214,19 @@ export interface IdSource {
   next(): string;
 }
 
+/**
+ * Seals values before anything is stored of them, and opens them for components. A sealed value is text (messages/manifest/sealed.ts) that
+ * opens only at the `place` it was sealed for: `secret/<workspace>/<name>/<key>`, say.
+ */
+export interface Vault {
+  /** Undefined: there is no key, and nothing can be sealed. Faults: CONFIG_INVALID (the key ring cannot be read), as for the others. */
+  currentKeyId(): string | undefined;
+  /** `before` comes back when it is the same value at the same place, whatever key it is sealed with. */
+  seal(text: string, place: string, before?: string): string;
+  /** Faults: SECRET_UNREADABLE (unknown key, changed, or from another place); its message never holds the value. */
+  open(sealed: string, place: string): string;
+}
+
 /** Evaluates jq programs that users wrote: somewhere where they can be stopped. */
 export interface JqRunner {
   /**
@@ -222,7 +238,41 @@ export interface JqRunner {
     input: JsonValue,
     options?: { readonly timeoutMs?: number; readonly variables?: Readonly<Record<string, JsonValue>> },
   ): Promise<Result<readonly JsonValue[]>>;
+  /** Whether `program` compiles, without running it. `variables`: names that it may use. Errors: JQ_INVALID. */
+  check(
+    program: string,
+    options?: { readonly timeoutMs?: number; readonly variables?: readonly string[] },
+  ): Promise<Result<void>>;
   close(): Promise<void>;
+}
+
+export interface Counter {
+  /** Default 1; never negative. */
+  add(count?: number): void;
+}
+
+export interface Histogram {
+  /** In the unit that the metric's name ends in: seconds. */
+  observe(value: number): void;
+}
+
+export interface Gauge {
+  set(value: number): void;
+}
+
+/**
+ * What is counted and timed, by name (messages/metric-catalogue.ts). `labels` are the values in the order of the definition; the same values
+ * give the same series. Hot paths ask for a series once and keep it: adding to it costs nanoseconds. Values must be from a small set; a
+ * metric that has too many series counts the rest under `other`. A metric that the program does not expose counts nowhere.
+ */
+export interface Metrics {
+  /** For measuring how long something takes: fractions count, and it never goes back. No time of day. */
+  nowMs(): number;
+  counter(definition: MetricDefinition, ...labels: readonly string[]): Counter;
+  histogram(definition: MetricDefinition, ...labels: readonly string[]): Histogram;
+  gauge(definition: MetricDefinition, ...labels: readonly string[]): Gauge;
+  /** A gauge that is read at each scrape; a new reading of the same series replaces the old one. */
+  reading(definition: MetricDefinition, read: () => number, ...labels: readonly string[]): void;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

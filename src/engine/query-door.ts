@@ -2,7 +2,10 @@
 
 import { isFault } from '../core/fault.ts';
 import type { createAnswerer } from './answer-query.ts';
-import type { Clock, Log, ServiceRequest } from './ports.ts';
+import { metricCatalogue } from '../messages/metric-catalogue.ts';
+import { queryVerbs } from '../messages/queries.ts';
+import { noMetrics } from './no-metrics.ts';
+import type { Clock, Counter, Histogram, Log, Metrics, ServiceRequest } from './ports.ts';
 
 const STATUS_OF_CODE: Readonly<Record<string, number>> = { NOT_FOUND: 404 };
 
@@ -10,18 +13,37 @@ export const createQueryDoor = (options: {
   readonly answerer: ReturnType<typeof createAnswerer>;
   readonly log: Log;
   readonly clock: Clock;
+  /** Default: nothing is counted. */
+  readonly metrics?: Metrics;
   encode(value: unknown): Uint8Array;
 }) => {
   const { answerer, log, clock, encode } = options;
+  const { queries, queryDuration } = metricCatalogue;
+  const metrics = options.metrics ?? noMetrics;
+  const answered = new Map<string, Counter>();
+  const durations = new Map<string, Histogram>();
+  for (const verb of queryVerbs) {
+    answered.set(verb, metrics.counter(queries, verb, 'answered', ''));
+    durations.set(verb, metrics.histogram(queryDuration, verb));
+  }
+  const count = (verb: string, beganMs: number, problem?: { readonly result: string; readonly code: string }): void => {
+    durations.get(verb)?.observe((metrics.nowMs() - beganMs) / 1000);
+    if (problem === undefined) answered.get(verb)?.add();
+    else metrics.counter(queries, answered.has(verb) ? verb : 'other', problem.result, problem.code).add();
+  };
+
   const answer = async (request: ServiceRequest): Promise<void> => {
     const startedMs = clock.nowMs();
+    const beganMs = metrics.nowMs();
     const verb = request.subject.split('.').at(-1) ?? '';
     try {
       const result = await answerer.answer(verb, request.data);
       if (result.ok) {
         request.respond(encode(result.value));
+        count(verb, beganMs);
       } else {
         const { code } = result.error;
+        count(verb, beganMs, { result: 'refused', code });
         request.respond(encode({ error: result.error }), { code: STATUS_OF_CODE[code] ?? 400, description: code });
       }
       log.debug(
@@ -32,6 +54,7 @@ export const createQueryDoor = (options: {
       const failure = isFault(error)
         ? { code: error.code, message: error.message, isRetryable: error.retry !== 'never' }
         : { code: 'INTERNAL', message: 'the query-responder has a bug; its log says more', isRetryable: false };
+      count(verb, beganMs, { result: 'failed', code: failure.code });
       request.respond(encode({ failure }), { code: failure.isRetryable ? 503 : 500, description: failure.code });
       log[isFault(error) ? 'warn' : 'error']({ verb, err: error }, 'query failed');
     }

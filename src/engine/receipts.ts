@@ -2,6 +2,8 @@
 
 import type { JsonValue } from '../core/json.ts';
 import { reject, type Rejection } from '../core/rejection.ts';
+import { joinLeftBehind, leftBehindIn, type LeftBehind } from '../messages/left-behind.ts';
+import { boundedFindings, type Finding } from '../messages/manifest/lint/finding.ts';
 import { refKey, type Ref } from '../messages/subjects.ts';
 import type { EntityIdentity, Receipt, ReceiptEvent } from '../messages/commands.ts';
 import type { DomainEvent } from '../messages/events.ts';
@@ -30,6 +32,7 @@ export const acceptance = (
   request: CommandRequest,
   entities: readonly EntityIdentity[],
   events: readonly ReceiptEvent[],
+  leftBehind?: LeftBehind,
 ): Receipt => {
   const [entity] = entities;
   return {
@@ -41,8 +44,13 @@ export const acceptance = (
     ...(entities.length > 1 ? { entities } : {}),
     ...(events.length === 0 ? { unchanged: true } : {}),
     ...(request.isDryRun ? { dryRun: true } : {}),
+    ...(leftBehind === undefined ? {} : { leftBehind }),
   };
 };
+
+/** What the events say is left outside. */
+export const leftBehindBy = (changes: readonly Change[]): LeftBehind | undefined =>
+  joinLeftBehind(changes.flatMap(({ events }) => events.flatMap(({ data }) => leftBehindIn(data) ?? [])));
 
 /** The answer to a dry run: what would be stored. */
 export const preview = (request: CommandRequest, changes: readonly Change[]): Receipt => {
@@ -56,6 +64,7 @@ export const preview = (request: CommandRequest, changes: readonly Change[]): Re
     request,
     entities,
     events.map(({ subject, event }) => ({ id: event.id, type: event.type, subject, sequence: 0 })),
+    leftBehindBy(changes),
   );
   return {
     ...receipt,
@@ -66,6 +75,10 @@ export const preview = (request: CommandRequest, changes: readonly Change[]): Re
     })),
   };
 };
+
+/** With the advice that there is, if any. */
+export const withWarnings = (receipt: Receipt, warnings: readonly Finding[]): Receipt =>
+  warnings.length === 0 || !receipt.accepted ? receipt : { ...receipt, warnings: boundedFindings(warnings) };
 
 export const sameTarget = (receipt: Receipt, refs: readonly Ref[]): boolean => {
   const [ref] = refs;
@@ -92,5 +105,6 @@ export const appliedBefore = (request: CommandRequest, loaded: readonly Aggregat
   const events = loaded
     .flatMap(({ commands }) => commands.get(request.commandId)?.events ?? [])
     .sort((left, right) => left.sequence - right.sequence);
-  return acceptance(request, entities, events);
+  const left = loaded.flatMap(({ commands }) => commands.get(request.commandId)?.leftBehind ?? []);
+  return acceptance(request, entities, events, joinLeftBehind(left));
 };

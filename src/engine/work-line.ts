@@ -33,6 +33,8 @@ export interface WorkLine {
   changed(key: string): void;
   /** Look again, with `delayMs` at the earliest; leaves alone what waits already, backs off or is stuck. */
   due(key: string, delayMs?: number): void;
+  /** Starts nothing for `forMs` from now; the longest hold counts. What is under way goes on. */
+  hold(forMs: number): void;
   readonly waiting: number;
   readonly working: number;
   readonly delayed: number;
@@ -79,6 +81,8 @@ const createLane = () => {
 
 const DUE_TURN = 8;
 const MAX_SLEEP_MS = 60_000;
+/** Whatever a platform says: after that it is asked again. */
+const MAX_HOLD_MS = 3_600_000;
 
 export const createWorkLine = (options: WorkLineOptions): WorkLine => {
   const { clock, maxWorkers, backOff, random, work } = options;
@@ -91,6 +95,8 @@ export const createWorkLine = (options: WorkLineOptions): WorkLine => {
   let tickets = 0;
   let picks = 0;
   let stopped = false;
+  let heldUntilMs = 0;
+  const released = new AbortController();
   let onIdle = (): void => {};
   const idle = new Promise<void>((resolve) => {
     onIdle = resolve;
@@ -153,7 +159,7 @@ export const createWorkLine = (options: WorkLineOptions): WorkLine => {
   };
 
   const pump = (): void => {
-    while (!stopped && working < maxWorkers) {
+    while (!stopped && working < maxWorkers && heldUntilMs === 0) {
       const item = next();
       if (item === undefined) return;
       item.state = 'working';
@@ -192,7 +198,19 @@ export const createWorkLine = (options: WorkLineOptions): WorkLine => {
     else items.delete(item.key);
   };
 
+  const waitForRelease = async (): Promise<void> => {
+    while (!stopped && heldUntilMs > clock.nowMs()) await clock.sleep(heldUntilMs - clock.nowMs(), released.signal);
+    heldUntilMs = 0;
+    pump();
+  };
+
   return {
+    hold: (forMs) => {
+      const untilMs = clock.nowMs() + Math.min(Math.max(0, forMs), MAX_HOLD_MS);
+      const isHeld = heldUntilMs !== 0;
+      heldUntilMs = Math.max(heldUntilMs, untilMs);
+      if (!isHeld) void waitForRelease();
+    },
     changed: (key) => {
       if (stopped) return;
       const item = itemOf(key);
@@ -224,6 +242,7 @@ export const createWorkLine = (options: WorkLineOptions): WorkLine => {
     },
     stop: () => {
       stopped = true;
+      released.abort();
       sleeping?.wake.abort();
       sleeping = undefined;
       if (working === 0) onIdle();

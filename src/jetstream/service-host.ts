@@ -30,12 +30,15 @@ const respond = (
 };
 
 export const createServiceHost = (connection: JetStreamConnection, log: Log): ServiceHost => ({
-  serve: async ({ name, version, description, endpoints, onRequest }) => {
+  serve: async ({ name, version, description, endpoints, stats, onRequest }) => {
     const { nc } = connection;
     let forbiddenReplies = 0;
     let loggedMs = Number.NEGATIVE_INFINITY;
-    // Shown by `nats micro stats`.
-    const statsHandler = (): Promise<unknown> => Promise.resolve({ forbiddenReplies });
+    // Asked once for each endpoint; what the whole program has to say is said once.
+    const statsHandler = async (endpoint: { readonly subject: string }): Promise<unknown> => {
+      const own = endpoint.subject === endpoints[0]?.subject ? await stats?.() : undefined;
+      return { forbiddenReplies, ...own };
+    };
     const service = await nc.services.add({ name, version, description, queue: name, statsHandler });
     const handler = (error: Error | null, message: ServiceMsg): void => {
       if (error !== null) {

@@ -1,14 +1,20 @@
 // The commands: what users publish on opstream.rpc.<verb> (answered with a Receipt) and opstream.cmd.<verb> (kept, and
 // carried out by and by). `apply` and `create` take manifests as they stand; the others a small JSON or YAML object.
 
-import type { JsonValue } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
+import type { LeftBehind } from './left-behind.ts';
+import type { Finding } from './manifest/lint/finding.ts';
 import type { Operation } from './patch.ts';
 import type { Kind } from './subjects.ts';
 
 export const manifestVerbs = ['apply', 'create'] as const;
-export const targetVerbs = ['patch', 'delete', 'run', 'cancel', 'suspend', 'resume', 'finalize'] as const;
-/** `finalize` is sent by the operator-runtime when a component has said that the external thing is gone. */
+export const targetVerbs = ['patch', 'delete', 'release', 'run', 'cancel', 'suspend', 'resume', 'reseal', 'finalize'] as const;
+/**
+ * `release` takes a resource out of opstream without the word of its component: what is outside stays. `finalize` is sent by the
+ * operator-runtime when a component has said that the external thing is gone. `reseal` puts the sealed values of a secret or an operator under
+ * the current key.
+ */
 export const verbs = [...manifestVerbs, ...targetVerbs] as const;
 export type ManifestVerb = (typeof manifestVerbs)[number];
 export type TargetVerb = (typeof targetVerbs)[number];
@@ -25,6 +31,14 @@ export type TargetCommand = {
   readonly target: { readonly kind: Kind; readonly workspace: string; readonly name: string };
   /** `patch` only: RFC 6902 operations on the stored manifest. */
   readonly patch?: readonly Operation[];
+  /**
+   * `delete` and `release` only. Of an operator: although resources need it. Of a resource: release it, whether its deletion was asked
+   * for or not. Of a secret: although operators refer to it.
+   */
+  readonly force?: boolean;
+  /** `run` only: an action that the resource's type declares, and its parameters. */
+  readonly action?: string;
+  readonly parameters?: JsonObject;
   /** `finalize` only: the uid that was finished, so that a later declaration is left alone. */
   readonly uid?: string;
   /** Refuse with VERSION_CONFLICT unless the generation is this one. */
@@ -65,6 +79,10 @@ export type Receipt = {
   /** With `dryRun`: the events that would be stored, one for each of `events`. */
   readonly preview?: readonly { readonly type: string; readonly subject: string; readonly data: JsonValue }[];
   readonly rejection?: Rejection;
+  /** What a forced deletion or a release leaves outside: nobody will remove it. */
+  readonly leftBehind?: LeftBehind;
+  /** What was accepted and is probably not meant so; at most MAX_WARNINGS. Advice: a repeat of the command may say less. */
+  readonly warnings?: readonly Finding[];
 };
 
 /** The answer on `rpc` when the command could be neither accepted nor refused: send the same command id again. */

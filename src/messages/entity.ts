@@ -18,6 +18,8 @@ export type Entity = {
   /** Counts changes of the manifest, from 1, also over a deletion and a new declaration. */
   readonly generation: number;
   readonly runnable: boolean;
+  /** What the thing is to be called outside, if the type's `nameJqFilter` says so. */
+  readonly externalName?: string;
   /** The run that is wanted; `cancelRequested` when it should be stopped. */
   readonly run?: RunRequest & { readonly cancelRequested: boolean };
   readonly suspended: boolean;
@@ -50,6 +52,8 @@ export type RuntimeStatus = 'pending' | 'inprogress' | 'succeeded' | 'failed' | 
 export type ObservedRun = {
   readonly id: string;
   readonly state: RuntimeStatus;
+  /** That of the RunRequest; the SDK fills it in. */
+  readonly action?: string;
   readonly externalId?: string;
   readonly startedAt?: string;
   readonly finishedAt?: string;
@@ -75,11 +79,40 @@ export type EntityStatus = {
   readonly properties: JsonObject;
 };
 
+/** Reason in the last status of a resource that was released: the operator-runtime's word, not the component's. */
+export const RELEASED = 'Released';
+/** Whether a status says that its resource was released. */
+export const saysReleased = ({ status, conditions }: Pick<EntityStatus, 'status' | 'conditions'>): boolean =>
+  status === 'deleted' && conditions.some(({ reason }) => reason === RELEASED);
+
 export const STATUS_TYPE = 'io.opstream.entity.observed.v1';
 /** `fence` is the lease token of the component that wrote it: a later holder has a larger one. */
 export type StatusEvent = CloudEvent<typeof STATUS_TYPE, EntityStatus & { readonly fence: number }>;
 
 export const OPERATOR_STATUS_TYPE = 'io.opstream.operator.observed.v1';
+/** One running copy of a component, for a person to find it. */
+export type ComponentInstanceStatus = {
+  readonly replica: number;
+  /** Process id or id of the container. */
+  readonly handle: string;
+  readonly state: 'starting' | 'running' | 'exited' | 'ready';
+  /** By name of the port: `127.0.0.1:30001`. */
+  readonly addresses: Readonly<Record<string, string>>;
+};
+
+/** What the operator-runtime sees of one component. `External`: it is somebody else's to run. */
+export type ComponentStatus = {
+  readonly name: string;
+  readonly compute: string;
+  readonly desired: number;
+  readonly ready: number;
+  /** Starts after the first of each replica, since this operator-runtime leads. */
+  readonly restarts: number;
+  readonly state: 'Running' | 'Progressing' | 'CrashLoopBackOff' | 'External' | 'Failed';
+  readonly message?: string;
+  readonly instances: readonly ComponentInstanceStatus[];
+};
+
 /** Observed state of an operator, reported by the operator-runtime on `opstream.status.<shard>.<operator>._.<operator>`. */
 export type OperatorStatus = {
   readonly operator: string;
@@ -88,6 +121,8 @@ export type OperatorStatus = {
   readonly status: LifecycleStatus;
   readonly conditions: readonly Condition[];
   readonly message?: string;
+  /** In the order of the manifest. Absent: nobody has looked yet. */
+  readonly components?: readonly ComponentStatus[];
 };
 export type OperatorStatusEvent = CloudEvent<typeof OPERATOR_STATUS_TYPE, OperatorStatus & { readonly fence: number }>;
 
@@ -95,11 +130,12 @@ export const COMMAND_TYPE = 'io.opstream.entity.command.v1';
 /**
  * What the operator-runtime publishes on the type's `natsApi.command.subject`. It carries the whole desired state, so that a
  * lost, doubled or reordered delivery changes nothing: a component keeps the entity with the largest `sequence`.
- * `delete` means: make the external thing go away, then report status `deleted`.
+ * `delete` means: make the external thing go away, then report status `deleted`. `release` means: forget the entity, leave the external
+ * thing as it is and report nothing more about it; its `entity` is the last one, with the sequence of the release.
  */
 export type EntityCommand = CloudEvent<
   typeof COMMAND_TYPE,
-  { readonly command: 'apply' | 'delete'; readonly entity: Entity; readonly fence: number }
+  { readonly command: 'apply' | 'delete' | 'release'; readonly entity: Entity; readonly fence: number }
 >;
 
 /** A question to a component on `natsApi.query.subject`; the answer goes to `replySubject` (and to the reply inbox if any). */

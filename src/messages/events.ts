@@ -1,21 +1,34 @@
 // The events of desired state. One declaration site: type, version, data. Names are past tense; a new version of an event is a
 // new type, and the old one stays readable for ever. Stored in OPSTREAM_EVENTS by the command-handler, and by nobody else.
 
+import type { JsonObject } from '../core/json.ts';
 import type { Operation } from './patch.ts';
 import type { CloudEvent } from './envelope.ts';
-import type { OperatorManifest, ResourceManifest } from './manifest/types.ts';
+import type { LeftBehind } from './left-behind.ts';
+import type { OperatorManifest, ResourceManifest, SecretManifest } from './manifest/types.ts';
 
 export type OperatorEventData = {
   /** First event of an operator, and of one that is registered again after its deletion. */
   readonly 'io.opstream.operator.registered.v1': { readonly manifest: OperatorManifest };
   /** `patch` turns the manifest before into the manifest after (RFC 6902). */
   readonly 'io.opstream.operator.changed.v1': { readonly patch: readonly Operation[] };
-  readonly 'io.opstream.operator.deletion-requested.v1': Readonly<Record<string, never>>;
-  readonly 'io.opstream.operator.deleted.v1': Readonly<Record<string, never>>;
+  /** `force`: the operator goes although resources need it; they stay declared, and `leftBehind` says which they were then. */
+  readonly 'io.opstream.operator.deletion-requested.v1': { readonly force?: true; readonly leftBehind?: LeftBehind };
+  /** `leftBehind`: the resources that were still declared when it was gone. */
+  readonly 'io.opstream.operator.deleted.v1': { readonly leftBehind?: LeftBehind };
 };
 
-/** One execution that is wanted of a runnable resource. `id` is the id of the event that asked for it. */
-export type RunRequest = { readonly id: string; readonly number: number; readonly requestedAt: string };
+/**
+ * One execution that is wanted of a runnable resource. `id` is the id of the event that asked for it. `action`: one that the type
+ * declares, with `parameters` that its schema accepts; without it: the normal run.
+ */
+export type RunRequest = {
+  readonly id: string;
+  readonly number: number;
+  readonly requestedAt: string;
+  readonly action?: string;
+  readonly parameters?: JsonObject;
+};
 
 export type ResourceEventData = {
   /** First event of a resource, and of one that is declared again after its deletion (then with a new uid). */
@@ -25,9 +38,16 @@ export type ResourceEventData = {
     /** The type's `isRunnable` when it was declared. A runnable resource starts with its first run wanted. */
     readonly runnable: boolean;
     readonly run?: RunRequest;
+    /** What the type's `nameJqFilter` made of the manifest. */
+    readonly externalName?: string;
   };
   /** `run` is there when the spec of a runnable resource changed: a new spec is a new run. */
-  readonly 'io.opstream.resource.changed.v1': { readonly patch: readonly Operation[]; readonly run?: RunRequest };
+  readonly 'io.opstream.resource.changed.v1': {
+    readonly patch: readonly Operation[];
+    readonly run?: RunRequest;
+    /** Null: the type has no `nameJqFilter` any more. Absent: as before. */
+    readonly externalName?: string | null;
+  };
   readonly 'io.opstream.resource.run-requested.v1': { readonly run: RunRequest };
   readonly 'io.opstream.resource.cancel-requested.v1': { readonly runId: string };
   readonly 'io.opstream.resource.suspended.v1': Readonly<Record<string, never>>;
@@ -35,13 +55,32 @@ export type ResourceEventData = {
   /** The component is told to remove the external thing; the resource stays until it says that it did. */
   readonly 'io.opstream.resource.deletion-requested.v1': Readonly<Record<string, never>>;
   readonly 'io.opstream.resource.deleted.v1': Readonly<Record<string, never>>;
+  /** Taken out of opstream without the word of its component. What is outside is left as it is. */
+  readonly 'io.opstream.resource.released.v1': {
+    readonly releasedBy: string;
+    /** Nobody had asked for its deletion before. */
+    readonly forced: boolean;
+    /** There was no operator whose component could have been asked. */
+    readonly operatorGone: boolean;
+    readonly leftBehind: LeftBehind;
+  };
+};
+
+/** Values are sealed in all of them. */
+export type SecretEventData = {
+  readonly 'io.opstream.secret.declared.v1': { readonly uid: string; readonly manifest: SecretManifest };
+  readonly 'io.opstream.secret.changed.v1': { readonly patch: readonly Operation[] };
+  /** The same values under another key: for those who use the secret nothing has changed, and neither has the generation. */
+  readonly 'io.opstream.secret.resealed.v1': { readonly patch: readonly Operation[] };
+  readonly 'io.opstream.secret.deleted.v1': Readonly<Record<string, never>>;
 };
 
 type EventsOf<TMap> = { [TType in keyof TMap & string]: CloudEvent<TType, TMap[TType]> }[keyof TMap & string];
 
 export type OperatorEvent = EventsOf<OperatorEventData>;
 export type ResourceEvent = EventsOf<ResourceEventData>;
-export type DomainEvent = OperatorEvent | ResourceEvent;
+export type SecretEvent = EventsOf<SecretEventData>;
+export type DomainEvent = OperatorEvent | ResourceEvent | SecretEvent;
 
 /** What `decide` returns: an event before it has an id, a time and a provenance. */
 export type Undated<TMap> = {
@@ -49,7 +88,8 @@ export type Undated<TMap> = {
 }[keyof TMap & string];
 export type NewOperatorEvent = Undated<OperatorEventData>;
 export type NewResourceEvent = Undated<ResourceEventData>;
-export type NewEvent = NewOperatorEvent | NewResourceEvent;
+export type NewSecretEvent = Undated<SecretEventData>;
+export type NewEvent = NewOperatorEvent | NewResourceEvent | NewSecretEvent;
 
 const types: Readonly<Record<DomainEvent['type'], true>> = {
   'io.opstream.operator.registered.v1': true,
@@ -64,6 +104,11 @@ const types: Readonly<Record<DomainEvent['type'], true>> = {
   'io.opstream.resource.resumed.v1': true,
   'io.opstream.resource.deletion-requested.v1': true,
   'io.opstream.resource.deleted.v1': true,
+  'io.opstream.resource.released.v1': true,
+  'io.opstream.secret.declared.v1': true,
+  'io.opstream.secret.changed.v1': true,
+  'io.opstream.secret.resealed.v1': true,
+  'io.opstream.secret.deleted.v1': true,
 };
 
 export const eventTypes = Object.keys(types) as readonly DomainEvent['type'][];

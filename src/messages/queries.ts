@@ -5,7 +5,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { Receipt } from './commands.ts';
 import type { Entity, EntityStatus, LifecycleStatus, OperatorStatus, RuntimeStatus } from './entity.ts';
-import type { OperatorManifest } from './manifest/types.ts';
+import type { OperatorManifest, SecretManifest } from './manifest/types.ts';
 import type { Kind } from './subjects.ts';
 
 export const queryVerbs = ['get', 'list', 'status', 'history', 'outcome'] as const;
@@ -34,6 +34,15 @@ export type ListQuery = Freshness & {
   readonly owner?: string;
   readonly tag?: string;
   readonly label?: string;
+  /** All of them must be there. */
+  readonly tags?: readonly string[];
+  /** Labels as kubectl selects them: `a=b,c!=d,e in (f,g),h notin (i),j,!k`. */
+  readonly selector?: string;
+  readonly layer?: 'user' | 'system';
+  /** `workspace/name` of a secret: only operators whose components refer to it. */
+  readonly secret?: string;
+  /** Only resources whose operator is gone. */
+  readonly orphaned?: boolean;
   readonly limit?: number;
   readonly cursor?: string;
 };
@@ -49,6 +58,13 @@ export type Summary = {
   readonly owner: string;
   readonly operator?: string;
   readonly resourceType?: string;
+  readonly layer?: 'user' | 'system';
+  /** What the type's `nameJqFilter` calls it. */
+  readonly externalName?: string;
+  /** Name or id of the thing outside, as last reported. */
+  readonly externalId?: string;
+  /** The operator is gone: nobody looks after it. Its status is then `error`, or `deleting`. */
+  readonly orphaned?: true;
   readonly tags: readonly string[];
   readonly generation: number;
   readonly observedGeneration: number;
@@ -62,11 +78,29 @@ export type OperatorDocument = {
   readonly uid: string;
   readonly generation: number;
   readonly deletionRequestedAt?: string;
+  /** It goes although resources need it. */
+  readonly deletionForced?: true;
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly createdBy: string;
   readonly updatedBy: string;
   readonly manifest: OperatorManifest;
+  readonly sequence: number;
+};
+
+/** The KV document of a secret: its values are sealed, and masked in answers to `get`. */
+export type SecretDocument = {
+  readonly workspace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly createdBy: string;
+  readonly updatedBy: string;
+  readonly manifest: SecretManifest;
+  /** Sequence of the last event that changed type, acl or values. */
+  readonly contentSequence: number;
   readonly sequence: number;
 };
 
@@ -89,6 +123,7 @@ export type GetAnswer = AnswerBase &
         readonly operator: OperatorDocument;
         readonly status?: OperatorStatusDocument;
       }
+    | { readonly type: 'secret'; readonly summary: Summary; readonly secret: SecretDocument; readonly status?: never }
   );
 export type ListAnswer = AnswerBase & {
   readonly items: readonly Summary[];

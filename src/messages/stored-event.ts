@@ -4,7 +4,7 @@
 import { decodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import { operatorManifestProblem, resourceManifestProblem } from './manifest/stored-shape.ts';
+import { operatorManifestProblem, resourceManifestProblem, secretManifestProblem } from './manifest/stored-shape.ts';
 import { isEventType, type DomainEvent } from './events.ts';
 import type { Kind } from './subjects.ts';
 import { OPERATOR_STATUS_TYPE, STATUS_TYPE, type OperatorStatusEvent, type StatusEvent } from './entity.ts';
@@ -34,6 +34,9 @@ const decodeEnvelope = (
 const isRunOrNone = (value: unknown): boolean =>
   value === undefined || (isJsonObject(value) && typeof value['id'] === 'string');
 
+const isLeftBehind = (value: unknown): boolean =>
+  isJsonObject(value) && isCount(value['total']) && Array.isArray(value['items']) && value['items'].every(isJsonObject);
+
 const prefixed = (problem: string | undefined): string | undefined =>
   problem === undefined ? undefined : `data.${problem}`;
 
@@ -45,6 +48,12 @@ const dataProblem = (type: DomainEvent['type'], data: JsonObject): string | unde
       if (typeof data['uid'] !== 'string') return 'data.uid is not a string';
       if (!isRunOrNone(data['run'])) return 'data.run is not a run';
       return prefixed(resourceManifestProblem(data['manifest']));
+    case 'io.opstream.secret.declared.v1':
+      if (typeof data['uid'] !== 'string') return 'data.uid is not a string';
+      return prefixed(secretManifestProblem(data['manifest']));
+    case 'io.opstream.secret.changed.v1':
+    case 'io.opstream.secret.resealed.v1':
+      return Array.isArray(data['patch']) ? undefined : 'data.patch is not a list';
     case 'io.opstream.operator.changed.v1':
     case 'io.opstream.resource.changed.v1':
       if (!isRunOrNone(data['run'])) return 'data.run is not a run';
@@ -53,12 +62,19 @@ const dataProblem = (type: DomainEvent['type'], data: JsonObject): string | unde
       return data['run'] !== undefined && isRunOrNone(data['run']) ? undefined : 'data.run is not a run';
     case 'io.opstream.resource.cancel-requested.v1':
       return typeof data['runId'] === 'string' ? undefined : 'data.runId is not a string';
+    case 'io.opstream.resource.released.v1':
+      if (typeof data['releasedBy'] !== 'string') return 'data.releasedBy is not a string';
+      return isLeftBehind(data['leftBehind']) ? undefined : 'data.leftBehind is not a list with a total';
     case 'io.opstream.operator.deletion-requested.v1':
     case 'io.opstream.operator.deleted.v1':
+      return data['leftBehind'] === undefined || isLeftBehind(data['leftBehind'])
+        ? undefined
+        : 'data.leftBehind is not a list with a total';
     case 'io.opstream.resource.suspended.v1':
     case 'io.opstream.resource.resumed.v1':
     case 'io.opstream.resource.deletion-requested.v1':
     case 'io.opstream.resource.deleted.v1':
+    case 'io.opstream.secret.deleted.v1':
       return undefined;
   }
 };
@@ -96,7 +112,7 @@ const entityStatusProblem = (status: JsonObject): string | undefined => {
 export const decodeEventOf = (kind: Kind, data: Uint8Array): Decoded<DomainEvent> => {
   const decoded = decodeEvent(data);
   const isOwn = 'problem' in decoded || decoded.event.type.startsWith(`io.opstream.${kind}.`);
-  return isOwn ? decoded : { problem: `not an event of ${kind === 'operator' ? 'an operator' : 'a resource'}` };
+  return isOwn ? decoded : { problem: `not an event of ${kind === 'operator' ? 'an operator' : `a ${kind}`}` };
 };
 
 /** Status events come from components, which are other people's programs: the whole shape is checked. */

@@ -5,7 +5,8 @@ import { assertToken, isToken, NO_WORKSPACE } from './names.ts';
 
 export const SHARD_COUNT = 16;
 
-export type Kind = 'operator' | 'resource';
+export const kinds = ['operator', 'resource', 'secret'] as const;
+export type Kind = (typeof kinds)[number];
 /** What identifies an aggregate. Operators have workspace `_`. */
 export type Ref = { readonly kind: Kind; readonly workspace: string; readonly name: string };
 
@@ -28,6 +29,12 @@ export const allShards: readonly string[] = Array.from({ length: SHARD_COUNT }, 
 
 export const operatorRef = (name: string): Ref => ({ kind: 'operator', workspace: NO_WORKSPACE, name });
 export const resourceRef = (workspace: string, name: string): Ref => ({ kind: 'resource', workspace, name });
+
+export const secretRef = (workspace: string, name: string): Ref => ({ kind: 'secret', workspace, name });
+
+/** Of operators the workspace does not matter. */
+export const refOfKind = (kind: Kind, workspace: string, name: string): Ref =>
+  kind === 'operator' ? operatorRef(name) : { kind, workspace, name };
 
 export const refKey = (ref: Ref): string => `${ref.kind}.${ref.workspace}.${ref.name}`;
 
@@ -54,8 +61,13 @@ export const namesFor = (prefix: string) => {
       outcomes: `${stream}_OUTCOMES`,
       dead: `${stream}_DEAD`,
     },
-    buckets: { operators: `${p}-operators`, entities: `${p}-entities`, leases: `${p}-leases` },
-    services: { commandHandler: `${p}-command-handler`, queryResponder: `${p}-query-responder` },
+    buckets: { operators: `${p}-operators`, entities: `${p}-entities`, secrets: `${p}-secrets`, leases: `${p}-leases` },
+    services: {
+      commandHandler: `${p}-command-handler`,
+      projector: `${p}-projector`,
+      queryResponder: `${p}-query-responder`,
+      operatorRuntime: `${p}-operator-runtime`,
+    },
 
     /** opstream.rpc.<verb> */
     rpc: (verb: string) => `${p}.rpc.${token(verb)}`,
@@ -64,11 +76,14 @@ export const namesFor = (prefix: string) => {
     commandFilter: `${p}.cmd.*`,
     /** opstream.query.<verb> */
     query: (verb: string) => `${p}.query.${token(verb)}`,
+    /** opstream.health.<process> */
+    health: (process: string) => `${p}.health.${token(process)}`,
 
     /** opstream.event.<shard>.<kind>.<workspace or _>.<name> */
     event: (ref: Ref) => `${p}.event.${shardOf(ref)}.${ref.kind}.${token(ref.workspace)}.${token(ref.name)}`,
     eventFilter: `${p}.event.>`,
     operatorEventFilter: `${p}.event.*.operator.>`,
+    secretEventFilter: `${p}.event.*.secret.>`,
     /** opstream.live.event.<kind>.<workspace or _>.<name> */
     liveEvent: (ref: Ref) => `${p}.live.event.${ref.kind}.${token(ref.workspace)}.${token(ref.name)}`,
     liveEventFilter: `${p}.live.event.>`,
@@ -97,7 +112,7 @@ export const namesFor = (prefix: string) => {
     parseEvent: (subject: string): (Ref & { readonly shard: string }) | undefined => {
       const [head, room, shard, kind, workspace, name, ...rest] = subject.split('.');
       if (head !== p || room !== 'event' || shard === undefined || rest.length > 0) return undefined;
-      if (kind !== 'operator' && kind !== 'resource') return undefined;
+      if (kind !== 'operator' && kind !== 'resource' && kind !== 'secret') return undefined;
       if (!isToken(name) || workspace === undefined || (workspace !== NO_WORKSPACE && !isToken(workspace)))
         return undefined;
       return { kind, workspace, name, shard };
@@ -119,6 +134,7 @@ export const viewKeys = {
   operator: (name: string) => `operator.${assertToken(name)}`,
   operatorStatus: (name: string) => `status.${assertToken(name)}`,
   entity: (workspace: string, name: string) => `entity.${assertToken(workspace)}.${assertToken(name)}`,
+  secret: (workspace: string, name: string) => `secret.${assertToken(workspace)}.${assertToken(name)}`,
   entityStatus: (workspace: string, name: string) => `status.${assertToken(workspace)}.${assertToken(name)}`,
   /** How far a stream is in the bucket's documents. One ordered reader serves all shards, so the last token is `all`. */
   checkpoint: (stream: string) => `checkpoint.${stream}.all`,

@@ -4,26 +4,34 @@
 
 import { createAggregates } from '../engine/aggregates.ts';
 import { createCommandDoors } from '../engine/command-doors.ts';
-import { createDependents } from '../engine/dependents.ts';
 import { APPEND_DEADLINE_MS, createCommandExecutor } from '../engine/execute-command.ts';
 import { whileLeading } from '../engine/lead.ts';
 import { createOutcomeIndex } from '../engine/outcome-index.ts';
 import { createOutcomes } from '../engine/outcomes.ts';
+import { createCensus } from '../engine/census.ts';
+import { createRelations } from '../engine/relations.ts';
 import { createSpecSchemas } from '../engine/spec-schemas.ts';
 import { createAppender } from '../jetstream/appender.ts';
+import { createEraser } from '../jetstream/erase-message.ts';
 import { createFollower } from '../jetstream/follower.ts';
+import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createServiceHost } from '../jetstream/service-host.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
 import { createWorkQueue } from '../jetstream/work-queue.ts';
+import { createJqRunner } from '../jq/jq-runner.ts';
 import { verbs } from '../messages/commands.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
 import { openInstance, VERSION } from './common/open-instance.ts';
+import { openVault } from './common/open-vault.ts';
 
 await runProcess('command-handler', async (signal, context) => {
-  const instance = await openInstance(context, signal);
+  const instance = await openInstance(context, signal, ['command-intake']);
   const { names, connection, clock, ids, leases, holder, config, log, appenderOf } = instance;
   const { streams } = names;
+  const { metrics } = instance.vitals;
+  let isServing = false;
+  instance.vitals.need('the service is not registered yet', () => isServing);
   const reader = createStreamReader(connection, streams.events);
   const outcomes = createOutcomes({
     names,
@@ -33,6 +41,7 @@ await runProcess('command-handler', async (signal, context) => {
   });
   const outcomeIndex = createOutcomeIndex({ names, follower: createFollower(connection, streams.outcomes), log });
   const following = outcomeIndex.follow(signal);
+  const jq = createJqRunner();
   const executor = createCommandExecutor({
     names,
     aggregates: createAggregates({ names, reader, clock }),
@@ -40,9 +49,22 @@ await runProcess('command-handler', async (signal, context) => {
     outcomes,
     outcomeIndex,
     schemas: createSpecSchemas(),
+    vault: openVault(config),
     ids,
     clock,
-    dependentsOf: createDependents({ names, reader, requester: createRequester(connection) }),
+    metrics,
+    census: createCensus({
+      ...{ names, events: reader, requester: createRequester(connection) },
+      entities: createKeyValueStore(connection, names.buckets.entities),
+    }),
+    jq,
+    relations: createRelations({
+      names,
+      events: reader,
+      statuses: createStreamReader(connection, streams.status),
+      requester: createRequester(connection),
+      clock,
+    }),
   });
   const doors = createCommandDoors({
     executor,
@@ -52,18 +74,22 @@ await runProcess('command-handler', async (signal, context) => {
     log,
     deadLetters: instance.deadLetters,
     commandStream: streams.commands,
+    erase: createEraser(connection, streams.commands),
+    metrics,
   });
   const service = await createServiceHost(connection, log).serve({
     name: names.services.commandHandler,
     version: VERSION,
     description: 'Commands on operators and resources; the reply is a receipt',
     endpoints: verbs.map((verb) => ({ name: verb, subject: names.rpc(verb) })),
+    stats: () => instance.vitals.stats(),
     onRequest: (request) => {
       doors
         .answerRequest(request)
         .catch((error: unknown) => log.error({ err: error }, 'request could not be answered'));
     },
   });
+  isServing = true;
   log.info({ service: names.services.commandHandler }, 'ready');
   await whileLeading({
     leases,
@@ -78,5 +104,6 @@ await runProcess('command-handler', async (signal, context) => {
   });
   await following;
   await service.stop();
+  await jq.close();
   await connection.close();
 });

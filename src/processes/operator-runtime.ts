@@ -2,10 +2,12 @@
 // The operator-runtime: tells components what is wanted, makes the operators' channels, and finishes deletions. One copy works (lease
 // `operator-runtime`), others stand by.
 
+import { createAdoption } from '../engine/adoption.ts';
 import { createFinalizer, runFinalization } from '../engine/finalize-loop.ts';
 import { createOperatorCare } from '../engine/operator-care.ts';
 import { createOperatorDirectory } from '../engine/operator-directory.ts';
 import { runDispatch } from '../engine/dispatch-loop.ts';
+import { createReleasedStatus } from '../engine/released-status.ts';
 import { whileLeading } from '../engine/lead.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
@@ -14,12 +16,22 @@ import { createRequester } from '../jetstream/requester.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
 import { openInstance } from './common/open-instance.ts';
+import { serveReport } from './common/report-service.ts';
+import { openSupervision, type Supervision } from './common/supervision.ts';
 import type { Lease } from '../engine/ports.ts';
 import type { Instance } from './common/open-instance.ts';
 
-const work = async (instance: Instance, lease: Lease, leading: AbortSignal): Promise<void> => {
+const FIRST_LOOK_MS = 3000;
+
+const work = async (
+  instance: Instance,
+  supervision: Supervision,
+  lease: Lease,
+  leading: AbortSignal,
+): Promise<void> => {
   const { names, connection, clock, ids, log, appenderOf } = instance;
   const { streams } = names;
+  const { metrics } = instance.vitals;
   const stop = new AbortController();
   const signal = AbortSignal.any([leading, stop.signal]);
   const reader = createStreamReader(connection, streams.events);
@@ -27,20 +39,39 @@ const work = async (instance: Instance, lease: Lease, leading: AbortSignal): Pro
   const directory = createOperatorDirectory(names);
   for (const message of await reader.readSubject(names.operatorEventFilter)) directory.absorb(message);
 
-  const finalize = createFinalizer({ names, requester: createRequester(connection), clock, log, signal });
+  const finalize = createFinalizer({ names, requester: createRequester(connection), clock, log, signal, metrics });
+  const statuses = appenderOf(streams.status);
+  const statusReader = createStreamReader(connection, streams.status);
+  const supervisor = await supervision.lead({
+    ...{ directory, fence: lease.token, signal },
+    onReport: (name) => care.attend(name),
+  });
   const care = createOperatorCare({
     names,
     directory,
-    statuses: appenderOf(streams.status),
-    statusReader: createStreamReader(connection, streams.status),
+    statuses,
+    statusReader,
     finalize,
     fence: lease.token,
     ids,
     clock,
     log,
     signal,
+    componentsOf: supervisor.reportOf,
+    adopt: createAdoption({
+      names,
+      requester: createRequester(connection),
+      entities: createKeyValueStore(connection, names.buckets.entities),
+      appenderOf,
+      fence: lease.token,
+      clock,
+      log,
+    }),
     ensureChannel: (stream, subjects) => ensureChannelStream(connection, { prefix: names.prefix, stream, subjects }),
   });
+  const supervising = supervisor.run();
+  // What is said first of an operator should be what is seen of it.
+  await Promise.race([supervisor.looked, clock.sleep(FIRST_LOOK_MS, signal)]);
   for (const { name } of directory.all()) care.attend(name);
 
   const ready = new Set<string>();
@@ -58,6 +89,7 @@ const work = async (instance: Instance, lease: Lease, leading: AbortSignal): Pro
     );
 
   const loops = [
+    supervising,
     runDispatch({
       names,
       follower: createFollower(connection, streams.events),
@@ -69,8 +101,13 @@ const work = async (instance: Instance, lease: Lease, leading: AbortSignal): Pro
       log,
       signal,
       channel,
-      onOperator: (name) => care.attend(name),
+      onReleased: createReleasedStatus({ names, statuses, statusReader, ids, clock, log, signal }),
+      onOperator: (name) => {
+        supervisor.wake();
+        care.attend(name);
+      },
       deadLetter,
+      metrics,
     }),
     runFinalization({ names, follower: createFollower(connection, streams.status), positions, finalize, log, signal }),
   ];
@@ -83,9 +120,17 @@ const work = async (instance: Instance, lease: Lease, leading: AbortSignal): Pro
 };
 
 await runProcess('operator-runtime', async (signal, context) => {
-  const instance = await openInstance(context, signal);
+  const instance = await openInstance(context, signal, ['operator-runtime']);
   const { leases, holder, config, clock, log } = instance;
   const lead = { leases, name: 'operator-runtime', holder, ttlMs: config.leaseTtlMs, clock, log, signal };
-  await whileLeading({ ...lead, work: (lease, leading) => work(instance, lease, leading) });
+  const service = await serveReport(instance, {
+    name: instance.names.services.operatorRuntime,
+    description: 'Tells components what is wanted; asked for nothing but its health',
+  });
+  const supervision = openSupervision(instance);
+  const strays = supervision.endStrays(signal);
+  await whileLeading({ ...lead, work: (lease, leading) => work(instance, supervision, lease, leading) });
+  await strays;
+  await service.stop();
   await instance.connection.close();
 });

@@ -4,20 +4,39 @@
 
 import { isFault } from '../core/fault.ts';
 import { whileLeading } from '../engine/lead.ts';
+import { measuredFollower } from '../engine/measured-follower.ts';
 import { runProjection } from '../engine/projection-loop.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
-import { entities, operators } from '../views/desired-state.ts';
+import { entities, operators, secrets } from '../views/desired-state.ts';
 import { entityStatuses, operatorStatuses } from '../views/observed-state.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
+import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { openInstance } from './common/open-instance.ts';
+import { serveReport } from './common/report-service.ts';
+import type { StreamFollower } from '../engine/ports.ts';
 
 await runProcess('projector', async (signal, context) => {
-  const instance = await openInstance(context, signal);
+  const instance = await openInstance(context, signal, ['projector']);
   const { names, connection, clock, leases, holder, config } = instance;
-  const projections = [operators, operatorStatuses, entities, entityStatuses].map((projectionOf) =>
+  const service = await serveReport(instance, {
+    name: names.services.projector,
+    description: 'Turns events into the documents of the views; asked for nothing but its health',
+  });
+  const projections = [operators, operatorStatuses, entities, entityStatuses, secrets].map((projectionOf) =>
     projectionOf(names),
   );
+  const { metrics } = instance.vitals;
+  const measured = (follower: StreamFollower, projection: string): StreamFollower =>
+    measuredFollower(
+      follower,
+      {
+        taken: metrics.counter(metricCatalogue.eventsProjected, projection),
+        lag: metrics.gauge(metricCatalogue.projectionLag, projection),
+        duration: metrics.histogram(metricCatalogue.projectionBatchDuration, projection),
+      },
+      () => metrics.nowMs(),
+    );
   await whileLeading({
     leases,
     name: 'projector',
@@ -37,7 +56,7 @@ await runProcess('projector', async (signal, context) => {
             message,
           );
         const store = createKeyValueStore(connection, projection.bucket);
-        const follower = createFollower(connection, projection.stream);
+        const follower = measured(createFollower(connection, projection.stream), projection.name);
         await runProjection({ projection, follower, store, clock, log, signal: working, deadLetter });
       });
       try {
@@ -51,5 +70,6 @@ await runProcess('projector', async (signal, context) => {
       }
     },
   });
+  await service.stop();
   await connection.close();
 });

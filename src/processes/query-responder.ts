@@ -11,6 +11,7 @@ import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createServiceHost } from '../jetstream/service-host.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
+import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { queryVerbs } from '../messages/queries.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
 import { createDirectory } from '../views/directory.ts';
@@ -20,9 +21,13 @@ await runProcess('query-responder', async (signal, context) => {
   const instance = await openInstance(context, signal);
   const { names, connection, clock, ids, log, appenderOf } = instance;
   const { streams, buckets } = names;
+  const { vitals } = instance;
+  let isServing = false;
+  vitals.need('the views are not read yet', () => isServing);
   const directory = createDirectory();
+  vitals.metrics.reading(metricCatalogue.directoryRows, () => directory.size);
   const mirror = createViewMirror({ directory, clock });
-  const following = [buckets.operators, buckets.entities].map((bucket) => {
+  const following = [buckets.operators, buckets.entities, buckets.secrets].map((bucket) => {
     let caughtUp: () => void = () => undefined;
     const ready = new Promise<void>((resolve) => {
       caughtUp = resolve;
@@ -39,6 +44,7 @@ await runProcess('query-responder', async (signal, context) => {
     mirror,
     operators: createKeyValueStore(connection, buckets.operators),
     entities: createKeyValueStore(connection, buckets.entities),
+    secrets: createKeyValueStore(connection, buckets.secrets),
     events: createStreamReader(connection, streams.events),
     statuses: createStreamReader(connection, streams.status),
     outcomes: createOutcomes({
@@ -50,14 +56,16 @@ await runProcess('query-responder', async (signal, context) => {
     clock,
     askComponent: { requester: createRequester(connection), ids },
   });
-  const door = createQueryDoor({ answerer, log, clock, encode: encodeJson });
+  const door = createQueryDoor({ answerer, log, clock, encode: encodeJson, metrics: vitals.metrics });
   const service = await createServiceHost(connection, log).serve({
     name: names.services.queryResponder,
     version: VERSION,
     description: 'Queries on desired and observed state; nothing is changed',
     endpoints: queryVerbs.map((verb) => ({ name: verb, subject: names.query(verb) })),
+    stats: () => vitals.stats(),
     onRequest: door,
   });
+  isServing = true;
   log.info({ service: names.services.queryResponder, rows: directory.size }, 'ready');
   await ended;
   await service.stop();

@@ -17,3 +17,6 @@ export const currentUser = (): string | undefined => {
     return undefined;
   }
 };
+
+/** How this program was started, beyond its own name: the loader of a program that runs from its sources. */
+export const ownLoader = (): readonly string[] => process.execArgv;

@@ -67,6 +67,20 @@ export const instanceTable = {
       max: 5,
     }),
   ),
+  secretKeys: optional(
+    textEntry({
+      env: 'OPSTREAM_SECRET_KEYS',
+      about: 'keys that secrets are sealed with: <id>:<base64 of 32 bytes>, comma separated; the first seals, all open',
+      secret: true,
+    }),
+  ),
+  secretKeysFile: optional(
+    textEntry({
+      env: 'OPSTREAM_SECRET_KEYS_FILE',
+      flag: 'secret-keys-file',
+      about: 'the same, one a line, in a file that only its owner may read; read again when it changes',
+    }),
+  ),
   leaseTtlMs: durationEntry({
     env: 'OPSTREAM_LEASE_TTL',
     flag: 'lease-ttl',
@@ -75,6 +89,15 @@ export const instanceTable = {
     minMs: 1000,
     maxMs: 300_000,
   }),
+  metricPort: optional(
+    integerEntry({
+      env: ['METRIC_PORT', 'OPSTREAM_METRIC_PORT'],
+      flag: 'metric-port',
+      about: 'port of /metrics, /healthz and /readyz; absent: none, 0: any free one',
+      min: 0,
+      max: 65_535,
+    }),
+  ),
 } as const;
 
 export type InstanceConfig = ConfigOf<typeof instanceTable>;

@@ -8,12 +8,11 @@ import { isJsonObject } from '../core/json.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite, Log, StreamFollower } from '../engine/ports.ts';
 import type { Entity, EntityKey } from '../messages/entity.ts';
 import type { Provenance } from '../messages/envelope.ts';
-import { createRecent } from './recent.ts';
+import { createPacked } from './packed.ts';
 import type { EntityStore } from './types.ts';
 
 const PREFIX = 'entity.';
 const MAX_GROUP = 500;
-const RECENT = { count: 12_000, weight: 12 * 1024 * 1024 } as const;
 
 type Document = { readonly entity: Entity; readonly provenance?: Provenance };
 /** `sequence` 0: the key was deleted; its marker has `revision`. */
@@ -40,8 +39,10 @@ export type BucketEntityStoreOptions = {
 
 export const createBucketEntityStore = ({ bucket, store, follower, log }: BucketEntityStoreOptions): EntityStore => {
   const known = new Map<EntityKey, Known>();
-  const recent = createRecent<Document>(RECENT);
+  const recent = createPacked<Document>(({ data }) => readDocument(data));
   const types = new Map<string, string>();
+  /** Put and not confirmed yet: answered by `get`, because a reconcile need not wait for the disk; the command's ack does. */
+  const accepted = new Map<EntityKey, Document>();
   let waiting = new Map<EntityKey, Waiting>();
   let isCommitting = false;
 
@@ -53,13 +54,14 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     return same ?? type;
   };
 
-  const learn = (key: EntityKey, document: Document, revision: number, weight: number): void => {
+  const learn = (key: EntityKey, document: Document, revision: number, data: Uint8Array): void => {
     known.set(key, { type: typeOf(document), sequence: document.entity.sequence, revision });
-    recent.set(key, document, weight);
+    recent.set(key, document, { data, sequence: revision, timeMs: 0 });
   };
 
   const load = async (signal: AbortSignal): Promise<void> => {
     known.clear();
+    accepted.clear();
     recent.clear();
     const caughtUp = new AbortController();
     const subjects = `$KV.${bucket}.${PREFIX}`;
@@ -73,7 +75,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
         for (const { subject, data, sequence } of batch) {
           const key = subject.slice(subjects.length);
           const document = data.length === 0 ? undefined : readDocument(data);
-          if (document !== undefined) learn(key, document, sequence, data.length);
+          if (document !== undefined) learn(key, document, sequence, data);
           else if (data.length === 0) known.set(key, { type: '', sequence: 0, revision: sequence });
           else log.warn({ bucket, key, sequence }, 'kept entity cannot be read, waiting for its next command');
         }
@@ -89,7 +91,13 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     expectedRevision: known.get(key)?.revision ?? 0,
   });
 
+  const forget = ({ document }: Waiting): void => {
+    const { key } = document.entity;
+    if (accepted.get(key) === document) accepted.delete(key);
+  };
+
   const done = (one: Waiting, changed: boolean): void => {
+    forget(one);
     for (const { resolve } of one.settle) resolve(changed);
   };
 
@@ -98,17 +106,17 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     const entry = await store.get(`${PREFIX}${key}`);
     const stored = entry === undefined ? undefined : readDocument(entry.data);
     if (entry !== undefined && stored !== undefined) {
-      learn(key, stored, entry.revision, entry.data.length);
+      learn(key, stored, entry.revision, entry.data);
       if (stored.entity.sequence >= one.document.entity.sequence) {
         done(one, stored.entity.sequence === one.document.entity.sequence);
         return;
       }
     }
-    const { data, key: fullKey } = writeOf(key, one.document);
+    const { data = new Uint8Array(), key: fullKey } = writeOf(key, one.document);
     // Without an entry there may be a marker of a deletion, whose revision is not told: nothing newer can be overwritten then.
     const check = entry === undefined ? {} : { expectedRevision: entry.revision };
     const [revision = 0] = await store.commit([{ key: fullKey, data, ...check }]);
-    learn(key, one.document, revision, data?.length ?? 0);
+    learn(key, one.document, revision, data);
     done(one, true);
   };
 
@@ -120,7 +128,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
       keys.forEach((key, index) => {
         const one = group.get(key);
         if (one === undefined) return;
-        learn(key, one.document, revisions[index] ?? 0, writes[index]?.data?.length ?? 0);
+        learn(key, one.document, revisions[index] ?? 0, writes[index]?.data ?? new Uint8Array());
         done(one, true);
       });
     } catch (error) {
@@ -131,6 +139,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
             if (!isConflict) throw error;
             await putAlone(key, one);
           } catch (problem) {
+            forget(one);
             for (const { reject } of one.settle) reject(problem);
           }
         }),
@@ -160,6 +169,8 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
 
   const read = async (key: EntityKey): Promise<Document | undefined> => {
     const { sequence } = known.get(key) ?? { sequence: 0 };
+    const newest = accepted.get(key);
+    if (newest !== undefined && newest.entity.sequence > sequence) return newest;
     if (sequence === 0) return undefined;
     const cached = recent.get(key);
     if (cached !== undefined) return cached;
@@ -167,7 +178,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     const document = entry === undefined ? undefined : readDocument(entry.data);
     if (entry === undefined || document === undefined) return undefined;
     // A write that was confirmed while this read was under way is newer.
-    if ((known.get(key)?.revision ?? 0) <= entry.revision) learn(key, document, entry.revision, entry.data.length);
+    if ((known.get(key)?.revision ?? 0) <= entry.revision) learn(key, document, entry.revision, entry.data);
     return recent.get(key) ?? document;
   };
 
@@ -175,7 +186,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     open: load,
     get: async (key) => (await read(key))?.entity,
     provenance: async (key) => (await read(key))?.provenance,
-    put: (entity, provenance) => {
+    put: (entity, provenance, onAccepted) => {
       const { key, sequence } = entity;
       if ((known.get(key)?.sequence ?? 0) >= sequence) return Promise.resolve(false);
       return new Promise((resolve, reject) => {
@@ -186,12 +197,16 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
           if (before.document.entity.sequence < sequence) before.document = document;
           before.settle.push({ resolve, reject });
         }
+        if ((accepted.get(key)?.entity.sequence ?? 0) < sequence) {
+          accepted.set(key, document);
+          onAccepted?.();
+        }
         void commitWaiting();
       });
     },
     delete: async (key, sequence) => {
       const entry = known.get(key);
-      if (entry === undefined || entry.sequence !== sequence || waiting.has(key)) return;
+      if (entry === undefined || entry.sequence !== sequence || waiting.has(key) || accepted.has(key)) return;
       try {
         const [revision = 0] = await store.commit([
           { key: `${PREFIX}${key}`, data: undefined, expectedRevision: entry.revision },

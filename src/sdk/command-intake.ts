@@ -1,4 +1,4 @@
-// From a delivery to a kept entity. A command is acknowledged when the store has it (or it was old news); what cannot be read is
+// From a delivery to a kept entity. Its reconcile may begin while it is being kept; a command is acknowledged when the store has it (or it was old news); what cannot be read is
 // set aside with its reason and acknowledged; when the store or the server is away, the delivery comes again.
 
 import { isFault } from '../core/fault.ts';
@@ -30,6 +30,11 @@ export type CommandIntakeOptions = {
   readonly metrics: ComponentMetrics;
   random(): number;
   onRequest(request: ReconcileRequest): void;
+  /**
+   * The lease is lost. What is kept from then on may come after the next leader has read what is kept: it is not acknowledged, so that the
+   * next leader gets it too.
+   */
+  isDeposed(): boolean;
 };
 
 export type CommandIntake = {
@@ -55,9 +60,13 @@ export const createCommandIntake = (options: CommandIntakeOptions): CommandIntak
   };
 
   const keep = async (command: EntityCommand): Promise<void> => {
-    const request = await handler.handleCommand(command, entities, statuses);
+    let isAnnounced = false;
+    const request = await handler.handleCommand(command, entities, statuses, (early) => {
+      isAnnounced = true;
+      onRequest(early);
+    });
     metrics.command(request === undefined ? 'ignored' : 'kept');
-    if (request !== undefined) onRequest(request);
+    if (request !== undefined && !isAnnounced) onRequest(request);
   };
 
   const takeIn = async (arrival: Arrival): Promise<void> => {
@@ -74,7 +83,8 @@ export const createCommandIntake = (options: CommandIntakeOptions): CommandIntak
       log.error({ err: error, sequence: arrival.message.sequence }, 'message handler failed for good');
       return setAside(arrival, 'HANDLER_FAILED', error instanceof Error ? error.message : String(error));
     }
-    arrival.ack();
+    if (options.isDeposed()) arrival.retry(0);
+    else arrival.ack();
   };
 
   const takeSafely = async (arrival: Arrival): Promise<void> => {

@@ -8,13 +8,17 @@ import { createMessageHandler } from './message-handler.ts';
 import { leadTerm, type TermParts } from './term.ts';
 import type { MessageHandler, OController } from './types.ts';
 
-export type ComponentOptions = Omit<TermParts, 'handler' | 'lease' | 'leading' | 'onController'> & {
+/** `working`: it leads, and takes commands. `standing-by`: another replica leads, this one takes over when that one is gone. */
+export type ComponentStage = 'connecting' | 'waiting-for-channel' | 'standing-by' | 'starting' | 'working';
+
+export type ComponentOptions = Omit<TermParts, 'handler' | 'lease' | 'leading' | 'onController' | 'onWorking'> & {
   readonly handler?: MessageHandler;
   readonly leases: LeaseKeeper;
   /** Name of this replica, for the lease. */
   readonly holder: string;
   /** Whether the stream of the channel exists; the operator-runtime makes it when the operator is applied. */
   channelExists(): Promise<boolean>;
+  onStage?(stage: ComponentStage): void;
 };
 
 const LOOK_AGAIN_MS = 500;
@@ -47,7 +51,7 @@ export const runComponent = async (options: ComponentOptions): Promise<void> => 
   let isInitialised = false;
   // Authors keep the controller of `init`; each term has its own.
   let current: OController | undefined;
-  metrics.gauge('is_leader', '1 while this replica leads', () => Number(current !== undefined));
+  metrics.gauge('isLeader', () => Number(current !== undefined));
 
   const inTerm = (): OController => {
     if (current !== undefined) return current;
@@ -64,15 +68,20 @@ export const runComponent = async (options: ComponentOptions): Promise<void> => 
     isInitialised = true;
   };
 
+  const reach = (stage: ComponentStage): void => options.onStage?.(stage);
+  reach('waiting-for-channel');
   await waitForChannel(options);
+  reach('standing-by');
   await whileLeading({
     ...{ leases, holder: options.holder, ttlMs: config.leaseTtlMs, clock, log, signal },
     name: config.electionName,
     work: async (lease, leading) => {
       try {
-        await leadTerm({ ...options, handler, lease, onController, leading });
+        reach('starting');
+        await leadTerm({ ...options, handler, lease, onController, leading, onWorking: () => reach('working') });
       } finally {
         current = undefined;
+        reach('standing-by');
       }
     },
   });

@@ -35,9 +35,6 @@ export const componentTable = {
       about: 'name of the operator; absent: as each entity says. With it, entities of others are refused',
     }),
   ),
-  metricPort: optional(
-    integerEntry({ env: 'METRIC_PORT', about: 'port of /metrics and /healthz; absent: none', min: 0, max: 65_535 }),
-  ),
   electionName: optional(
     textEntry({
       env: 'ELECTION_CLUSTER_NAME',
@@ -54,7 +51,12 @@ export const componentTable = {
     max: 100,
   }),
   electionStateFile: optional(
-    textEntry({ env: [], flag: 'electionStateFile', about: 'accepted for compatibility; a lease needs no file' }),
+    textEntry({
+      env: [],
+      flag: 'electionStateFile',
+      about:
+        'accepted and not used: a lease in JetStream elects the leader, with a fencing token; there is no state in a file',
+    }),
   ),
   maxWorkers: integerEntry({
     env: 'OPERATOR_MAX_WORKERS',

@@ -1,11 +1,13 @@
 // The component's side of the server: everything of the jetstream room that it uses, made from its configuration.
 
 import { isFault } from '../core/fault.ts';
+import { observeLeadership } from '../engine/leadership.ts';
 import type {
   Appender,
   Clock,
   LeaseKeeper,
   Log,
+  Metrics,
   Publisher,
   StreamFollower,
   StreamReader,
@@ -22,6 +24,7 @@ import { ensureStateBucket } from '../jetstream/state-bucket.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
 import { createSubscriber } from '../jetstream/subscriber.ts';
 import { createWorkQueue } from '../jetstream/work-queue.ts';
+import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import type { Names } from '../messages/subjects.ts';
 import { createBucketEntityStore } from './bucket-entity-store.ts';
 import { toToken, type ComponentConfig } from './config.ts';
@@ -44,6 +47,7 @@ export type ConnectedComponent = {
   /** The bucket of the queue, made when it is missing. */
   openEntityStore(): Promise<EntityStore>;
   channelExists(): Promise<boolean>;
+  isUp(): boolean;
   close(): Promise<void>;
 };
 
@@ -57,8 +61,9 @@ export const connectComponent = async (options: {
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly metrics: Metrics;
 }): Promise<ConnectedComponent> => {
-  const { config, names, log, clock, signal } = options;
+  const { config, names, log, clock, signal, metrics } = options;
   const connection = await connectNats({
     ...connectionOptions(config),
     name: `${config.prefix}-component-${config.queue}`,
@@ -66,6 +71,9 @@ export const connectComponent = async (options: {
     signal,
   });
   const channel = createStreamReader(connection, config.stream);
+  const reconnects = metrics.counter(metricCatalogue.natsReconnects);
+  connection.onReconnect(() => reconnects.add());
+  const leases = createLeaseKeeper(connection, { bucket: names.buckets.leases, clock, log });
   return {
     ports: {
       commands: createWorkQueue(connection, config.stream, config.queue, {
@@ -74,7 +82,7 @@ export const connectComponent = async (options: {
       }),
       subscriber: createSubscriber(connection),
       publisher: createPublisher(connection),
-      leases: createLeaseKeeper(connection, { bucket: names.buckets.leases, clock, log }),
+      leases: observeLeadership(leases, metrics).leases,
       statuses: createAppender(connection, names.streams.status),
       statusReader: createStreamReader(connection, names.streams.status),
       statusFollower: createFollower(connection, names.streams.status),
@@ -99,6 +107,7 @@ export const connectComponent = async (options: {
         throw error;
       }
     },
+    isUp: () => connection.isUp,
     close: () => connection.close(),
   };
 };

@@ -8,6 +8,7 @@ import { err, ok, type Result } from '../core/result.ts';
 import { COMMAND_TYPE, entityKey, type EntityCommand, type EntityKey, type EntityQuery } from '../messages/entity.ts';
 import type { Provenance } from '../messages/envelope.ts';
 import { isToken, printable, TOKEN_RULE } from '../messages/names.ts';
+import { validTraceparent } from '../messages/trace.ts';
 
 const isPosition = (value: JsonValue | undefined): boolean => Number.isSafeInteger(value) && Number(value) > 0;
 const isText = (value: JsonValue | undefined): value is string => typeof value === 'string' && value !== '';
@@ -41,6 +42,8 @@ const entityProblem = (entity: JsonObject): string | undefined => {
   return manifestProblem(entity['manifest'], entity['key']) ?? runProblem(entity['run']);
 };
 
+const COMMANDS: readonly unknown[] = ['apply', 'delete', 'release'];
+
 /** The command, or a sentence saying what is wrong with it. */
 export const parseEntityCommand = (bytes: Uint8Array): Result<EntityCommand, string> => {
   const event = decodeJson(bytes);
@@ -48,21 +51,23 @@ export const parseEntityCommand = (bytes: Uint8Array): Result<EntityCommand, str
   if (event['type'] !== COMMAND_TYPE) return err(`type is "${printable(event['type'])}", expected "${COMMAND_TYPE}"`);
   const { data } = event;
   if (!isJsonObject(data)) return err('data is not an object');
-  if (data['command'] !== 'apply' && data['command'] !== 'delete')
-    return err('data.command is neither apply nor delete');
+  if (!COMMANDS.includes(data['command'])) return err(`data.command is none of ${COMMANDS.join(', ')}`);
   if (!isJsonObject(data['entity'])) return err('data.entity is not an object');
   const problem = entityProblem(data['entity']);
   return problem === undefined ? ok(event as unknown as EntityCommand) : err(problem);
 };
 
 /** The ids to be copied onto what the command causes. `causationid` becomes the command's own id. */
-export const provenanceOf = ({ id, correlationid, commandid, actor, traceparent }: EntityCommand): Provenance => ({
-  correlationid: correlationid ?? id,
-  causationid: id,
-  commandid: commandid ?? id,
-  actor: actor ?? 'unknown',
-  ...(traceparent === undefined ? {} : { traceparent }),
-});
+export const provenanceOf = ({ id, correlationid, commandid, actor, ...rest }: EntityCommand): Provenance => {
+  const traceparent = validTraceparent(rest.traceparent);
+  return {
+    correlationid: correlationid ?? id,
+    causationid: id,
+    commandid: commandid ?? id,
+    actor: actor ?? 'unknown',
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+};
 
 const isKey = (value: unknown): value is EntityKey => {
   if (typeof value !== 'string') return false;

@@ -31,9 +31,22 @@ export type {
   RuntimeStatus,
   StatusEvent,
 } from '../messages/entity.ts';
+export type { TracedFetch } from './traced-fetch.ts';
 export type { Provenance } from '../messages/envelope.ts';
 export type { ResourceManifest } from '../messages/manifest/types.ts';
-export type { Clock, Log } from '../engine/ports.ts';
+export type { Clock, JqRunner, Log } from '../engine/ports.ts';
+export type {
+  HttpAuth,
+  HttpFind,
+  HttpObject,
+  HttpOperation,
+  HttpRun,
+  HttpTypeSpec,
+} from '../messages/manifest/http-types.ts';
+export { expressionsIn } from '../messages/manifest/http-schema.ts';
+export { readOperatorManifest } from './operator-manifest.ts';
+export { callHttp, outcomeOf, type HttpCall, type HttpReply, type Outcome } from './http-call.ts';
+export { createJqRunner } from '../jq/jq-runner.ts';
 export { createMemoryEntityStatusStore, createMemoryEntityStore } from './memory-stores.ts';
 export { createMessageHandler } from './message-handler.ts';
 export { conditionsFor, notReady, ready, reconciling, stalled } from './conditions.ts';

@@ -1,5 +1,5 @@
 // Housekeeping: an entity that is gone outside is kept for a while (its status can still be asked for) and then removed from the
-// component's store. What happened when is remembered in memory only: after a restart the time counts anew.
+// component's store. It counts from when the status that says so was stored, so a restart does not make anything stay longer.
 
 import { isFault } from '../core/fault.ts';
 import type { Clock, Log } from '../engine/ports.ts';
@@ -15,8 +15,8 @@ export type MaintenanceOptions = {
 };
 
 export type Maintenance = {
-  /** The entity is gone outside. */
-  gone(entity: Entity): void;
+  /** The entity is gone outside, since `sinceMs`; default: now. */
+  gone(entity: Entity, sinceMs?: number): void;
   /** Purges until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
 };
@@ -45,8 +45,8 @@ export const createMaintenance = (options: MaintenanceOptions): Maintenance => {
   };
 
   return {
-    gone: ({ key, sequence }) => {
-      if (goneSince.get(key)?.sequence !== sequence) goneSince.set(key, { sequence, sinceMs: clock.nowMs() });
+    gone: ({ key, sequence }, sinceMs = clock.nowMs()) => {
+      if (goneSince.get(key)?.sequence !== sequence) goneSince.set(key, { sequence, sinceMs });
     },
     run: async (signal) => {
       while (!signal.aborted) {

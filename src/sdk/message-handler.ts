@@ -20,13 +20,19 @@ export const createMessageHandler = ({ operator }: { readonly operator?: string 
     return owner === undefined ? Promise.resolve(undefined) : statuses.get(key, owner);
   };
   return {
-    handleCommand: async (message, entities, statuses) => {
+    handleCommand: async (message, entities, statuses, onAccepted) => {
       const { entity } = message.data;
       const { key } = entity;
       const known = await entities.get(key);
+      if (message.data.command === 'release') {
+        // What is outside stays; of a later incarnation nothing is said.
+        if (known?.uid === entity.uid) await entities.delete(key, known.sequence);
+        return undefined;
+      }
       if (known === undefined && isOldNews(entity, await statusOf(statuses, key, entity))) return undefined;
-      const changed = await entities.put(entity, provenanceOf(message as EntityCommand));
-      return changed ? { key, type: entity.manifest.resource.type } : undefined;
+      const request = { key, type: entity.manifest.resource.type };
+      const changed = await entities.put(entity, provenanceOf(message as EntityCommand), () => onAccepted?.(request));
+      return changed ? request : undefined;
     },
     handleQuery: async ({ id, query, key }, entities, statuses) => {
       const entity = await entities.get(key);

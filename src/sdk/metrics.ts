@@ -1,70 +1,59 @@
-// What a component counts, as Prometheus text. Small on purpose: a few counters, one histogram, gauges read when asked.
+// What a component counts, in the words of its parts, onto the series of messages/metric-catalogue.ts. Also the text that its METRIC_PORT
+// serves is of these.
 
-const BUCKETS_MS = [1, 5, 10, 50, 100, 500, 1000, 5000, 30_000, 60_000] as const;
+import { noMetrics } from '../engine/no-metrics.ts';
+import type { Counter, Metrics } from '../engine/ports.ts';
+import { metricCatalogue } from '../messages/metric-catalogue.ts';
+import type { ExternalCall } from './traced-fetch.ts';
 
 export type CommandOutcome = 'kept' | 'ignored' | 'retried' | 'dead';
+export type QueryOutcome = 'answered' | 'refused' | 'failed';
 export type ReconcileOutcome = 'succeeded' | 'failed' | 'terminal' | 'conflict';
+type GaugeName = 'keysWaiting' | 'keysWorking' | 'keysDelayed' | 'isLeader';
 
 export interface ComponentMetrics {
   command(outcome: CommandOutcome): void;
-  query(outcome: 'answered' | 'refused' | 'failed'): void;
+  query(outcome: QueryOutcome): void;
   reconciled(outcome: ReconcileOutcome): void;
-  reconcileTook(durationMs: number): void;
+  /** What `reconcileTook` wants. */
+  nowMs(): number;
+  reconcileTook(startedMs: number): void;
   statusWritten(): void;
+  externalCall(call: ExternalCall): void;
   /** Read at each scrape; a new one of the same name replaces the old one. */
-  gauge(name: string, help: string, read: () => number): void;
-  render(): string;
+  gauge(name: GaugeName, read: () => number): void;
 }
 
-export const createComponentMetrics = (): ComponentMetrics => {
-  const counters = new Map<string, number>();
-  const gauges = new Map<string, { readonly help: string; read(): number }>();
-  const histogram = BUCKETS_MS.map(() => 0);
-  let took = { count: 0, sumMs: 0 };
+const counters = <TOutcome extends string>(
+  outcomes: readonly TOutcome[],
+  make: (outcome: TOutcome) => Counter,
+): Readonly<Record<TOutcome, Counter>> =>
+  Object.fromEntries(outcomes.map((outcome) => [outcome, make(outcome)])) as Record<TOutcome, Counter>;
 
-  const count = (name: string, outcome?: string): void => {
-    const series = `opstream_component_${name}_total${outcome === undefined ? '' : `{outcome="${outcome}"}`}`;
-    counters.set(series, (counters.get(series) ?? 0) + 1);
-  };
-
-  const renderHistogram = (): readonly string[] => {
-    const name = 'opstream_component_reconcile_duration_seconds';
-    return [
-      `# TYPE ${name} histogram`,
-      ...BUCKETS_MS.map((boundMs, index) => `${name}_bucket{le="${boundMs / 1000}"} ${histogram[index] ?? 0}`),
-      `${name}_bucket{le="+Inf"} ${took.count}`,
-      `${name}_sum ${took.sumMs / 1000}`,
-      `${name}_count ${took.count}`,
-    ];
-  };
-
+export const createComponentMetrics = (metrics: Metrics = noMetrics): ComponentMetrics => {
+  const known = metricCatalogue;
+  const commands = counters<CommandOutcome>(['kept', 'ignored', 'retried', 'dead'], (result) =>
+    metrics.counter(known.componentCommands, result),
+  );
+  const queries = counters<QueryOutcome>(['answered', 'refused', 'failed'], (result) =>
+    metrics.counter(known.componentQueries, result),
+  );
+  const reconciles = counters<ReconcileOutcome>(['succeeded', 'failed', 'terminal', 'conflict'], (result) =>
+    metrics.counter(known.reconciles, result),
+  );
+  const statuses = metrics.counter(known.statusesWritten);
+  const duration = metrics.histogram(known.reconcileDuration);
   return {
-    command: (outcome) => count('commands', outcome),
-    query: (outcome) => count('queries', outcome),
-    reconciled: (outcome) => count('reconciles', outcome),
-    statusWritten: () => count('statuses_written'),
-    reconcileTook: (durationMs) => {
-      took = { count: took.count + 1, sumMs: took.sumMs + durationMs };
-      BUCKETS_MS.forEach((boundMs, index) => {
-        if (durationMs <= boundMs) histogram[index] = (histogram[index] ?? 0) + 1;
-      });
+    command: (outcome) => commands[outcome].add(),
+    query: (outcome) => queries[outcome].add(),
+    reconciled: (outcome) => reconciles[outcome].add(),
+    nowMs: () => metrics.nowMs(),
+    reconcileTook: (startedMs) => duration.observe((metrics.nowMs() - startedMs) / 1000),
+    statusWritten: () => statuses.add(),
+    externalCall: ({ target, method, status, durationMs }) => {
+      metrics.counter(known.externalCalls, target, method, status).add();
+      metrics.histogram(known.externalCallDuration, target, method).observe(durationMs / 1000);
     },
-    gauge: (name, help, read) => {
-      gauges.set(`opstream_component_${name}`, { help, read });
-    },
-    render: () => {
-      const lines: string[] = [];
-      let family = '';
-      for (const [series, value] of [...counters].sort(([a], [b]) => (a < b ? -1 : 1))) {
-        const name = series.replace(/\{.*$/, '');
-        if (name !== family) lines.push(`# TYPE ${name} counter`);
-        family = name;
-        lines.push(`${series} ${value}`);
-      }
-      for (const [name, { help, read }] of gauges) {
-        lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${read()}`);
-      }
-      return `${[...lines, ...renderHistogram()].join('\n')}\n`;
-    },
+    gauge: (name, read) => metrics.reading(known[name], read),
   };
 };

@@ -1,6 +1,7 @@
 // The context of one reconcile. Its signal and logger are made when somebody asks for them: most reconciles are short and many.
 
 import type { Log } from '../engine/ports.ts';
+import { createTracedFetch, type ExternalCall, type TracedFetch } from './traced-fetch.ts';
 import type { ReconcileContext, ReconcileRequest } from './types.ts';
 
 export type RunningReconcile = {
@@ -17,13 +18,27 @@ export type RunningOptions = {
   readonly traceparent: string | undefined;
   readonly log: Log;
   readonly startedMs: number;
+  onExternalCall?(call: ExternalCall): void;
+  hold(forMs: number): void;
 };
 
 export const startReconcile = (options: RunningOptions): RunningReconcile => {
   const { request, attempt, fence, traceparent, log, startedMs } = options;
   let controller: AbortController | undefined;
   let child: Log | undefined;
+  let traced: TracedFetch | undefined;
   let stop: { readonly reason: unknown } | undefined;
+  const signal = (): AbortSignal => {
+    if (controller === undefined) {
+      controller = new AbortController();
+      if (stop !== undefined) controller.abort(stop.reason);
+    }
+    return controller.signal;
+  };
+  const ownLog = (): Log => {
+    child ??= log.child({ key: request.key, attempt });
+    return child;
+  };
   return {
     startedMs,
     get aborted() {
@@ -36,17 +51,20 @@ export const startReconcile = (options: RunningOptions): RunningReconcile => {
     context: {
       attempt,
       fence,
+      hold: (forMs) => options.hold(forMs),
       ...(traceparent === undefined ? {} : { traceparent }),
       get signal() {
-        if (controller === undefined) {
-          controller = new AbortController();
-          if (stop !== undefined) controller.abort(stop.reason);
-        }
-        return controller.signal;
+        return signal();
       },
       get log() {
-        child ??= log.child({ key: request.key, attempt });
-        return child;
+        return ownLog();
+      },
+      get fetch() {
+        traced ??= createTracedFetch({
+          ...{ traceparent, signal, log: ownLog },
+          onCall: (call) => options.onExternalCall?.(call),
+        });
+        return traced;
       },
     },
   };

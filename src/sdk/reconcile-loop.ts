@@ -10,8 +10,8 @@ import { failureReasons } from './conditions.ts';
 import type { Controller, ReconcileRecord } from './controller.ts';
 import type { ComponentMetrics } from './metrics.ts';
 import { startReconcile, type RunningReconcile } from './reconcile-context.ts';
-import { failureUpdate, isGone, silentUpdate } from './status-rules.ts';
-import type { EntityStore, Reconciler, ReconcileResult } from './types.ts';
+import { failureUpdate, isGone, isReleased, silentUpdate } from './status-rules.ts';
+import type { EntityStore, Reconciler, ReconcileRequest, ReconcileResult } from './types.ts';
 
 export type ReconcileLoopOptions = {
   readonly reconciler: Reconciler;
@@ -29,7 +29,7 @@ export type ReconcileLoopOptions = {
   /** A component with a newer lease is at work: this term is over. */
   onFenced(): void;
   /** The author has reported that nothing is left of it outside. */
-  onGone(entity: Entity): void;
+  onGone(entity: Entity): Promise<void> | void;
 };
 
 export type ReconcileLoop = {
@@ -37,6 +37,9 @@ export type ReconcileLoop = {
   /** Aborts the contexts of running reconciles and resolves when they have ended. */
   stop(reason: unknown): Promise<void>;
 };
+
+/** Polls further apart than this are spread like resyncs: thousands that began together do not ask together for ever. */
+const SPREAD_FROM_MS = 1000;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -53,7 +56,14 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
 
   const nextLook = (result: ReconcileResult | undefined): number => {
     const wanted = result?.requeueAfterMs;
-    return wanted !== undefined && Number.isFinite(wanted) ? Math.max(1, wanted) : resyncMs();
+    if (wanted === undefined || !Number.isFinite(wanted)) return resyncMs();
+    return wanted < SPREAD_FROM_MS ? Math.max(1, wanted) : Math.ceil(wanted * (0.9 + 0.1 * random()));
+  };
+
+  const hold = (forMs: number, key: EntityKey): void => {
+    if (!Number.isFinite(forMs) || forMs <= 0) return;
+    log.warn({ key, forMs }, 'reconciles of this operator held');
+    line.hold(forMs);
   };
 
   const onSuccess = async (record: ReconcileRecord, result: ReconcileResult | undefined): Promise<WorkOutcome> => {
@@ -67,7 +77,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
     metrics.reconciled('succeeded');
     const isDeleting = record.entity.deletionRequestedAt !== undefined;
     if (isDeleting && isGone(record.entity, await controller.getEntityStatus(key, type))) {
-      options.onGone(record.entity);
+      await options.onGone(record.entity);
       return { kind: 'gone' };
     }
     return { kind: 'done', againAfterMs: nextLook(result) };
@@ -110,6 +120,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
     const terminal = retry === 'never';
     metrics.reconciled(terminal ? 'terminal' : 'failed');
     log.warn({ key: entity.key, attempt, terminal, err: error }, 'reconcile failed');
+    if (typeof retry === 'object' && retry.scope === 'operator') hold(retry.afterMs, entity.key);
     const reported = await reportFailure(entity, attempt, messageOf(error).slice(0, 2000), terminal);
     // Nobody would know that it is stuck: try again until it can be said.
     if (terminal) return reported ? { kind: 'stuck' } : { kind: 'failed' };
@@ -120,11 +131,21 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
   };
 
   const reconcile = async (entity: Entity, attempt: number): Promise<WorkOutcome> => {
-    const request = { key: entity.key, type: entity.manifest.resource.type };
+    const { action, parameters } = entity.run ?? {};
+    const request: ReconcileRequest = {
+      ...{ key: entity.key, type: entity.manifest.resource.type },
+      ...(action === undefined ? {} : { action }),
+      ...(parameters === undefined ? {} : { parameters }),
+    };
     const provenance = await entities.provenance?.(entity.key);
     const record = controller.begin(entity, provenance);
     const { traceparent } = provenance ?? {};
-    const one = startReconcile({ request, attempt, fence, traceparent, log, startedMs: clock.nowMs() });
+    const beganMs = metrics.nowMs();
+    const one = startReconcile({
+      ...{ request, attempt, fence, traceparent, log, startedMs: clock.nowMs() },
+      onExternalCall: (call) => metrics.externalCall(call),
+      hold: (forMs) => hold(forMs, entity.key),
+    });
     running.set(entity.key, one);
     if (ended.signal.aborted) one.abort(ended.signal.reason);
     try {
@@ -136,7 +157,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
     } finally {
       running.delete(entity.key);
       controller.end(entity.key);
-      metrics.reconcileTook(clock.nowMs() - one.startedMs);
+      metrics.reconcileTook(beganMs);
     }
   };
 
@@ -144,12 +165,10 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
     try {
       const entity = await entities.get(key);
       if (entity === undefined) return { kind: 'gone' };
-      if (entity.deletionRequestedAt !== undefined) {
-        const status = await controller.getEntityStatus(key, entity.manifest.resource.type);
-        if (isGone(entity, status)) {
-          options.onGone(entity);
-          return { kind: 'gone' };
-        }
+      const status = await controller.getEntityStatus(key, entity.manifest.resource.type);
+      if (isGone(entity, status) || isReleased(entity, status)) {
+        await options.onGone(entity);
+        return { kind: 'gone' };
       }
       return await reconcile(entity, attempt);
     } catch (error) {

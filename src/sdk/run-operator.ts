@@ -2,18 +2,20 @@
 // codes) and the server; what it does is in component.ts.
 
 import { isFault } from '../core/fault.ts';
-import { createDeadLetters } from '../engine/dead-letters.ts';
+import { countedDeadLetters, createDeadLetters } from '../engine/dead-letters.ts';
 import type { Log } from '../engine/ports.ts';
+import { metricCatalogue, metricsOf } from '../messages/metric-catalogue.ts';
 import { namesFor } from '../messages/subjects.ts';
-import type { Environment } from '../runtime/config-table.ts';
+import type { ConfigTable, Environment } from '../runtime/config-table.ts';
 import { describeConfig } from '../runtime/config-table.ts';
 import { processName } from '../runtime/environment.ts';
 import { runProcess, type ProcessContext } from '../runtime/lifecycle.ts';
-import { runComponent } from './component.ts';
+import { createMetrics } from '../runtime/metrics.ts';
+import { serveMetrics } from '../runtime/metrics-server.ts';
+import { runComponent, type ComponentStage } from './component.ts';
 import { componentConfig, componentTable, type ComponentConfig } from './config.ts';
 import { connectComponent, type ConnectedComponent } from './connect-component.ts';
 import { createMemoryEntityStore } from './memory-stores.ts';
-import { serveMetrics } from './metrics-server.ts';
 import { createComponentMetrics } from './metrics.ts';
 import { createStreamStatusStore } from './stream-status-store.ts';
 import type { EntityStatusStore, EntityStore, MessageHandler, Reconciler } from './types.ts';
@@ -22,6 +24,10 @@ import type { EntityStatusStore, EntityStore, MessageHandler, Reconciler } from 
 export type ComponentTools = { readonly environment: Environment; readonly log: Log };
 
 export type OperatorOptions = {
+  /** Name of the program in its logs. Default: the reconciler's id, or `component`. */
+  readonly name?: string;
+  /** The author's own settings, for `--help`. */
+  readonly settings?: ConfigTable;
   /** One of the two. The factory may throw a Fault CONFIG_INVALID (see `configFault`) to end the program with exit code 2. */
   readonly reconciler?: Reconciler;
   createReconciler?(tools: ComponentTools): Promise<Reconciler> | Reconciler;
@@ -37,6 +43,13 @@ const makeReconciler = async (options: OperatorOptions, tools: ComponentTools): 
   const made = options.reconciler ?? (await options.createReconciler?.(tools));
   if (made === undefined) throw new TypeError('runOperator needs `reconciler` or `createReconciler`');
   return made;
+};
+
+/** What `/readyz` says while the component can neither work nor take over. */
+const stageTexts: Readonly<Record<Exclude<ComponentStage, 'working' | 'standing-by'>, string>> = {
+  connecting: 'it waits for the NATS server',
+  'waiting-for-channel': 'it waits for the stream of its channel: is the operator applied?',
+  starting: 'it leads and reads what it has to take care of',
 };
 
 const explainElection = ({ electionStateFile, electionSize }: ComponentConfig, log: Log): void => {
@@ -61,23 +74,21 @@ export const operate = async (
   const reconciler = await makeReconciler(options, { environment, log });
   explainElection(config, log);
   const names = namesFor(config.prefix);
-  const metrics = createComponentMetrics();
-  const progress = { isConnected: false };
-  const server =
-    config.metricPort === undefined
-      ? undefined
-      : await serveMetrics({
-          port: config.metricPort,
-          log,
-          metrics: () => metrics.render(),
-          healthy: () => !signal.aborted,
-          ready: () => progress.isConnected && !signal.aborted,
-        });
+  const registry = createMetrics(metricsOf('component'), { withProcess: config.metricPort !== undefined });
+  const metrics = createComponentMetrics(registry);
   let connected: ConnectedComponent | undefined;
+  let stage: ComponentStage = 'connecting';
+  const missing = (): readonly string[] => {
+    if (signal.aborted) return ['it is stopping'];
+    if (connected?.isUp() === false) return ['the connection to NATS is down'];
+    return stage === 'working' || stage === 'standing-by' ? [] : [stageTexts[stage]];
+  };
+  registry.reading(metricCatalogue.natsConnected, () => Number(connected?.isUp() ?? false));
+  const { metricPort: port } = config;
+  const server = port === undefined ? undefined : await serveMetrics({ port, log, metrics: registry, missing });
   try {
-    connected = await connectComponent({ config, names, log, clock, signal });
+    connected = await connectComponent({ config, names, log, clock, signal, metrics: registry });
     const { ports, openEntityStore, channelExists } = connected;
-    progress.isConnected = true;
     await runComponent({
       ...{ config, reconciler, log, clock, metrics, signal },
       ...(options.messageHandler === undefined ? {} : { handler: options.messageHandler }),
@@ -97,9 +108,12 @@ export const operate = async (
       publisher: ports.publisher,
       leases: ports.leases,
       holder: processName(),
-      deadLetters: createDeadLetters(names, ports.dead, clock),
+      deadLetters: countedDeadLetters(createDeadLetters(names, ports.dead, clock), registry),
       random: Math.random,
       channelExists,
+      onStage: (reached) => {
+        stage = reached;
+      },
     });
   } catch (error) {
     // Told to stop while it waited for the server.
@@ -115,9 +129,12 @@ export const operate = async (
  * until SIGTERM. Exit codes: 0 stopped, 2 configuration wrong, 70 a bug. `--help` prints every setting.
  */
 export const runOperator = (options: OperatorOptions): Promise<never> =>
-  runProcess(options.reconciler?.id() ?? 'component', async (signal, context) => {
+  runProcess(options.name ?? options.reconciler?.id() ?? 'component', async (signal, context) => {
     if (context.environment.argv.includes('--help')) {
       context.print(`Settings of a component:\n\n${describeConfig(componentTable)}\n`);
+      if (options.settings !== undefined) {
+        context.print(`\nSettings of ${context.name}:\n\n${describeConfig(options.settings)}\n`);
+      }
       return;
     }
     await operate(options, signal, context);

@@ -2,7 +2,7 @@
 // reconcile adds, and what a successful one that reported nothing means.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Condition, Entity, EntityStatus } from '../messages/entity.ts';
+import { saysReleased, type Condition, type Entity, type EntityStatus, type ObservedRun } from '../messages/entity.ts';
 import { conditionsFor, failureReasons, notReady, reconciling, stalled } from './conditions.ts';
 import type { ReportedCondition, StatusUpdate } from './types.ts';
 
@@ -26,6 +26,10 @@ const datedConditions = (
     };
   });
 
+/** A report on the run that is wanted says which action it was. */
+const withAction = (run: ObservedRun, { run: wanted }: Entity): ObservedRun =>
+  wanted?.action === undefined || wanted.id !== run.id ? run : { ...run, action: wanted.action };
+
 /** The status that an update makes of an entity. `previous` is the last one stored; one of another uid counts as none. */
 export const statusFrom = (
   entity: Entity,
@@ -43,7 +47,7 @@ export const statusFrom = (
     observedSequence: entity.sequence,
     status,
     ...(runtime === undefined ? {} : { runtime }),
-    ...(run === undefined ? {} : { run }),
+    ...(run === undefined ? {} : { run: withAction(run, entity) }),
     conditions: datedConditions(update.conditions ?? conditionsFor(status, message), before, entity, now),
     ...(externalId === undefined ? {} : { externalId }),
     ...(message === undefined ? {} : { message }),
@@ -125,6 +129,10 @@ export const silentUpdate = (
     ...(conditions === undefined ? {} : { conditions }),
   };
 };
+
+/** The resource was taken out of opstream while this component was not told, or was away: it is none of its business any more. */
+export const isReleased = (entity: Entity, status: EntityStatus | undefined): boolean =>
+  status?.uid === entity.uid && saysReleased(status);
 
 /** The component has said of this very entity that nothing is left of it outside. */
 export const isGone = (entity: Entity, status: EntityStatus | undefined): boolean =>

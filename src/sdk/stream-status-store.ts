@@ -9,10 +9,8 @@ import { STATUS_TYPE, type EntityKey, type EntityStatus, type StatusEvent } from
 import { schemaUri, type Provenance } from '../messages/envelope.ts';
 import { decodeStatusEvent } from '../messages/stored-event.ts';
 import { refKey, resourceRef, type Names } from '../messages/subjects.ts';
-import { createRecent } from './recent.ts';
+import { createPacked, type Bytes } from './packed.ts';
 import type { EntityStatusStore } from './types.ts';
-
-const RECENT = { count: 12_000, weight: 12 * 1024 * 1024 } as const;
 
 /** `sequence` 0: no status was ever stored. `status` undefined with a sequence: what is stored cannot be read. */
 type Last = {
@@ -20,15 +18,16 @@ type Last = {
   readonly status: EntityStatus | undefined;
   readonly fence: number;
   readonly id: string;
+  readonly timeMs: number;
 };
 
-const NONE: Last = { sequence: 0, status: undefined, fence: 0, id: '' };
+const NONE: Last = { sequence: 0, status: undefined, fence: 0, id: '', timeMs: 0 };
 
-const lastFrom = ({ sequence, data }: StoredMessage): Last => {
+const lastFrom = ({ sequence, data, timeMs }: Bytes): Last => {
   const decoded = decodeStatusEvent(data);
-  if ('problem' in decoded || decoded.event.type !== STATUS_TYPE) return { ...NONE, sequence };
+  if ('problem' in decoded || decoded.event.type !== STATUS_TYPE) return { ...NONE, sequence, timeMs };
   const { fence, ...status } = decoded.event.data;
-  return { sequence, status, fence, id: decoded.event.id };
+  return { sequence, status, fence, id: decoded.event.id, timeMs };
 };
 
 export type StreamStatusStoreOptions = {
@@ -52,13 +51,14 @@ export const splitKey = (key: EntityKey): { readonly workspace: string; readonly
 
 export const createStreamStatusStore = (options: StreamStatusStoreOptions): EntityStatusStore => {
   const { names, appender, reader, follower, operator, clock, ids } = options;
-  const recent = createRecent<Last>(RECENT);
+  const recent = createPacked<Last>(lastFrom);
   /** Every entity with a status, when that is known: the ends of the subjects, `<operator>.<workspace>.<name>`. */
   let reported: Set<string> | undefined;
 
-  const readLast = async (subject: string): Promise<Last> => {
-    const message = await reader.readLast(subject);
-    return message === undefined ? NONE : lastFrom(message);
+  const remembered = (place: string, message: StoredMessage | undefined): Last => {
+    const last = message === undefined ? NONE : lastFrom(message);
+    recent.set(place, last, message);
+    return last;
   };
 
   const load = async (signal: AbortSignal): Promise<void> => {
@@ -78,7 +78,7 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
         for (const message of batch) {
           const place = message.subject.slice(start.length + '00.'.length);
           found.add(place);
-          recent.set(place, lastFrom(message), message.data.length);
+          recent.set(place, lastFrom(message), message);
         }
         if (pending === 0) caughtUp.abort();
       },
@@ -95,12 +95,11 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
     const cached = recent.get(place);
     if (cached !== undefined) return cached;
     if (owner === operator && reported !== undefined && !reported.has(place)) return NONE;
-    const last = await readLast(subjectOf(key, owner));
+    const message = await reader.readLast(subjectOf(key, owner));
     // A put that was confirmed while this read was under way is newer.
     const meanwhile = recent.get(place);
-    if (meanwhile !== undefined && meanwhile.sequence >= last.sequence) return meanwhile;
-    recent.set(place, last, 500);
-    return last;
+    if (meanwhile !== undefined && meanwhile.sequence >= (message?.sequence ?? 0)) return meanwhile;
+    return remembered(place, message);
   };
 
   const eventOf = (status: EntityStatus, fence: number, provenance: Provenance | undefined): StatusEvent => {
@@ -129,6 +128,10 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
   return {
     open: load,
     get: async (key, owner) => (await lastOf(key, owner)).status,
+    storedAtMs: async (key, owner) => {
+      const { sequence, timeMs } = await lastOf(key, owner);
+      return sequence === 0 ? undefined : timeMs;
+    },
     put: async (status, fence, provenance) => {
       const place = placeOf(status.key, status.operator);
       const subject = subjectOf(status.key, status.operator);
@@ -137,7 +140,8 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
       const data = encodeJson(event);
       const remember = (sequence: number): void => {
         reported?.add(place);
-        recent.set(place, { sequence, status, fence, id: event.id }, data.length);
+        const timeMs = clock.nowMs();
+        recent.set(place, { sequence, status, fence, id: event.id, timeMs }, { data, sequence, timeMs });
       };
       try {
         const [sequence = 0] = await appender.append([
@@ -147,14 +151,15 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
       } catch (error) {
         recent.delete(place);
         if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
-        const found = await readLast(subject);
+        const message = await reader.readLast(subject);
+        const found = message === undefined ? NONE : lastFrom(message);
         // The answer to an earlier attempt of this very append was lost.
         if (found.id === event.id) {
           remember(found.sequence);
           return;
         }
         reported?.add(place);
-        recent.set(place, found, 500);
+        recent.set(place, found, message);
         throw new Fault(
           'JS_CONFLICT',
           found.fence > fence

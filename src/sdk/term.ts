@@ -43,6 +43,8 @@ export type TermParts = {
   random(): number;
   /** Called before anything is reconciled. */
   onController(controller: OController): Promise<void>;
+  /** Called when commands are taken and entities reconciled. */
+  onWorking(): void;
 };
 
 const MAX_IN_FLIGHT = 1000;
@@ -119,6 +121,7 @@ const subscribe = async (parts: TermParts, intake: CommandIntake): Promise<() =>
 export const leadTerm = async (parts: TermParts): Promise<void> => {
   const { config, lease, entities, statuses, clock, log, metrics } = parts;
   const ending = new AbortController();
+  let isFenced = false;
   const term = AbortSignal.any([parts.leading, ending.signal]);
   await entities.open?.(term);
   await statuses.open?.(term);
@@ -144,18 +147,25 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
     resyncIntervalMs: config.resyncIntervalMs,
     reconcileTimeoutMs: config.reconcileTimeoutMs,
     random: () => parts.random(),
-    onFenced: () => ending.abort(),
-    onGone: (entity) => maintenance.gone(entity),
+    onFenced: () => {
+      isFenced = true;
+      ending.abort();
+    },
+    onGone: async (entity) => {
+      const { key, manifest } = entity;
+      maintenance.gone(entity, await statuses.storedAtMs?.(key, manifest.resource.operator));
+    },
   });
-  metrics.gauge('keys_waiting', 'keys that wait for a worker', () => line.waiting);
-  metrics.gauge('keys_working', 'reconciles under way', () => line.working);
-  metrics.gauge('keys_delayed', 'keys that wait for their time', () => line.delayed);
+  metrics.gauge('keysWaiting', () => line.waiting);
+  metrics.gauge('keysWorking', () => line.working);
+  metrics.gauge('keysDelayed', () => line.delayed);
   const intake = createCommandIntake({
     ...{ entities, statuses, log, metrics, operator: config.operator, stream: config.stream },
     handler: parts.handler,
     deadLetters: parts.deadLetters,
     random: () => parts.random(),
     onRequest: ({ key }) => line.changed(key),
+    isDeposed: () => lease.lost.aborted || isFenced,
   });
 
   let unsubscribe = (): Promise<void> => Promise.resolve();
@@ -163,9 +173,11 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
     // Entities that were kept but not reconciled before a crash, and everything that may have changed outside since.
     for await (const { key } of entities.list()) line.due(key);
     unsubscribe = await subscribe(parts, intake);
+    parts.onWorking();
     await Promise.race([Promise.all([consume(parts, intake, term), maintenance.run(term)]), aborted(term)]);
   } finally {
     ending.abort();
+    for (const name of ['keysWaiting', 'keysDelayed'] as const) metrics.gauge(name, () => 0);
     const settled = Promise.all([unsubscribe(), intake.idle(), stop(term.reason)]);
     if (!(await endsInTime(settled, clock))) {
       log.error({ working: line.working, deadlineMs: STOP_DEADLINE_MS }, 'reconciles do not end although told to');

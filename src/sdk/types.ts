@@ -15,12 +15,20 @@ import type {
   RuntimeStatus,
 } from '../messages/entity.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { TracedFetch } from './traced-fetch.ts';
 
 /** The resource type of an entity: `resource.type` of its manifest. */
 export type EntityOfInterestType = string;
 
 /** Why a reconcile runs is not said on purpose: read the state, make the world match (level-based). */
-export type ReconcileRequest = { readonly key: EntityKey; readonly type: EntityOfInterestType };
+export type ReconcileRequest = {
+  readonly key: EntityKey;
+  readonly type: EntityOfInterestType;
+  /** The action of the run that is wanted (`entity.run`); absent for the normal run, and where no run is. */
+  readonly action?: string;
+  /** Of the action. */
+  readonly parameters?: JsonObject;
+};
 
 /**
  * Nothing (`{}`): done until the entity changes or the next resync; what was last reported then holds for the entity as it is now
@@ -38,8 +46,15 @@ export type ReconcileContext = {
   readonly attempt: number;
   /** Fencing token of the lease this process leads by. */
   readonly fence: number;
-  /** W3C trace context of the event that asked for it, to be sent along to the external API. */
+  /**
+   * No reconcile of this operator is started for `forMs` (at most an hour); those under way go on, commands are kept. For a platform that
+   * throttles all callers. A thrown `Fault` with retry `{ afterMs, scope: 'operator' }` does the same.
+   */
+  hold(forMs: number): void;
+  /** W3C trace context of the event that asked for it; `fetch` sends it along to the external API. */
   readonly traceparent?: string;
+  /** Calls the external API: the global fetch, counted, timed, traced, and ended with `signal`. See traced-fetch.ts. */
+  readonly fetch: TracedFetch;
 };
 
 export interface Reconciler {
@@ -85,11 +100,16 @@ export type MessageEnvelope<TData> = CloudEvent<string, TData>;
 
 /** Between the channel and the stores. `runOperator` has a default that suits nearly everybody. */
 export interface MessageHandler {
-  /** Keeps the entity of the command (the one with the larger sequence wins) and returns the request to reconcile, if any. */
+  /**
+   * Keeps the entity of the command (the one with the larger sequence wins) and returns the request to reconcile, if any. `release`: forgets
+   * the entity and leaves the external thing as it is.
+   */
   handleCommand(
-    message: MessageEnvelope<{ readonly command: 'apply' | 'delete'; readonly entity: Entity }>,
+    message: MessageEnvelope<{ readonly command: 'apply' | 'delete' | 'release'; readonly entity: Entity }>,
     entities: EntityStore,
     statuses: EntityStatusStore,
+    /** May be called before the promise resolves, once the store answers with the entity: the reconcile need not wait for the disk. */
+    onAccepted?: (request: ReconcileRequest) => void,
   ): Promise<ReconcileRequest | undefined>;
   handleQuery(query: EntityQuery, entities: EntityStore, statuses: EntityStatusStore): Promise<EntityAnswer>;
 }
@@ -101,9 +121,9 @@ export interface EntityStore {
   get(key: EntityKey): Promise<Entity | undefined>;
   /**
    * Keeps the larger `sequence` and says whether it changed anything; durable when resolved, if the store is. `provenance`: of the
-   * command that brought it, for `provenance()`.
+   * command that brought it, for `provenance()`. `onAccepted`: called when `get` answers with it, which may be before it is durable.
    */
-  put(entity: Entity, provenance?: Provenance): Promise<boolean>;
+  put(entity: Entity, provenance?: Provenance, onAccepted?: () => void): Promise<boolean>;
   /** Where the entity came from, when the store keeps that: copied onto the status events about it. */
   provenance?(key: EntityKey): Promise<Provenance | undefined>;
   /** Removes the entity, only if its sequence is still `sequence`. */
@@ -117,6 +137,8 @@ export interface EntityStatusStore {
   /** Called when this process becomes the leader: forget what was cached. */
   open?(signal: AbortSignal): Promise<void>;
   get(key: EntityKey, operator: string): Promise<EntityStatus | undefined>;
+  /** When the last status was stored, in ms since the epoch, if the store knows. */
+  storedAtMs?(key: EntityKey, operator: string): Promise<number | undefined>;
   /** `provenance`: ids of the command that is answered. Faults: JS_CONFLICT when it is not based on the last status stored. */
   put(status: EntityStatus, fence: number, provenance?: Provenance): Promise<void>;
 }

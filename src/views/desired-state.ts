@@ -2,14 +2,15 @@
 
 import { evolveOperator } from '../domain/operator/evolve.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
+import { evolveSecret } from '../domain/secret/evolve.ts';
 import { decodeEventOf, foldOrProblem } from '../messages/stored-event.ts';
 import { viewKeys } from '../messages/subjects.ts';
 import type { Entity } from '../messages/entity.ts';
-import type { OperatorEvent, ResourceEvent } from '../messages/events.ts';
-import type { OperatorDocument } from '../messages/queries.ts';
+import type { OperatorEvent, ResourceEvent, SecretEvent } from '../messages/events.ts';
+import type { OperatorDocument, SecretDocument } from '../messages/queries.ts';
 import type { ProjectionOf, Step } from './projection.ts';
 
-const document = (value: Entity | OperatorDocument | undefined): Step => ({ kind: 'document', document: value });
+const document = (value: Entity | OperatorDocument | SecretDocument | undefined): Step => ({ kind: 'document', document: value });
 
 /** Reads every event, so that the bucket's checkpoint says of any sequence whether it is in; folds those of resources. */
 export const entities: ProjectionOf = (names) => ({
@@ -51,5 +52,27 @@ export const operators: ProjectionOf = (names) => ({
     const event = decoded.event as OperatorEvent;
     const after = foldOrProblem(() => evolveOperator(state, event, message.sequence));
     return 'problem' in after ? { kind: 'poison', reason: after.problem } : document(after.folded.operator);
+  },
+});
+
+/** A bucket of its own: who may read secrets, sealed as they are, is a matter of its own. */
+export const secrets: ProjectionOf = (names) => ({
+  name: 'secrets',
+  stream: names.streams.events,
+  bucket: names.buckets.secrets,
+  filters: [names.secretEventFilter],
+  keyFilter: 'secret.>',
+  keyOf: (subject) => {
+    const ref = names.parseEvent(subject);
+    return ref?.kind === 'secret' ? viewKeys.secret(ref.workspace, ref.name) : undefined;
+  },
+  step: (previous, message) => {
+    const decoded = decodeEventOf('secret', message.data);
+    if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };
+    const secret = previous as SecretDocument | undefined;
+    const state = secret === undefined ? { generation: 0 } : { generation: secret.generation, secret };
+    const event = decoded.event as SecretEvent;
+    const after = foldOrProblem(() => evolveSecret(state, event, message.sequence));
+    return 'problem' in after ? { kind: 'poison', reason: after.problem } : document(after.folded.secret);
   },
 });

@@ -2,25 +2,46 @@
 // filtered there. Whole documents stay in KV. 100,000 rows take some 100 MB; strings that repeat are kept once.
 // Not pure in the strict sense (it holds rows), but deterministic: the same documents give the same answers.
 
-import { DEFAULT_PAGE_SIZE, type ListQuery, type OperatorDocument, type Summary } from '../messages/queries.ts';
+import {
+  DEFAULT_PAGE_SIZE,
+  type ListQuery,
+  type OperatorDocument,
+  type SecretDocument,
+  type Summary,
+} from '../messages/queries.ts';
+import { refersToSecret } from '../messages/manifest/secret-references.ts';
+import type { Kind } from '../messages/subjects.ts';
 import type { Entity, EntityStatus, OperatorStatus } from '../messages/entity.ts';
-import { summaryOfEntity, summaryOfOperator } from './summary.ts';
+import { parseSelector, selects, type Selector } from '../messages/selector.ts';
+import { summaryOfEntity, summaryOfOperator, summaryOfSecret } from './summary.ts';
 
 type Row = {
-  readonly type: 'operator' | 'resource';
+  readonly type: Kind;
   entity?: EntityRow;
   operator?: Omit<OperatorDocument, 'sequence'>;
+  secret?: SecretDocument;
   status?: StatusRow;
 };
 type EntityRow = Pick<
   Entity,
-  'uid' | 'generation' | 'runnable' | 'run' | 'deletionRequestedAt' | 'createdAt' | 'updatedAt' | 'manifest'
+  | 'uid'
+  | 'generation'
+  | 'runnable'
+  | 'externalName'
+  | 'run'
+  | 'deletionRequestedAt'
+  | 'createdAt'
+  | 'updatedAt'
+  | 'manifest'
 >;
-type StatusRow = Pick<EntityStatus, 'uid' | 'operator' | 'status' | 'runtime' | 'run' | 'observedGeneration'>;
+type StatusRow = Pick<
+  EntityStatus,
+  'uid' | 'operator' | 'status' | 'runtime' | 'run' | 'observedGeneration' | 'externalId'
+>;
 
 export type ListPage = { readonly items: readonly Summary[]; readonly total: number; readonly next?: string };
 
-/** `resource.<workspace>.<name>` or `operator._.<name>`: sorts by workspace, then name. */
+/** `resource.<workspace>.<name>`, `secret.<workspace>.<name>` or `operator._.<name>`: sorts by workspace, then name. */
 const rowKeyOf = (
   bucketKey: string,
 ): { readonly rowKey: string; readonly part: 'wanted' | 'status' | 'other'; readonly type: Row['type'] } => {
@@ -35,6 +56,7 @@ const rowKeyOf = (
   if (head === 'operator' || head === 'status') {
     return { rowKey: `operator._.${first}`, part: head === 'operator' ? 'wanted' : 'status', type: 'operator' };
   }
+  if (head === 'secret') return { rowKey: `secret.${first}.${second ?? ''}`, part: 'wanted', type: 'secret' };
   return { rowKey: '', part: 'other', type: 'resource' };
 };
 
@@ -55,6 +77,7 @@ export const createDirectory = () => {
     uid: entity.uid,
     generation: entity.generation,
     runnable: entity.runnable,
+    ...(entity.externalName === undefined ? {} : { externalName: entity.externalName }),
     ...(entity.run === undefined ? {} : { run: entity.run }),
     ...(entity.deletionRequestedAt === undefined ? {} : { deletionRequestedAt: entity.deletionRequestedAt }),
     createdAt: entity.createdAt,
@@ -80,11 +103,21 @@ export const createDirectory = () => {
     status: status.status,
     ...('runtime' in status && status.runtime !== undefined ? { runtime: status.runtime } : {}),
     ...('run' in status && status.run !== undefined ? { run: { id: status.run.id, state: status.run.state } } : {}),
+    ...externalIdOf(status),
     observedGeneration: status.observedGeneration,
   });
 
+  const hasOperator = (name: string): boolean => rows.get(`operator._.${name}`)?.operator !== undefined;
+
+  const hosts = ({ operator, type }: { readonly operator: string; readonly type: string }): boolean =>
+    rows.get(`operator._.${operator}`)?.operator?.manifest.operator.resources.some(({ name }) => name === type) ===
+    true;
+
   const summaryOf = (row: Row): Summary | undefined => {
-    if (row.entity !== undefined) return summaryOfEntity(row.entity, row.status);
+    if (row.entity !== undefined) {
+      return summaryOfEntity(row.entity, row.status, !hosts(row.entity.manifest.resource));
+    }
+    if (row.secret !== undefined) return summaryOfSecret(row.secret);
     return row.operator === undefined ? undefined : summaryOfOperator(row.operator, row.status);
   };
 
@@ -97,6 +130,12 @@ export const createDirectory = () => {
     get size(): number {
       return rows.size;
     },
+
+    /** Whether the operator is registered, as far as this directory has read. */
+    hasOperator,
+
+    /** The same, and that it has the type. */
+    hosts,
 
     /** One KV change. `document` undefined: the key was deleted. */
     absorb: (bucketKey: string, document: unknown): void => {
@@ -115,9 +154,17 @@ export const createDirectory = () => {
       } else if (type === 'resource') {
         if (document === undefined) delete row.entity;
         else row.entity = entityRow(document as Entity);
+      } else if (type === 'secret') {
+        if (document === undefined) delete row.secret;
+        else row.secret = withoutValues(document as SecretDocument);
       } else if (document === undefined) delete row.operator;
       else row.operator = document as OperatorDocument;
-      if (row.entity === undefined && row.operator === undefined && row.status === undefined) {
+      if (
+        row.entity === undefined &&
+        row.operator === undefined &&
+        row.secret === undefined &&
+        row.status === undefined
+      ) {
         rows.delete(rowKey);
         sortedKeys = undefined;
       }
@@ -125,6 +172,9 @@ export const createDirectory = () => {
 
     list: (query: ListQuery): ListPage => {
       const limit = query.limit ?? DEFAULT_PAGE_SIZE;
+      const parsed = parseSelector(query.selector ?? '');
+      if (!parsed.ok) throw new Error(`a selector that was not checked: ${parsed.error}`);
+      const selector = parsed.value;
       const items: Summary[] = [];
       let total = 0;
       let lastKey = '';
@@ -133,7 +183,7 @@ export const createDirectory = () => {
         const row = rows.get(key);
         if (row === undefined || (query.type !== undefined && row.type !== query.type)) continue;
         const summary = summaryOf(row);
-        if (summary === undefined || !matches(summary, row, query)) continue;
+        if (summary === undefined || !matches(summary, row, query, selector)) continue;
         total += 1;
         if (query.cursor !== undefined && key <= query.cursor) continue;
         if (items.length < limit) {
@@ -148,19 +198,44 @@ export const createDirectory = () => {
 
 const NO_SPEC = {};
 
+/** Rows need no values, not even sealed ones. */
+const withoutValues = (document: SecretDocument): SecretDocument => ({
+  ...document,
+  manifest: { ...document.manifest, secret: { ...document.manifest.secret, data: {} } },
+});
+
+/** `secret`: `workspace/name`. */
+const refersTo = (row: Row, secret: string): boolean => {
+  const [workspace = '', name = ''] = secret.split('/');
+  return row.operator !== undefined && refersToSecret(row.operator.manifest.operator, { workspace, name });
+};
+
+const externalIdOf = (status: EntityStatus | OperatorStatus): Pick<StatusRow, 'externalId'> => {
+  const externalId = 'uid' in status ? (status.externalId ?? status.run?.externalId) : undefined;
+  return externalId === undefined ? {} : { externalId };
+};
+
+const labelsOf = (row: Row): Readonly<Record<string, string>> =>
+  row.entity?.manifest.labels ?? row.operator?.manifest.labels ?? row.secret?.manifest.labels ?? {};
+
 const matchesLabel = (row: Row, label: string): boolean => {
-  const labels = row.entity?.manifest.labels ?? row.operator?.manifest.labels ?? {};
+  const labels = labelsOf(row);
   const equals = label.indexOf('=');
   const [key, value] = equals < 0 ? [label, undefined] : [label.slice(0, equals), label.slice(equals + 1)];
   return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
 };
 
-const matches = (summary: Summary, row: Row, query: ListQuery): boolean =>
+const matches = (summary: Summary, row: Row, query: ListQuery, selector: Selector): boolean =>
   (query.workspace === undefined || summary.workspace === query.workspace) &&
   (query.operator === undefined || summary.operator === query.operator) &&
   (query.resourceType === undefined || summary.resourceType === query.resourceType) &&
   (query.owner === undefined || summary.owner === query.owner) &&
   (query.tag === undefined || summary.tags.includes(query.tag)) &&
-  (query.label === undefined || matchesLabel(row, query.label));
+  (query.secret === undefined || refersTo(row, query.secret)) &&
+  (query.layer === undefined || summary.layer === query.layer) &&
+  (query.orphaned === undefined || (summary.orphaned ?? false) === query.orphaned) &&
+  (query.tags === undefined || query.tags.every((tag) => summary.tags.includes(tag))) &&
+  (query.label === undefined || matchesLabel(row, query.label)) &&
+  (selector.length === 0 || selects(selector, labelsOf(row)));
 
 export type Directory = ReturnType<typeof createDirectory>;

@@ -2,13 +2,24 @@
 // A status that was reported for an earlier incarnation, or by another operator, does not count.
 
 import type { Entity, EntityStatus, LifecycleStatus, OperatorStatus } from '../messages/entity.ts';
-import type { OperatorDocument, Summary } from '../messages/queries.ts';
+import type { OperatorDocument, SecretDocument, Summary } from '../messages/queries.ts';
 
 type EntityFacts = Pick<
   Entity,
-  'uid' | 'generation' | 'runnable' | 'run' | 'deletionRequestedAt' | 'createdAt' | 'updatedAt' | 'manifest'
+  | 'uid'
+  | 'generation'
+  | 'runnable'
+  | 'externalName'
+  | 'run'
+  | 'deletionRequestedAt'
+  | 'createdAt'
+  | 'updatedAt'
+  | 'manifest'
 >;
-type StatusFacts = Pick<EntityStatus, 'uid' | 'operator' | 'status' | 'runtime' | 'run' | 'observedGeneration'>;
+type StatusFacts = Pick<
+  EntityStatus,
+  'uid' | 'operator' | 'status' | 'runtime' | 'run' | 'observedGeneration' | 'externalId'
+>;
 
 /** Whether `status` is about this incarnation of the entity. */
 export const isAbout = (
@@ -19,25 +30,37 @@ export const isAbout = (
 const lifecycle = (isDeleting: boolean, observed: LifecycleStatus | undefined): LifecycleStatus =>
   isDeleting ? 'deleting' : (observed ?? 'pending');
 
-export const summaryOfEntity = (entity: EntityFacts, reported: StatusFacts | undefined): Summary => {
+/** `isOrphaned`: its operator is gone. */
+export const summaryOfEntity = (
+  entity: EntityFacts,
+  reported: StatusFacts | undefined,
+  isOrphaned = false,
+): Summary => {
   const { manifest } = entity;
   const status = reported !== undefined && isAbout(reported, entity) ? reported : undefined;
+  const externalId = status?.externalId ?? status?.run?.externalId;
   const isRunAnswered = status?.run?.id === entity.run?.id;
-  const runtime = entity.runnable
-    ? isRunAnswered
-      ? (status?.runtime ?? 'pending')
-      : 'pending'
-    : (status?.runtime ?? '');
+  // Also of a type that knows only actions, once one was asked for.
+  const runtime =
+    entity.runnable || entity.run !== undefined
+      ? isRunAnswered
+        ? (status?.runtime ?? 'pending')
+        : 'pending'
+      : (status?.runtime ?? '');
   return {
     name: manifest.name,
     version: manifest.version,
     type: 'resource',
     workspace: manifest.workspace,
-    status: lifecycle(entity.deletionRequestedAt !== undefined, status?.status),
+    status: lifecycle(entity.deletionRequestedAt !== undefined, isOrphaned ? 'error' : status?.status),
     runtime,
     owner: manifest.owner,
     operator: manifest.resource.operator,
     resourceType: manifest.resource.type,
+    layer: manifest.layer,
+    ...(entity.externalName === undefined ? {} : { externalName: entity.externalName }),
+    ...(externalId === undefined ? {} : { externalId }),
+    ...(isOrphaned ? { orphaned: true } : {}),
     tags: manifest.tags,
     generation: entity.generation,
     observedGeneration: status?.observedGeneration ?? 0,
@@ -57,9 +80,30 @@ export const summaryOfOperator = (
   status: lifecycle(operator.deletionRequestedAt !== undefined, status?.status),
   runtime: '',
   owner: operator.manifest.owner,
+  layer: operator.manifest.layer,
   tags: operator.manifest.tags,
   generation: operator.generation,
   observedGeneration: status?.observedGeneration ?? 0,
   createdAt: operator.createdAt,
   updatedAt: operator.updatedAt,
+});
+
+/** Nothing reconciles a secret: what is stored is what is. */
+export const summaryOfSecret = ({
+  manifest,
+  ...secret
+}: Omit<SecretDocument, 'sequence' | 'contentSequence'>): Summary => ({
+  name: secret.name,
+  version: manifest.version,
+  type: 'secret',
+  workspace: secret.workspace,
+  status: 'active',
+  runtime: '',
+  owner: manifest.owner,
+  layer: manifest.layer,
+  tags: manifest.tags,
+  generation: secret.generation,
+  observedGeneration: secret.generation,
+  createdAt: secret.createdAt,
+  updatedAt: secret.updatedAt,
 });

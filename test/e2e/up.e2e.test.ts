@@ -6,7 +6,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
 import { findNatsServer } from '../../scripts/nats-server.mjs';
+import { exampleManifests } from '../../src/cli/up/example.ts';
 import { startEmbeddedServer } from '../../src/cli/up/embedded-server.ts';
+import { allRecords, componentsFolder, isRunning } from '../../src/compute/instance-records.ts';
 import { cliProgram, dataFolder, runningOf, startUp, untilUp } from '../support/instance.ts';
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';
 import { leakGuard, startProcess } from '../support/processes.ts';
@@ -121,6 +123,37 @@ describe('opstream up', () => {
     assert.match(up.output(), /command-handler\.log cannot be written \(EISDIR\); choose another folder/);
     assert.deepEqual(runningOf(folder), []);
   });
+});
+
+describe('opstream up --example', () => {
+  /** Components of a data folder, as the operating system has them. */
+  const componentsOf = (folder: string): readonly number[] =>
+    allRecords(componentsFolder(folder, 'opstream'))
+      .filter(isRunning)
+      .map(({ pid }) => pid);
+
+  for (const { signals, code, what } of [
+    { signals: 1, code: 0, what: 'in order' },
+    { signals: 2, code: 130, what: 'at once' },
+  ]) {
+    it(`runs the components of the seed's operator, and ends ${what} with them`, async () => {
+      const folder = newFolder();
+      const up = await startUp(folder, { arguments: ['--port', '0', '--example'] });
+      const url = await untilUp(up);
+      assert.deepEqual(componentsOf(folder), []);
+      const applied = await opstream(url, 'apply', '-f', join(exampleManifests, 'operator.yaml'), '--wait=30s');
+      assert.equal(applied.code, 0, applied.text);
+      assert.equal(componentsOf(folder).length, 2);
+      const details = await opstream(url, 'get', '-t', 'operator', '-n', 'adf-operator', '-d');
+      assert.match(details.text, /components:\n\s+- name: adf-controller\n[^]*state: Running/);
+      up.signal('SIGINT');
+      await waitFor(() => /stopping/.test(up.output()), { what: 'the first signal to be seen' });
+      if (signals > 1) up.signal('SIGINT');
+      assert.deepEqual(await up.ended, { code, signal: null });
+      await waitFor(() => componentsOf(folder).length === 0, { what: 'the components to be gone', timeoutMs: 3000 });
+      assert.deepEqual(runningOf(folder), []);
+    });
+  }
 });
 
 describe('the port of opstream up', () => {

@@ -3,7 +3,8 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isProcessOf, pidIn } from '../../src/cli/up/local-process.ts';
+import { killComponents } from '../../src/compute/instance-records.ts';
+import { isProcessOf, pidIn } from '../../src/compute/os-process.ts';
 import { findNatsServer } from '../../scripts/nats-server.mjs';
 import { temporaryFolder } from './children.ts';
 import { root, startProcess, type TestProcess } from './processes.ts';
@@ -27,9 +28,14 @@ export const startUp = async (
   options: { readonly arguments?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<TestProcess> => {
   const natsServer = process.env['OPSTREAM_NATS_SERVER'] ?? (await findNatsServer());
+  const given = options.arguments ?? ['--port', '0'];
+  // The example is there to have its component started by the runtime.
+  const computes = given.includes('--example')
+    ? { OPSTREAM_COMPUTES: 'runnable-default=process,external=external' }
+    : {};
   return startProcess(cliProgram, {
-    arguments: ['up', '--data', directory, ...(options.arguments ?? ['--port', '0'])],
-    env: { OPSTREAM_NATS_SERVER: natsServer, ...options.env },
+    arguments: ['up', '--data', directory, ...given],
+    env: { OPSTREAM_NATS_SERVER: natsServer, ...computes, ...options.env },
     name: 'opstream up',
   });
 };
@@ -55,6 +61,7 @@ export const dataFolder = () => {
     path: folder.path,
     remove: async (): Promise<void> => {
       for (const pid of runningOf(folder.path)) process.kill(pid, 'SIGKILL');
+      killComponents(folder.path);
       await waitFor(() => runningOf(folder.path).length === 0, { what: 'leftovers to end' });
       folder.remove();
     },

@@ -27,10 +27,10 @@ import { drivenClock } from './driven-clock.ts';
 
 let ids = 0;
 
-type Kept = { readonly sequence: number; readonly message: AppendMessage };
+type Kept = { readonly sequence: number; readonly message: AppendMessage; readonly timeMs: number };
 
 /** One stream: an appender and what it holds, with expected sequences and duplicates as the server has them. */
-export const memoryStream = () => {
+export const memoryStream = (nowMs: () => number = () => 0) => {
   const kept: Kept[] = [];
   const failures: Error[] = [];
   const lastOf = (subject: string): Kept | undefined => kept.findLast(({ message }) => message.subject === subject);
@@ -45,16 +45,16 @@ export const memoryStream = () => {
         throw new Fault('JS_CONFLICT', 'not the last');
       }
       return messages.map((message) => {
-        kept.push({ sequence: kept.length + 1, message });
+        kept.push({ sequence: kept.length + 1, message, timeMs: nowMs() });
         return kept.length;
       });
     },
   };
-  const toStored = ({ sequence, message }: Kept): StoredMessage => ({
+  const toStored = ({ sequence, message, timeMs }: Kept): StoredMessage => ({
     sequence,
     subject: message.subject,
     data: message.data,
-    timeMs: 0,
+    timeMs,
     header: () => undefined,
   });
   return {
@@ -79,7 +79,7 @@ export const memoryComponent = (
   entities: EntityStore = createMemoryEntityStore(),
 ) => {
   const clock = drivenClock();
-  const status = memoryStream();
+  const status = memoryStream(() => clock.nowMs());
   const dead = memoryStream();
   const names = namesFor('opstream');
   const settled: { readonly sequence: number; readonly how: string }[] = [];

@@ -5,11 +5,15 @@ import { createAggregates } from '../../src/engine/aggregates.ts';
 import type { CommandRequest } from '../../src/engine/command-request.ts';
 import { createCommandExecutor, type CommandExecutor, type ExecuteOptions } from '../../src/engine/execute-command.ts';
 import { createOutcomes } from '../../src/engine/outcomes.ts';
+import type { Relations } from '../../src/engine/relations.ts';
+import type { Census } from '../../src/engine/census.ts';
+import { createJqRunner } from '../../src/jq/jq-runner.ts';
 import { createSpecSchemas } from '../../src/engine/spec-schemas.ts';
 import { decodeJson, encodeJson } from '../../src/core/decode.ts';
 import { Fault } from '../../src/core/fault.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Appender, AppendMessage, Clock, StoredMessage, StreamReader } from '../../src/engine/ports.ts';
+import { NOTHING_LEFT } from '../../src/messages/left-behind.ts';
 import type { Receipt, Verb } from '../../src/messages/commands.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
 import { manualClock } from './memory-ports.ts';
@@ -70,11 +74,15 @@ export type MemoryHandler = {
 
 let ids = 0;
 
-/** `dependents`: what the query-responder would say of every operator. */
+/** Starts nothing before a type with a filter is used, and keeps no test alive. */
+const jqRunner = createJqRunner({ maxWorkers: 1 });
+
+/** `relations`: what the query-responder and OPSTREAM_STATUS would say. */
 export const memoryHandler = (
   events: MemoryEvents,
   outcomeStream: MemoryEvents = memoryEvents(),
-  dependents: readonly string[] = [],
+  relations: Partial<Relations> = {},
+  noResources: Census = { judgeAll: async () => [] },
 ): MemoryHandler => {
   const clock = manualClock();
   const executor = createCommandExecutor({
@@ -86,7 +94,15 @@ export const memoryHandler = (
     schemas: createSpecSchemas(),
     ids: { next: () => `id-${(ids += 1)}` },
     clock,
-    dependentsOf: async () => dependents,
+    census: noResources,
+    jq: jqRunner,
+    relations: {
+      dependentsOf: async () => NOTHING_LEFT,
+      lastStatusOf: async () => undefined,
+      operatorNames: async () => [],
+      usersOfSecret: async () => ({ total: 0, operators: [] }),
+      ...relations,
+    },
   });
   return {
     executor,

@@ -43,11 +43,16 @@ export type StartOptions = {
   readonly cwd?: string;
 };
 
+/** Tests start the components of their operators themselves, but for those of supervision. */
+const EXTERNAL_COMPONENTS = { OPSTREAM_COMPUTES: 'runnable-default=external,external=external' };
+
 /** Without what node:test tells its own children, and without settings that are meant for somebody else. */
-const cleanEnvironment = (): Record<string, string | undefined> =>
-  Object.fromEntries(
+const cleanEnvironment = (): Record<string, string | undefined> => ({
+  ...Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('OPSTREAM_') && name !== 'NODE_TEST_CONTEXT'),
-  );
+  ),
+  ...EXTERNAL_COMPONENTS,
+});
 
 const parseLine = (text: string): LogLine | undefined => {
   if (!text.startsWith('{')) return undefined;

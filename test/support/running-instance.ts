@@ -23,6 +23,8 @@ export type InstanceOptions = {
   /** Default: one of each. */
   readonly copies?: Partial<Readonly<Record<Program, number>>>;
   readonly server?: TestServerOptions;
+  /** Further variables of the programs. */
+  readonly env?: Readonly<Record<string, string>>;
 };
 
 export type RunningInstance = {
@@ -76,7 +78,7 @@ export const startInstance = async (options: InstanceOptions = {}): Promise<Runn
     const path = from === 'src' ? `src/processes/${program}.ts` : `dist/processes/${program}.js`;
     const copy = startProcess(path, {
       name: program,
-      env: { OPSTREAM_NATS_URL: server.url, OPSTREAM_LEASE_TTL: '1s', OPSTREAM_LOG_LEVEL: 'debug' },
+      env: { OPSTREAM_NATS_URL: server.url, OPSTREAM_LEASE_TTL: '1s', OPSTREAM_LOG_LEVEL: 'debug', ...options.env },
     });
     of(program).push(copy);
     await copy.waitForLine(({ msg }) => READY[program].includes(String(msg)), { timeoutMs: 30_000 });

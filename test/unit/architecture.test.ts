@@ -22,10 +22,10 @@ const allowed: Record<string, readonly string[]> = {
   vault: ['core', 'messages', 'engine/ports.ts'],
   sdk: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault'],
   client: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault'],
-  cli: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault', 'client'],
+  cli: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault', 'compute', 'client'],
   processes: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault', 'compute', 'processes/common'],
   operators: ['sdk/index.ts'],
-  'stand-ins': [],
+  'stand-ins': ['stand-ins/common'],
   index: ['core', 'messages', 'client', 'domain'],
 };
 

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { rejectionCodes } from '../../src/core/rejection.ts';
 import { commandHeaders } from '../../src/messages/envelope.ts';
 import { queryVerbs } from '../../src/messages/queries.ts';
+import { metricCatalogue, programs, type MetricDefinition } from '../../src/messages/metric-catalogue.ts';
 import { instanceTable } from '../../src/runtime/instance-config.ts';
 import { componentTable } from '../../src/sdk/config.ts';
 
@@ -35,5 +36,19 @@ describe('the README', () => {
   it('names every header and query', () => {
     const missing = [...Object.values(commandHeaders), ...queryVerbs].filter((name) => !readme.includes(`\`${name}\``));
     assert.deepEqual(missing, []);
+  });
+
+  it('has every metric with its kind, labels and programs, and no other', () => {
+    const section = readme.slice(readme.indexOf('<!-- metrics:'), readme.indexOf('## What is promised'));
+    const rows = [...section.matchAll(/^\| `(opstream_\w+)` \| (\w+) \| (.*) \| (.*) \| (.*) \|$/gm)].map((match) =>
+      match.slice(1),
+    );
+    const expected = Object.values<MetricDefinition>(metricCatalogue).map((one) => [
+      ...[one.name, one.kind, one.labels.map((label) => `\`${label}\``).join(', ')],
+      one.programs.length === programs.length ? 'all' : one.programs.join(', '),
+      one.help,
+    ]);
+    assert.ok(expected.length > 20);
+    assert.deepEqual(rows, expected);
   });
 });

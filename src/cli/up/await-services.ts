@@ -12,7 +12,7 @@ import { pause } from '../../jetstream/pause.ts';
 import { namesFor } from '../../messages/subjects.ts';
 import type { InstanceConfig } from '../../runtime/instance-config.ts';
 import type { KeyValueEntry, Log } from '../../engine/ports.ts';
-import { isAlive, pidIn } from './local-process.ts';
+import { isAlive, pidIn } from '../../compute/os-process.ts';
 
 type Access = Pick<InstanceConfig, 'prefix'> &
   Partial<Pick<InstanceConfig, 'natsUser' | 'natsPassword' | 'natsToken' | 'natsCreds'>>;

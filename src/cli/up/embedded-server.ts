@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Fault } from '../../core/fault.ts';
 import { pause } from '../../jetstream/pause.ts';
 import { killOnExit } from './kill-on-exit.ts';
-import { endProcess, isProcessOf, pidIn } from './local-process.ts';
+import { endProcess, isProcessOf, pidIn } from '../../compute/os-process.ts';
 
 export type EmbeddedServer = {
   readonly url: string;

@@ -7,8 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../engine/ports.ts';
 import { startEmbeddedServer, type EmbeddedServer } from './embedded-server.ts';
-import { LOCK_FILE, lockFolder } from './folder-lock.ts';
-import { endProcess, isProcessOf, pidIn } from './local-process.ts';
+import { endComponents, killComponents } from '../../compute/instance-records.ts';
+import { LOCK_FILE, lockFolder } from '../../compute/folder-lock.ts';
+import { endProcess, isProcessOf, pidIn } from '../../compute/os-process.ts';
+import { ensureKeyFile, environmentOf, hasOwnKeys } from './secret-keys.ts';
 import { supervise, type Supervised } from './supervised.ts';
 
 export const processNames = ['command-handler', 'projector', 'query-responder', 'operator-runtime'] as const;
@@ -42,6 +44,7 @@ export type Embedded = {
 /** dist/ (or src/, under a loader): where the programs are. */
 const programFolder = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', 'processes');
 const LEFTOVER_STOP_MS = 5000;
+const COMPONENT_STOP_MS = 8000;
 const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 
 const SERVER = 'nats-server.pid';
@@ -64,13 +67,14 @@ export const endLeftovers = async (directory: string): Promise<void> => {
   const unlock = lockFolder(resolve(directory));
   try {
     await endEarlier(resolve(directory));
+    await endComponents(resolve(directory), COMPONENT_STOP_MS);
   } finally {
     unlock();
   }
 };
 
 /** What the operating system has against the folder, as a Fault; anything else as it is. */
-const folderFault = (error: unknown, directory: string): unknown => {
+export const folderFault = (error: unknown, directory: string): unknown => {
   const { code, path } = (typeof error === 'object' && error !== null ? error : {}) as NodeJS.ErrnoException;
   if (typeof code !== 'string' || typeof path !== 'string') return error;
   const message = `${path} cannot be written (${code}); choose another folder than ${directory} with --data`;
@@ -86,16 +90,32 @@ const lockNew = (directory: string): (() => void) => {
   }
 };
 
+/** A port of metrics for each: the one that is configured and those after it, in the order of processNames. */
+export const metricPort = (
+  environment: EmbeddedOptions['environment'],
+  name: (typeof processNames)[number],
+): Readonly<Record<string, string>> => {
+  const configured = [environment['METRIC_PORT'], environment['OPSTREAM_METRIC_PORT']]
+    .map(Number)
+    .find((port) => port > 0);
+  return configured === undefined ? {} : { METRIC_PORT: String(configured + processNames.indexOf(name)) };
+};
+
 /** Faults: CONFIG_INVALID, NATS_UNREACHABLE; what was started before is stopped. */
 export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded> => {
   const directory = resolve(options.directory);
   const unlock = lockNew(directory);
   const processes: Supervised[] = [];
   let server: EmbeddedServer | undefined;
+  // Components outlive the runtime that started them; an instance that ends at once must not leave them.
+  const killNow = (): void => killComponents(directory);
+  process.once('exit', killNow);
   const stop = async (): Promise<void> => {
     try {
       await Promise.all(processes.map((one) => one.stop()));
+      await endComponents(directory, COMPONENT_STOP_MS);
     } finally {
+      process.off('exit', killNow);
       await server?.stop();
       unlock();
     }
@@ -106,8 +126,15 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded>
     if (natsUrl === undefined)
       server = await startEmbeddedServer({ directory, binary, port, nextFreePort, syncAlways });
     const url = natsUrl ?? server?.url ?? '';
+    const keyFile = hasOwnKeys(options.environment) ? undefined : ensureKeyFile(directory);
+    const environmentFor = (name: (typeof processNames)[number]): EmbeddedOptions['environment'] => ({
+      ...environmentOf(name, options.environment, keyFile),
+      ...metricPort(options.environment, name),
+      OPSTREAM_NATS_URL: url,
+      OPSTREAM_DATA: directory,
+    });
     for (const name of options.processes ?? processNames) {
-      const environment = { ...options.environment, OPSTREAM_NATS_URL: url };
+      const environment = environmentFor(name);
       const program = join(programFolder, `${name}${ending}`);
       processes.push(await supervise({ name, program, environment }, directory, log));
     }

@@ -1,12 +1,12 @@
-// The example that `npm start` and the demo run beside an instance: the Azure Data Factory component of the seed, with the variables that
-// the shipped operator manifest gives it, against the stand-in of its API.
+// The example that `npm start` and the demo run beside an instance: a stand-in of Azure Data Factory's API, and a table of local images that
+// says which program of this machine the image in the seed's operator manifest is. The component itself is started by the
+// operator-runtime, once the manifest is applied.
 
-import { readFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isJsonObject, type JsonObject } from '../../core/json.ts';
-import { parseManifests } from '../../messages/manifest/parse.ts';
 import { anyFreePort } from './embedded-server.ts';
+import { folderFault } from './embedded.ts';
 import type { ProcessDefinition } from './supervised.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -15,54 +15,48 @@ const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 /** Manifests are read from the sources: the compiler does not copy them. */
 export const exampleManifests = resolve(here, '..', '..', '..', 'src', 'operators', 'azure-data-factory', 'manifests');
 
-/** `environmentVars` of the first component, but for its metrics port: several examples on one machine would fight for it. */
-const componentVariables = (): Readonly<Record<string, string>> => {
-  const parsed = parseManifests(readFileSync(join(exampleManifests, 'operator.yaml')));
-  const manifest = parsed.ok ? parsed.value[0]?.value : undefined;
-  const operator = isJsonObject(manifest) ? manifest['operator'] : undefined;
-  const components = isJsonObject(operator) ? operator['components'] : undefined;
-  const first = Array.isArray(components) ? (components[0] as JsonObject | undefined) : undefined;
-  const variables = first?.['environmentVars'];
-  if (!isJsonObject(variables)) throw new Error('the shipped operator manifest has no component with environmentVars');
-  return Object.fromEntries(
-    Object.entries(variables)
-      .filter(([name]) => name !== 'METRIC_PORT')
-      .map(([name, value]) => [name, String(value)]),
-  );
+/** As the seed's manifest names it, without the tag. */
+const SEED_IMAGE = 'docker.io/rubiklabs/azure-operator';
+
+export type Example = {
+  readonly standInUrl: string;
+  /** For the processes of the instance: the runtime finds the table by it. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly processes: readonly ProcessDefinition[];
 };
 
-export type Example = { readonly standInUrl: string; readonly processes: readonly ProcessDefinition[] };
-
+/** To be called before the instance is started. */
 export const exampleOf = async (options: {
-  readonly natsUrl: string;
+  /** Data folder of the instance; the table is written there. */
+  readonly directory: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** How long a run is queued and runs, at the stand-in. Default 1 s and 5 s. */
   readonly queuedMs?: number;
   readonly runMs?: number;
 }): Promise<Example> => {
-  const { natsUrl, environment, queuedMs = 1000, runMs = 5000 } = options;
+  const { directory, environment, queuedMs = 1000, runMs = 5000 } = options;
   const port = await anyFreePort();
   const standInUrl = `http://127.0.0.1:${port}`;
+  const component = {
+    command: ['node', join(programs, 'operators', 'azure-data-factory', `main${ending}`)],
+    environment: { AZURE_AUTHORITY_HOST: standInUrl, AZURE_MANAGEMENT_URL: standInUrl, AZURE_POLL_INTERVAL: '500ms' },
+  };
+  const table = resolve(directory, 'local-images.json');
+  try {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(table, `${JSON.stringify({ [SEED_IMAGE]: component }, undefined, 2)}\n`);
+  } catch (error) {
+    throw folderFault(error, directory);
+  }
   return {
     standInUrl,
+    environment: { OPSTREAM_LOCAL_IMAGES: table },
     processes: [
       {
         name: 'stand-in',
         program: join(programs, 'stand-ins', 'azure-data-factory', `main${ending}`),
         arguments: ['--port', String(port), '--queued-ms', String(queuedMs), '--run-ms', String(runMs)],
         environment,
-      },
-      {
-        name: 'component',
-        program: join(programs, 'operators', 'azure-data-factory', `main${ending}`),
-        environment: {
-          ...environment,
-          ...componentVariables(),
-          OPSTREAM_NATS_URL: natsUrl,
-          AZURE_AUTHORITY_HOST: standInUrl,
-          AZURE_MANAGEMENT_URL: standInUrl,
-          AZURE_POLL_INTERVAL: '500ms',
-        },
       },
     ],
   };

@@ -5,7 +5,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { killOnExit } from './kill-on-exit.ts';
-import { endProcess, isProcessOf, pidIn } from './local-process.ts';
+import { endProcess, isProcessOf, pidIn } from '../../compute/os-process.ts';
 import type { Log } from '../../engine/ports.ts';
 
 export type ProcessDefinition = {

@@ -8,7 +8,7 @@ import { has, listOf, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { tooLargeMessage, type SourceDocument } from '../joined-manifests.ts';
 import { readManifests } from '../manifest-files.ts';
-import { outputOf, printAs, sendVerb, tellRejection, waitIfAsked } from '../reporting.ts';
+import { outputOf, printAs, sendVerb, tellRejection, tellWarnings, waitIfAsked } from '../reporting.ts';
 import { commonFlags, type Verb } from '../verb.ts';
 
 type Target = { readonly label: string; readonly key: string };
@@ -20,12 +20,13 @@ const field = (value: SourceDocument['value'], name: string): string => {
 
 /** `applying(public) pipeline-run-1:v1alpha:resource`, as the seed's tools say it. */
 export const targetOfDocument = ({ value }: SourceDocument, defaultWorkspace: string): Target => {
-  const [name, version, type] = [field(value, 'name'), field(value, 'version'), field(value, 'type')];
+  const isSecret = value['type'] === 'secret' || (value['type'] === undefined && isJsonObject(value['secret']));
+  const [name, version, type] = [field(value, 'name'), field(value, 'version'), isSecret ? 'secret' : field(value, 'type')];
   const isOperator = type === 'operator' || isJsonObject(value['operator']);
   const workspace = typeof value['workspace'] === 'string' ? value['workspace'] : defaultWorkspace;
   return {
     label: `${isOperator ? '' : `(${workspace})`} ${name}:${version}:${type}`,
-    key: isOperator ? `operator.${NO_WORKSPACE}.${name}` : `resource.${workspace}.${name}`,
+    key: isOperator ? `operator.${NO_WORKSPACE}.${name}` : `${isSecret ? 'secret' : 'resource'}.${workspace}.${name}`,
   };
 };
 
@@ -68,6 +69,7 @@ const run =
     const suffix = receipt.dryRun === true ? ' (dry run)' : '';
     for (const { label, key } of targets)
       terminal.info(`🔧 applying${label}...${outcomes.get(key) ?? 'unchanged'}${suffix}`);
+    tellWarnings(context, receipt, manifests);
     terminal.info(`🛠 ${verb}...${receipt.dryRun === true ? 'nothing stored' : 'complete'}`);
     return waitIfAsked(args, context, client, receipt);
   };

@@ -9,8 +9,18 @@ import type { Client, Identity } from '../../client/types.ts';
 import { has, listOf, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import type { SourceDocument } from '../joined-manifests.ts';
+import { leftBehindLines } from '../left-behind-text.ts';
 import { readManifests } from '../manifest-files.ts';
-import { entitiesOf, outputOf, printAs, sendVerb, tellRejection, waitForAll, type WaitTarget } from '../reporting.ts';
+import {
+  entitiesOf,
+  outputOf,
+  printAs,
+  sendVerb,
+  tellRejection,
+  tellWarnings,
+  waitForAll,
+  type WaitTarget,
+} from '../reporting.ts';
 import {
   commonFlags,
   DEFAULT_WAIT_MS,
@@ -22,7 +32,12 @@ import {
   type Verb,
 } from '../verb.ts';
 
-const GONE = new Set(['io.opstream.operator.deleted.v1', 'io.opstream.resource.deleted.v1']);
+const GONE = new Set([
+  'io.opstream.operator.deleted.v1',
+  'io.opstream.secret.deleted.v1',
+  'io.opstream.resource.deleted.v1',
+  'io.opstream.resource.released.v1',
+]);
 
 /** `(public) pipeline-run-1:resource` */
 const label = ({ kind, workspace, name }: Identity): string =>
@@ -37,7 +52,8 @@ export const identityOfDocument = ({ path, value }: SourceDocument, defaultWorks
     return { kind: 'operator', workspace: NO_WORKSPACE, name };
   }
   if (!isToken(workspace)) throw new UsageError(`${path}: expected a workspace, found ${printable(workspace)}`);
-  return { kind: 'resource', workspace, name };
+  const isSecret = type === 'secret' || (type === undefined && isJsonObject(value['secret']));
+  return { kind: isSecret ? 'secret' : 'resource', workspace, name };
 };
 
 const targetsOf = async (args: ParsedArguments, context: CliContext): Promise<readonly Identity[]> => {
@@ -63,6 +79,9 @@ const tell = (context: CliContext, identity: Identity, receipt: Receipt): void =
     terminal.info(`🗑 deleting${label(identity)}...${isGone ? 'deleted' : 'requested'}`);
   }
   if (receipt.rejection !== undefined) tellRejection(context, receipt.rejection);
+  tellWarnings(context, receipt);
+  const lines = receipt.leftBehind === undefined ? [] : leftBehindLines(receipt.leftBehind, identity);
+  for (const line of lines) terminal.note(line);
 };
 
 const deleteAll = async (args: ParsedArguments, context: CliContext, client: Client, targets: readonly Identity[]) => {
@@ -70,7 +89,8 @@ const deleteAll = async (args: ParsedArguments, context: CliContext, client: Cli
   const waits: WaitTarget[] = [];
   let code: number = exitCodes.done;
   for (const identity of targets) {
-    const receipt = await sendVerb(client, 'delete', targetOf(identity), args, context);
+    const force = has(args, 'force') ? { force: true } : {};
+    const receipt = await sendVerb(client, 'delete', { ...targetOf(identity), ...force }, args, context);
     if (output !== undefined) printAs(context, output, receipt);
     tell(context, identity, receipt);
     if (receipt.rejection !== undefined) code = exitCodes.failed;
@@ -81,14 +101,16 @@ const deleteAll = async (args: ParsedArguments, context: CliContext, client: Cli
 
 export const deleteVerb: Verb = {
   name: 'delete',
-  about: 'delete a resource or an operator; the component removes the external thing first',
-  usage: '-n NAME [-t operator|resource] [-w WORKSPACE] | -f FILE|DIR|-  [--dry-run] [--wait[=DURATION]]',
+  about: 'delete a resource, an operator or a secret; the component removes the external thing first',
+  usage:
+    '-n NAME [-t operator|resource|secret] [-w WORKSPACE] | -f FILE|DIR|-  [--force] [--dry-run] [--wait[=DURATION]]',
   flags: {
     type: commonFlags.type,
     name: commonFlags.name,
     workspace: commonFlags.workspace,
     file: commonFlags.file,
     recursive: commonFlags.recursive,
+    force: { kind: 'bare', about: 'ignore dependents; leave what is outside as it is, and say what that is' },
     'dry-run': commonFlags['dry-run'],
     wait: { ...commonFlags.wait, about: 'wait until it is gone; default 5m' },
     output: commonFlags.output,
@@ -96,6 +118,8 @@ export const deleteVerb: Verb = {
     'expected-generation': commonFlags['expected-generation'],
   },
   notes: [
+    'With --force an operator goes although it has resources: they stay declared, without anybody who looks after them.',
+    'With --force a resource is released at once: its component is not asked, and what it has outside stays.',
     'Manifests of operators and their resources together: the operators are deleted when the resources are gone.',
   ],
   run: async (args, context) => {
@@ -109,10 +133,13 @@ export const deleteVerb: Verb = {
     const client = await context.connect();
     const resources = targets.filter(({ kind }) => kind === 'resource');
     const operators = targets.filter(({ kind }) => kind === 'operator');
+    const secrets = targets.filter(({ kind }) => kind === 'secret');
     let code: number = exitCodes.done;
     for (const [group, mustWait] of [
       [resources, operators.length > 0],
-      [operators, false],
+      [operators, secrets.length > 0],
+      // Operators that go refer to them until then.
+      [secrets, false],
     ] as const) {
       if (group.length === 0) continue;
       const deleted = await deleteAll(args, context, client, group);
@@ -123,7 +150,8 @@ export const deleteVerb: Verb = {
         await waitForAll(context, client, deleted.waits, { timeoutMs: timeoutMs ?? DEFAULT_WAIT_MS, untilGone: true }),
       );
       if (code !== exitCodes.done && mustWait) {
-        for (const operator of operators) terminal.warn(`${spoken(operator)} stays: not all of the resources are gone`);
+        const staying = group === resources ? operators : secrets;
+        for (const one of staying) terminal.warn(`${spoken(one)} stays: not all that needs it is gone`);
         break;
       }
     }

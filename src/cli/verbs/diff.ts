@@ -3,6 +3,7 @@
 
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Receipt } from '../../messages/commands.ts';
+import { masked } from '../../messages/manifest/sealed.ts';
 import { applyStored, type Operation } from '../../messages/patch.ts';
 import { NO_WORKSPACE } from '../../messages/names.ts';
 import { exitCodes } from '../../runtime/lifecycle.ts';
@@ -20,7 +21,9 @@ type Preview = NonNullable<Receipt['preview']>[number];
 const storedManifest = async (client: Client, identity: Identity): Promise<JsonObject | undefined> => {
   const answer = await client.query('get', targetOf(identity));
   if (!answer.ok) return undefined;
-  const { manifest } = answer.value.type === 'resource' ? answer.value.entity : answer.value.operator;
+  const { value } = answer;
+  const { manifest } =
+    value.type === 'resource' ? value.entity : value.type === 'operator' ? value.operator : value.secret;
   return manifest as unknown as JsonObject;
 };
 
@@ -70,7 +73,7 @@ export const diffVerb: Verb = {
       const previews = (receipt.preview ?? []).filter(({ subject }) => subject.endsWith(`.${keyOf(identity)}`));
       if (previews.length === 0) continue;
       const before = await storedManifest(client, identity);
-      const after = manifestAfter(before, previews);
+      const after = masked(manifestAfter(before, previews));
       differences += 1;
       terminal.out(`--- ${spoken(identity)}, ${before === undefined ? 'not there yet' : 'as stored'}`);
       terminal.out(`+++ ${spoken(identity)}, as it would be`);

@@ -3,6 +3,7 @@
 import { exitCodes } from '../../runtime/lifecycle.ts';
 import { MAX_PAGE_SIZE, type GetAnswer, type ListQuery, type Summary } from '../../messages/queries.ts';
 import { DEFAULT_WORKSPACE } from '../../messages/commands.ts';
+import { parseSelector } from '../../messages/selector.ts';
 import type { Client } from '../../client/types.ts';
 import { has, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
@@ -14,6 +15,13 @@ import { toJson, toYaml } from '../yaml.ts';
 import { watchSummaries } from '../watch.ts';
 
 type Found = { readonly summaries: readonly Summary[]; readonly answers?: readonly GetAnswer[] };
+
+const selectorOf = (args: ParsedArguments): string | undefined => {
+  const text = textOf(args, 'selector');
+  const parsed = parseSelector(text ?? '');
+  if (!parsed.ok) throw new UsageError(`--selector: ${parsed.error}`);
+  return text;
+};
 
 /** Which rows are meant: by default what the caller owns, resources in the workspace `public`. */
 export const listQueryOf = (args: ParsedArguments, actor: string): ListQuery => {
@@ -27,6 +35,12 @@ export const listQueryOf = (args: ParsedArguments, actor: string): ListQuery => 
   const tag = textOf(args, 'tag');
   const label = textOf(args, 'label');
   const operator = tokenOf(args, 'operator');
+  const selector = selectorOf(args);
+  const layer = choiceOf(args, 'layer', ['user', 'system']);
+  const tags = (textOf(args, 'tags') ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
   return {
     type,
     ...(workspace === undefined ? {} : { workspace }),
@@ -34,6 +48,10 @@ export const listQueryOf = (args: ParsedArguments, actor: string): ListQuery => 
     ...(tag === undefined ? {} : { tag }),
     ...(label === undefined ? {} : { label }),
     ...(operator === undefined ? {} : { operator }),
+    ...(tags.length === 0 ? {} : { tags }),
+    ...(selector === undefined ? {} : { selector }),
+    ...(layer === undefined ? {} : { layer }),
+    ...(has(args, 'orphaned') ? { orphaned: true } : {}),
   };
 };
 
@@ -106,7 +124,7 @@ const OUTPUTS = ['table', 'wide', 'json', 'yaml'] as const;
 export const getVerb: Verb = {
   name: 'get',
   about: 'list operators or resources, or show one',
-  usage: '[-t operator|resource] [-n NAME] [-w WORKSPACE] [-a] [-d] [-o table|wide|json|yaml] [--watch]',
+  usage: '[-t operator|resource] [-n NAME] [-w WORKSPACE] [-a] [-l SELECTOR] [-d] [-o table|wide|json|yaml] [--watch]',
   flags: {
     type: commonFlags.type,
     name: commonFlags.name,
@@ -115,13 +133,29 @@ export const getVerb: Verb = {
     details: { kind: 'bare', short: 'd', about: 'the whole stored form, as YAML' },
     output: { kind: 'text', short: 'o', value: 'table|wide|json|yaml', about: 'form of the answer; default table' },
     watch: { kind: 'bare', about: 'go on with a row for each change, until interrupted' },
-    tags: { kind: 'bare', about: 'a column with the tags' },
+    tags: {
+      kind: 'maybe',
+      takesNext: true,
+      value: 'TAG,TAG',
+      about: 'a column with the tags; with a value, only what has all of these',
+    },
+    selector: {
+      kind: 'text',
+      short: 'l',
+      value: 'SELECTOR',
+      about: 'only what has these labels: a=b,c!=d,e in (f,g),h notin (i),j,!k',
+    },
+    layer: { kind: 'text', value: 'user|system', about: 'only this layer' },
+    orphaned: { kind: 'bare', about: 'only resources whose operator is gone' },
     tag: { kind: 'text', value: 'TAG', about: 'only what has this tag' },
     label: { kind: 'text', value: 'KEY[=VALUE]', about: 'only what has this label' },
     operator: { kind: 'text', value: 'NAME', about: 'only resources of this operator' },
     owner: { kind: 'text', value: 'NAME', about: 'only what this one owns' },
   },
-  notes: ['You are OPSTREAM_ACTOR, else the user of the operating system.', 'With -n the owner does not matter.'],
+  notes: [
+    'You are OPSTREAM_ACTOR, else the user of the operating system. Whose things are listed is --owner; -o is the form of the answer.',
+    'With -n the owner does not matter.',
+  ],
   run: async (args, context) => {
     const { terminal } = context;
     choiceOf(args, 'output', OUTPUTS);

@@ -8,7 +8,10 @@ import { doctorVerb } from './doctor.ts';
 import { eventsVerb } from './events.ts';
 import { getVerb } from './get.ts';
 import { historyVerb, replayVerb } from './history.ts';
+import { lintVerb } from './lint.ts';
 import { outcomeVerb } from './outcome.ts';
+import { releaseVerb } from './release.ts';
+import { resealVerb } from './reseal.ts';
 import { statusVerb } from './status.ts';
 import { up } from './up.ts';
 import { verifyVerb } from './verify.ts';
@@ -20,12 +23,15 @@ export const allVerbs: readonly Verb[] = [
   createVerb,
   getVerb,
   deleteVerb,
+  releaseVerb,
   diffVerb,
+  lintVerb,
   patchVerb,
   runVerb,
   cancelVerb,
   suspendVerb,
   resumeVerb,
+  resealVerb,
   statusVerb,
   historyVerb,
   replayVerb,

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { Fault } from '../../core/fault.ts';
 import { createFollowUpLog } from '../up/follow-up-log.ts';
 import { startEmbedded } from '../up/embedded.ts';
+import { environmentOf } from '../up/secret-keys.ts';
 import { awaitServices } from '../up/await-services.ts';
 import { exampleManifests, exampleOf } from '../up/example.ts';
 import { supervise, type Supervised } from '../up/supervised.ts';
@@ -78,7 +79,7 @@ export const up: Verb = {
     },
     example: {
       kind: 'bare',
-      about: 'also run the Azure Data Factory component of the seed, against a stand-in of its API',
+      about: "also run a stand-in of Azure Data Factory's API; the component starts when the seed's operator is applied",
     },
     fast: {
       kind: 'bare',
@@ -100,6 +101,7 @@ export const up: Verb = {
     const natsServer = natsUrl === undefined ? await findServer(environment) : '';
     terminal.info(`starting in ${directory}`);
     const log = createFollowUpLog(terminal);
+    const example = has(args, 'example') ? await exampleOf({ directory, environment: environmentOf('stand-in', environment, undefined) }) : undefined;
     const embedded = await startEmbedded({
       directory,
       natsServer,
@@ -108,7 +110,7 @@ export const up: Verb = {
       // A port that was asked for is meant: clients will look for it there.
       nextFreePort: !has(args, 'port'),
       syncAlways: !has(args, 'fast'),
-      environment,
+      environment: { ...environment, ...example?.environment },
       log,
     });
     if (natsUrl === undefined && !has(args, 'port') && !embedded.url.endsWith(`:${port}`))
@@ -119,10 +121,7 @@ export const up: Verb = {
     });
     const further: Supervised[] = [];
     try {
-      if (has(args, 'example')) {
-        const example = await exampleOf({ natsUrl: embedded.url, environment });
-        for (const definition of example.processes) further.push(await supervise(definition, directory, log));
-      }
+      for (const definition of example?.processes ?? []) further.push(await supervise(definition, directory, log));
       await Promise.race([awaitServices(embedded.url, context, READY_MS), stopped]);
       if (!signal.aborted) announce(embedded, directory, further.length > 0, context);
       const end = await Promise.race([stopped, embedded.serverExited.then(() => 'server' as const)]);

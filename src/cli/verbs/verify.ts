@@ -6,7 +6,7 @@ import { createFollower } from '../../jetstream/follower.ts';
 import { createKeyValueStore } from '../../jetstream/key-value-store.ts';
 import { createScratchBucket, readBucket } from '../../jetstream/scratch-bucket.ts';
 import { exitCodes } from '../../runtime/lifecycle.ts';
-import { entities, operators } from '../../views/desired-state.ts';
+import { entities, operators, secrets } from '../../views/desired-state.ts';
 import { entityStatuses, operatorStatuses } from '../../views/observed-state.ts';
 import { connectionOptions } from '../../runtime/connection-options.ts';
 import type { Verb } from '../verb.ts';
@@ -32,7 +32,7 @@ export const verifyVerb: Verb = {
     });
     let isEqual = true;
     try {
-      for (const projectionOf of [operators, operatorStatuses, entities, entityStatuses]) {
+      for (const projectionOf of [operators, operatorStatuses, entities, entityStatuses, secrets]) {
         const projection = projectionOf(names);
         const bucket = `${config.prefix}-verify-${ids.next().slice(0, 18)}`;
         const scratch = await createScratchBucket(connection, bucket);

@@ -6,6 +6,7 @@ import { diff } from '../../messages/patch.ts';
 import { err, ok } from '../../core/result.ts';
 import { reject } from '../../core/rejection.ts';
 import type { NewOperatorEvent } from '../../messages/events.ts';
+import type { LeftBehind } from '../../messages/left-behind.ts';
 import type { OperatorManifest } from '../../messages/manifest/types.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { Decision } from '../decision.ts';
@@ -19,20 +20,54 @@ export type OperatorCommand =
       readonly mustBeNew: boolean;
       readonly expectedGeneration?: number;
     }
-  | { readonly type: 'delete'; readonly dependents: readonly string[]; readonly expectedGeneration?: number }
-  | { readonly type: 'finalize'; readonly uid: string; readonly dependents: readonly string[] };
+  | {
+      readonly type: 'delete';
+      readonly dependents: LeftBehind;
+      /** Although resources need it: they are left behind. */
+      readonly force?: boolean;
+      readonly expectedGeneration?: number;
+    }
+  /** `manifest`: the stored one with its credentials under another key. No change to anybody: the generation stays. */
+  | { readonly type: 'reseal'; readonly manifest: OperatorManifest }
+  | { readonly type: 'finalize'; readonly uid: string; readonly dependents: LeftBehind };
+
+/** Listed in a refusal, at most. */
+const MAX_LISTED = 20;
 
 const notFound = (name: string) =>
   err(reject('NOT_FOUND', `there is no operator "${name}"; "opstream get -t operator -a" lists what is there`));
 
-const hasResources = (name: string, dependents: readonly string[]) =>
-  err(
+const hasResources = (name: string, { total, items }: LeftBehind) => {
+  const listed = items.slice(0, MAX_LISTED).map((item) => `resource ${item.workspace}/${item.name}`);
+  const more = total > listed.length ? [`and ${total - listed.length} more`] : [];
+  return err(
     reject(
       'OPERATOR_HAS_RESOURCES',
-      `operator "${name}" still has resources; delete them first`,
-      dependents.map((dependent) => ({ message: dependent })),
+      `operator "${name}" still has resources; delete them first (with force it goes without them, and what they have outside is left there)`,
+      [...listed, ...more].map((message) => ({ message })),
     ),
   );
+};
+
+const left = (dependents: LeftBehind) => (dependents.total === 0 ? {} : { leftBehind: dependents });
+
+const decideDelete = (
+  command: Extract<OperatorCommand, { type: 'delete' }>,
+  state: OperatorState,
+  name: string,
+): Decision<NewOperatorEvent> => {
+  const { operator } = state;
+  const { dependents, force = false } = command;
+  if (operator === undefined) return notFound(name);
+  if (command.expectedGeneration !== undefined && command.expectedGeneration !== operator.generation) {
+    return versionConflict(command.expectedGeneration, operator.generation);
+  }
+  if (!force && dependents.total > 0) return hasResources(name, dependents);
+  const isAsked = operator.deletionRequestedAt !== undefined && (!force || operator.deletionForced === true);
+  if (isAsked) return ok([]);
+  const data = force ? ({ force: true, ...left(dependents) } as const) : {};
+  return ok([{ type: 'io.opstream.operator.deletion-requested.v1', generation: state.generation, data }]);
+};
 
 export const versionConflict = (expected: number, found: number) =>
   err(reject('VERSION_CONFLICT', `expected generation ${expected}, found ${found}; read it again and decide anew`));
@@ -74,19 +109,22 @@ export const decideOperator = (
     case 'apply':
       return decideApply(command, state);
     case 'delete':
+      return decideDelete(command, state, name);
+    case 'reseal': {
       if (operator === undefined) return notFound(name);
-      if (command.expectedGeneration !== undefined && command.expectedGeneration !== operator.generation) {
-        return versionConflict(command.expectedGeneration, operator.generation);
-      }
-      if (command.dependents.length > 0) return hasResources(name, command.dependents);
-      if (operator.deletionRequestedAt !== undefined) return ok([]);
-      return ok([{ type: 'io.opstream.operator.deletion-requested.v1', generation: state.generation, data: {} }]);
+      const patch = diff(operator.manifest as unknown as JsonValue, command.manifest as unknown as JsonValue);
+      return patch.length === 0
+        ? ok([])
+        : ok([{ type: 'io.opstream.operator.changed.v1', generation: state.generation, data: { patch } }]);
+    }
     case 'finalize':
       if (operator === undefined || operator.uid !== command.uid) return ok([]);
       if (operator.deletionRequestedAt === undefined) {
         return err(reject('COMMAND_INVALID', `operator "${name}" cannot be finalized: nobody asked for its deletion`));
       }
-      if (command.dependents.length > 0) return hasResources(name, command.dependents);
-      return ok([{ type: 'io.opstream.operator.deleted.v1', generation: state.generation, data: {} }]);
+      if (operator.deletionForced !== true && command.dependents.total > 0) return hasResources(name, command.dependents);
+      return ok([
+        { type: 'io.opstream.operator.deleted.v1', generation: state.generation, data: left(command.dependents) },
+      ]);
   }
 };

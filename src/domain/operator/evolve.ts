@@ -38,7 +38,15 @@ export const evolveOperator = (state: OperatorState, event: OperatorEvent, seque
       };
     case 'io.opstream.operator.deletion-requested.v1':
       if (operator === undefined) return state;
-      return { generation, operator: { ...operator, ...touched, deletionRequestedAt: event.time } };
+      return {
+        generation,
+        operator: {
+          ...operator,
+          ...touched,
+          deletionRequestedAt: event.time,
+          ...(event.data.force === true ? { deletionForced: true } : {}),
+        },
+      };
     case 'io.opstream.operator.deleted.v1':
       return { generation };
   }

@@ -5,13 +5,16 @@ import { isDeepStrictEqual } from '../equal.ts';
 import { diff } from '../../messages/patch.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { reject, type RejectionDetail } from '../../core/rejection.ts';
+import { nearestName } from '../../messages/validation/nearest.ts';
 import { versionConflict } from '../operator/decide.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
-import type { NewResourceEvent, RunRequest } from '../../messages/events.ts';
+import type { NewResourceEvent } from '../../messages/events.ts';
 import type { ResourceManifest } from '../../messages/manifest/types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Entity } from '../../messages/entity.ts';
 import type { Decision, DecisionContext } from '../decision.ts';
+import { decideRun, NO_WISH, nextRun, notRunnable, type RunWish } from './run.ts';
+import { decideRelease, type ReleaseCommand } from './release.ts';
 import type { ResourceState } from './state.ts';
 
 /** What the decider needs to know of the operator that the manifest names. */
@@ -19,6 +22,10 @@ export type Host = {
   readonly operator: OperatorDocument | undefined;
   /** Problems of the spec by the type's schema; pointers are into the manifest. */
   checkSpec(resourceType: string, spec: JsonObject): readonly RejectionDetail[];
+  /** When there is no such operator: those that there are, for a hint. */
+  readonly otherOperators?: readonly string[];
+  /** What the type's `nameJqFilter` makes of the manifest, or why it does not; undefined: the type has none. */
+  readonly externalName?: Result<string>;
 };
 
 export type ResourceCommand =
@@ -29,20 +36,29 @@ export type ResourceCommand =
       readonly mustBeNew: boolean;
       readonly expectedGeneration?: number;
     }
-  | { readonly type: 'delete' | 'run' | 'cancel' | 'suspend' | 'resume'; readonly expectedGeneration?: number }
+  | { readonly type: 'delete' | 'cancel' | 'suspend' | 'resume'; readonly expectedGeneration?: number }
+  | { readonly type: 'run'; readonly wish?: RunWish; readonly expectedGeneration?: number }
+  | ReleaseCommand
   | { readonly type: 'finalize'; readonly uid: string };
+
+/** Operators named in a refusal, at most. */
+const MAX_NAMED = 5;
 
 /** The type's declaration when the operator takes this manifest, else why not: every reason at once. */
 const admit = (manifest: ResourceManifest, host: Host): Result<{ readonly isRunnable: boolean }> => {
   const { operator: operatorName, type: typeName, spec } = manifest.resource;
   const { operator } = host;
   if (operator === undefined) {
-    const message = `operator "${operatorName}" is not registered`;
-    return err(
-      reject('OPERATOR_NOT_FOUND', `${message}; apply its manifest first, or name another`, [
-        { message, pointer: '/resource/operator' },
-      ]),
-    );
+    const { otherOperators = [] } = host;
+    const nearest = nearestName(operatorName, otherOperators);
+    const some = otherOperators.slice(0, MAX_NAMED).join(', ');
+    const registered = some === '' ? '' : ` (registered are ${some}${otherOperators.length > MAX_NAMED ? ', ...' : ''})`;
+    const hint =
+      nearest === undefined
+        ? `apply its manifest first, or name another${registered}`
+        : `did you mean "${nearest}"?`;
+    const message = `operator "${operatorName}" is not registered; ${hint}`;
+    return err(reject('OPERATOR_NOT_FOUND', message, [{ message, pointer: '/resource/operator' }]));
   }
   if (operator.deletionRequestedAt !== undefined) {
     return err(
@@ -59,7 +75,9 @@ const admit = (manifest: ResourceManifest, host: Host): Result<{ readonly isRunn
   }
   const resourceType = resources.find(({ name }) => name === typeName);
   if (resourceType === undefined) {
-    const message = `operator "${operatorName}" has the types ${resources.map(({ name }) => name).join(', ')}; found "${typeName}"`;
+    const typeNames = resources.map(({ name }) => name);
+    const nearest = nearestName(typeName, typeNames);
+    const message = `operator "${operatorName}" has the types ${typeNames.join(', ')}; found "${typeName}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`;
     details.push({ code: 'TYPE_NOT_FOUND', message, pointer: '/resource/type' });
   } else {
     details.push(...host.checkSpec(typeName, spec).map((detail) => ({ code: 'SPEC_INVALID', ...detail })));
@@ -73,12 +91,6 @@ const admit = (manifest: ResourceManifest, host: Host): Result<{ readonly isRunn
       : first.message;
   return err(reject(code, message, details));
 };
-
-const nextRun = (entity: Entity | undefined, context: DecisionContext): RunRequest => ({
-  id: context.eventId,
-  number: (entity?.run?.number ?? 0) + 1,
-  requestedAt: context.time,
-});
 
 const beingDeleted = (entity: Entity) =>
   err(
@@ -122,17 +134,22 @@ const decideApply = (
   }
   const admitted = admit(manifest, host);
   if (!admitted.ok) return admitted;
+  if (host.externalName?.ok === false) return host.externalName;
+  const externalName = host.externalName?.value;
   const generation = state.generation + 1;
   if (entity === undefined) {
     const runnable = admitted.value.isRunnable;
     const run = runnable ? { run: nextRun(undefined, context) } : {};
-    const data = { uid: context.eventId, manifest, runnable, ...run };
+    const named = externalName === undefined ? {} : { externalName };
+    const data = { uid: context.eventId, manifest, runnable, ...run, ...named };
     return ok([{ type: 'io.opstream.resource.declared.v1', generation, data }]);
   }
-  if (isDeepStrictEqual(entity.manifest, manifest)) return ok([]);
+  const isRenamed = entity.externalName !== externalName;
+  if (!isRenamed && isDeepStrictEqual(entity.manifest, manifest)) return ok([]);
   const patch = diff(entity.manifest as unknown as JsonValue, manifest as unknown as JsonValue);
   const isNewRun = entity.runnable && !isDeepStrictEqual(entity.manifest.resource.spec, manifest.resource.spec);
-  const data = { patch, ...(isNewRun ? { run: nextRun(entity, context) } : {}) };
+  const named = isRenamed ? { externalName: externalName ?? null } : {};
+  const data = { patch, ...(isNewRun ? { run: nextRun(entity, context) } : {}), ...named };
   return ok([{ type: 'io.opstream.resource.changed.v1', generation, data }]);
 };
 
@@ -165,33 +182,27 @@ export const decideResource = (
     return versionConflict(command.expectedGeneration, entity.generation);
   }
   const { generation } = state;
+  if (command.type === 'release') return decideRelease(command, entity, generation);
   if (command.type === 'delete') {
     return entity.deletionRequestedAt === undefined
       ? ok([{ type: 'io.opstream.resource.deletion-requested.v1', generation, data: {} }])
       : ok([]);
   }
   if (entity.deletionRequestedAt !== undefined) return beingDeleted(entity);
-  return decideSteering(command.type, entity, generation, context);
+  return command.type === 'run'
+    ? decideRun(command.wish ?? NO_WISH, entity, generation, context)
+    : decideSteering(command.type, entity, generation);
 };
 
-/** run, cancel, suspend, resume: on a resource that is there to stay. */
+/** cancel, suspend, resume: on a resource that is there to stay. */
 const decideSteering = (
-  type: 'run' | 'cancel' | 'suspend' | 'resume',
+  type: 'cancel' | 'suspend' | 'resume',
   entity: Entity,
   generation: number,
-  context: DecisionContext,
 ): Decision<NewResourceEvent> => {
   switch (type) {
-    case 'run':
-      if (!entity.runnable) return notRunnable(entity);
-      if (entity.suspended) {
-        return err(reject('SUSPENDED', `resource "${entity.manifest.name}" is suspended; resume it before you run it`));
-      }
-      return ok([
-        { type: 'io.opstream.resource.run-requested.v1', generation, data: { run: nextRun(entity, context) } },
-      ]);
     case 'cancel':
-      if (!entity.runnable) return notRunnable(entity);
+      if (!entity.runnable && entity.run === undefined) return err(notRunnable(entity, []));
       if (entity.run === undefined)
         return err(reject('NOT_RUNNING', `resource "${entity.manifest.name}" has no run to cancel`));
       return entity.run.cancelRequested
@@ -203,11 +214,3 @@ const decideSteering = (
       return entity.suspended ? ok([{ type: 'io.opstream.resource.resumed.v1', generation, data: {} }]) : ok([]);
   }
 };
-
-const notRunnable = (entity: Entity) =>
-  err(
-    reject(
-      'NOT_RUNNABLE',
-      `${entity.manifest.resource.operator}/${entity.manifest.resource.type} is not runnable (isRunnable: false in the operator's manifest)`,
-    ),
-  );

@@ -10,15 +10,22 @@ import type { ResourceState } from './state.ts';
 const wanted = (run: RunRequest | undefined): Pick<Entity, 'run'> =>
   run === undefined ? {} : { run: { ...run, cancelRequested: false } };
 
+const renamed = (entity: Entity, externalName: string | null | undefined): Entity => {
+  if (externalName === undefined) return entity;
+  const { externalName: _before, ...rest } = entity;
+  return externalName === null ? rest : { ...rest, externalName };
+};
+
 export const evolveResource = (state: ResourceState, event: ResourceEvent, sequence: number): ResourceState => {
   const { generation } = event;
   if (event.type === 'io.opstream.resource.declared.v1') {
-    const { manifest, runnable, uid, run } = event.data;
+    const { manifest, runnable, uid, run, externalName } = event.data;
     const entity: Entity = {
       key: entityKey(manifest.workspace, manifest.name),
       uid,
       generation,
       runnable,
+      ...(externalName === undefined ? undefined : { externalName }),
       ...(run === undefined ? undefined : wanted(run)),
       suspended: false,
       createdAt: event.time,
@@ -30,15 +37,18 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
     };
     return { generation, entity };
   }
-  if (event.type === 'io.opstream.resource.deleted.v1') return { generation };
+  const isOver =
+    event.type === 'io.opstream.resource.deleted.v1' || event.type === 'io.opstream.resource.released.v1';
+  if (isOver) return { generation };
   if (state.entity === undefined) return state;
   const entity = { ...state.entity, generation, updatedAt: event.time, updatedBy: event.actor, sequence };
   switch (event.type) {
     case 'io.opstream.resource.changed.v1': {
-      const { patch, run } = event.data;
+      const { patch, run, externalName } = event.data;
       // In place: this copy is ours, and most events of a history are changes.
       entity.manifest = applyStored(entity.manifest, patch, resourceManifestProblem);
-      return { generation, entity: run === undefined ? entity : { ...entity, ...wanted(run) } };
+      if (run === undefined && externalName === undefined) return { generation, entity };
+      return { generation, entity: { ...renamed(entity, externalName), ...wanted(run) } };
     }
     case 'io.opstream.resource.run-requested.v1':
       return { generation, entity: { ...entity, ...wanted(event.data.run) } };

@@ -4,7 +4,7 @@
 import type { JsonObject } from '../../core/json.ts';
 import { TOKEN_RULE } from '../names.ts';
 
-export const MANIFEST_TYPES = ['operator', 'resource'] as const;
+export const MANIFEST_TYPES = ['operator', 'resource', 'secret'] as const;
 export const VERSIONS = ['v1alpha', 'v1beta', 'v1'] as const;
 
 /** A name that becomes a subject token. */

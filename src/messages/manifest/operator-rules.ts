@@ -136,6 +136,14 @@ export const operatorProblems = (manifest: JsonObject, prefix: string): readonly
       'workspaces',
       (Array.isArray(workspaces) ? workspaces : []).map((name: unknown, index) => ({ index, name })),
     ),
+    ...types.flatMap(({ index, item }) =>
+      duplicates(
+        ['operator', 'resources', index, 'actions'],
+        'action names',
+        mappings(item['actions']).map((action) => ({ index: action.index, name: action.item['name'] })),
+        'name',
+      ),
+    ),
     ...sharedChannelProblem(operator),
   ];
   const uses: Use[] = [];

@@ -2,6 +2,7 @@
 // only its samples show. Rules that a schema cannot say are in operator-rules.ts.
 
 import type { JsonObject } from '../../core/json.ts';
+import { httpSchema } from './http-schema.ts';
 import { fields, META_REQUIRED, metaProperties, text, textList, token } from './meta-schema.ts';
 
 const port: JsonObject = { type: 'integer', minimum: 1, maximum: 65535 };
@@ -13,7 +14,7 @@ const secretReference = fields(
     key: text(256),
     keys: textList(100, 256),
     allKeys: { type: 'boolean' },
-    consumptionType: { enum: ['envVars', 'propFile', 'file'] },
+    consumptionType: { enum: ['envVars', 'propFile', 'propfile', 'file'] },
   },
   ['name'],
 );
@@ -62,21 +63,27 @@ const natsApi = fields(
   ['command', 'query'],
 );
 
+const specSchema = fields(
+  {
+    jsonSchema: {
+      type: 'string',
+      minLength: 1,
+      'x-expected': 'text that holds a JSON Schema; begin it with "jsonSchema: |"',
+    },
+  },
+  ['jsonSchema'],
+);
+
+const action = fields({ name: token, description: text(1024), specSchema }, ['name']);
+
 const resourceType = fields(
   {
     name: token,
     nameJqFilter: text(4096),
     isRunnable: { type: 'boolean' },
-    specSchema: fields(
-      {
-        jsonSchema: {
-          type: 'string',
-          minLength: 1,
-          'x-expected': 'text that holds a JSON Schema; begin it with "jsonSchema: |"',
-        },
-      },
-      ['jsonSchema'],
-    ),
+    specSchema,
+    actions: { type: 'array', minItems: 1, maxItems: 100, items: action },
+    http: httpSchema,
     natsApi,
   },
   ['name'],

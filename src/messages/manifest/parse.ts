@@ -7,6 +7,7 @@ import { reject, type Rejection, type RejectionDetail } from '../../core/rejecti
 import { err, ok, type Result } from '../../core/result.ts';
 import { MAX_DOCUMENTS } from '../commands.ts';
 import { capped, jsonDocument, positioned, TOO_DEEP, tooDeep, tooLarge, type ParsedDocument } from './document.ts';
+import { mayHoldSecret, withoutExcerpts } from './delicate.ts';
 import { countKeys, positionAt, readJson, scanJson } from './json-text.ts';
 import { MAX_COMMAND_BYTES, MAX_DEPTH, MAX_DOCUMENT_BYTES } from './limits.ts';
 import { PLACEHOLDER_START, resolvePlaceholders } from './placeholders.ts';
@@ -139,7 +140,8 @@ const parseJson = (
  * The documents in `data`: JSON (one object, or a list of them) or YAML (one or more documents separated by `---`; empty ones are
  * skipped). Placeholders `${{x}}` are resolved. Every value is a mapping of at most 64 levels.
  * Limits default to 1 MiB in all, 256 KiB for each document, 1000 documents.
- * Errors: MANIFEST_UNREADABLE, MANIFEST_TOO_LARGE, MANIFEST_TOO_DEEP, MANIFEST_INVALID, with line and column where known.
+ * Errors: MANIFEST_UNREADABLE, MANIFEST_TOO_LARGE, MANIFEST_TOO_DEEP, MANIFEST_INVALID, with line and column where known. What cannot be read and
+ * may hold a secret is explained without a word of it.
  */
 export const parseManifests = (
   data: Uint8Array,
@@ -154,7 +156,10 @@ export const parseManifests = (
   const first = text.charCodeAt(start);
   const isJson = first === 0x7b || first === 0x5b;
   const parsed = isJson ? parseJson(text, start, data.byteLength, limits) : parseYaml(text, limits);
-  if (!parsed.ok) return parsed;
+  if (!parsed.ok) {
+    const mayBeShown = parsed.error.code !== 'MANIFEST_UNREADABLE' || !mayHoldSecret(data);
+    return mayBeShown ? parsed : err(withoutExcerpts(parsed.error));
+  }
   if (parsed.value.length === 0) {
     const message = 'expected at least one document with fields, found none';
     return err(unreadable(message, [{ message, pointer: '' }]));

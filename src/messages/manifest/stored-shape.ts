@@ -27,6 +27,20 @@ export const resourceManifestProblem = (value: unknown): string | undefined => {
   return isJsonObject(resource['spec']) ? metaProblem(value) : 'manifest.resource.spec is not an object';
 };
 
+/** Why `value` is no stored manifest of a secret; undefined when it is one. */
+export const secretManifestProblem = (value: unknown): string | undefined => {
+  if (!isJsonObject(value)) return 'manifest is not an object';
+  const { workspace, secret } = value;
+  if (!isToken(workspace)) return 'manifest.workspace is not a name';
+  if (!isJsonObject(secret)) return 'manifest.secret is not an object';
+  const { data } = secret;
+  if (!isText(secret['type'])) return 'manifest.secret.type is not a string';
+  if (!isJsonObject(data)) return 'manifest.secret.data is not an object';
+  return Object.values(data).every((item) => typeof item === 'string')
+    ? metaProblem(value)
+    : 'manifest.secret.data holds something that is not text';
+};
+
 const isChannel = (value: unknown): boolean => {
   if (!isJsonObject(value)) return false;
   const { command, query } = value;

@@ -2,6 +2,7 @@
 // Field names are those of the seed's operator page. parse.ts makes them from bytes.
 
 import type { JsonObject } from '../../core/json.ts';
+import type { HttpTypeSpec } from './http-types.ts';
 
 export type Scalar = string | number | boolean;
 
@@ -11,7 +12,7 @@ export type SecretReference = {
   readonly key?: string;
   readonly keys?: readonly string[];
   readonly allKeys?: boolean;
-  readonly consumptionType?: 'envVars' | 'propFile' | 'file';
+  readonly consumptionType?: 'envVars' | 'propFile' | 'propfile' | 'file';
 };
 
 export type ComponentSpec = {
@@ -37,12 +38,23 @@ export type NatsApi = {
   readonly query: { readonly subject: string; readonly replySubject: string };
 };
 
+/** What can be done with a resource of the type beside its normal run: backup, restore, scale. */
+export type ActionSpec = {
+  readonly name: string;
+  readonly description?: string;
+  /** Of the action's parameters; without it any object is taken. */
+  readonly specSchema?: { readonly jsonSchema: string };
+};
+
 export type ResourceTypeSpec = {
   readonly name: string;
   readonly nameJqFilter?: string;
   readonly isRunnable: boolean;
   /** `jsonSchema` is a string holding a JSON Schema document, draft 2020-12. */
   readonly specSchema?: { readonly jsonSchema: string };
+  readonly actions?: readonly ActionSpec[];
+  /** For the component that needs no code. */
+  readonly http?: HttpTypeSpec;
   readonly natsApi: NatsApi;
 };
 
@@ -76,4 +88,18 @@ export type ResourceManifest = Meta & {
   readonly resource: { readonly operator: string; readonly type: string; readonly spec: JsonObject };
 };
 
-export type Manifest = OperatorManifest | ResourceManifest;
+export type SecretType =
+  | 'key-value'
+  | 'key-value-properties'
+  | 'certificate'
+  | 'cloud-kernel'
+  | 'cloud-kernel-image-pull';
+
+export type SecretManifest = Meta & {
+  readonly type: 'secret';
+  readonly workspace: string;
+  /** The values are sealed (sealed.ts) in everything that is stored; only what a command has just brought holds them in the clear. */
+  readonly secret: { readonly type: SecretType; readonly acl: 'r' | 'rw'; readonly data: Readonly<Record<string, string>> };
+};
+
+export type Manifest = OperatorManifest | ResourceManifest | SecretManifest;

@@ -14,7 +14,16 @@ import { MANIFEST_TYPES } from './meta-schema.ts';
 import { defaultNatsApi, operatorProblems } from './operator-rules.ts';
 import { operatorSchema } from './operator-schema.ts';
 import { resourceSchema } from './resource-schema.ts';
-import type { Manifest, NatsApi, OperatorManifest, OperatorSpec, ResourceManifest, ResourceTypeSpec } from './types.ts';
+import { secretProblems, secretSchema } from './secret-schema.ts';
+import type {
+  Manifest,
+  NatsApi,
+  OperatorManifest,
+  OperatorSpec,
+  ResourceManifest,
+  ResourceTypeSpec,
+  SecretManifest,
+} from './types.ts';
 
 export type ManifestContext = {
   /** For resources whose manifest names none. */
@@ -27,14 +36,23 @@ export type ManifestContext = {
 
 const resourceShape = shapeOf(resourceSchema);
 const operatorShape = shapeOf(operatorSchema);
+const secretShape = shapeOf(secretSchema);
 
 const typeProblem = (value: JsonObject): RejectionDetail => {
   const { type } = value;
-  const expected = 'expected "type: operator" or "type: resource"';
+  const expected = 'expected "type: operator", "type: resource" or "type: secret"';
   if (type === undefined) return { message: `missing field "type": ${expected}`, pointer: '/type' };
   const nearest = typeof type === 'string' ? nearestName(type, MANIFEST_TYPES) : undefined;
   const hint = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
   return { message: `${expected}, found ${found(type, '/type')}${hint}`, pointer: '/type' };
+};
+
+const schemaTextProblems = (holder: JsonValue, at: string): readonly RejectionDetail[] => {
+  const specSchema = isJsonObject(holder) ? holder['specSchema'] : undefined;
+  const text = isJsonObject(specSchema) ? specSchema['jsonSchema'] : undefined;
+  if (typeof text !== 'string' || text === '') return [];
+  const compiled = compileSpecSchema(text, `${at}/specSchema/jsonSchema`);
+  return compiled.ok ? [] : compiled.error.details.map((detail) => ({ code: 'SCHEMA_INVALID', ...detail }));
 };
 
 /** Problems of the jsonSchema texts; what is not text has been named by the shape. */
@@ -43,11 +61,13 @@ const schemaProblems = (value: JsonObject): readonly RejectionDetail[] => {
   const types: JsonValue | undefined = isJsonObject(operator) ? operator['resources'] : undefined;
   if (!Array.isArray(types)) return [];
   return (types as readonly JsonValue[]).flatMap((type, index) => {
-    const specSchema = isJsonObject(type) ? type['specSchema'] : undefined;
-    const text = isJsonObject(specSchema) ? specSchema['jsonSchema'] : undefined;
-    if (typeof text !== 'string' || text === '') return [];
-    const compiled = compileSpecSchema(text, `/operator/resources/${index}/specSchema/jsonSchema`);
-    return compiled.ok ? [] : compiled.error.details.map((detail) => ({ code: 'SCHEMA_INVALID', ...detail }));
+    if (!isJsonObject(type)) return [];
+    const at = `/operator/resources/${index}`;
+    const actions = Array.isArray(type['actions']) ? (type['actions'] as readonly JsonValue[]) : [];
+    return [
+      ...schemaTextProblems(type, at),
+      ...actions.flatMap((action, number) => schemaTextProblems(action, `${at}/actions/${number}`)),
+    ];
   });
 };
 
@@ -55,15 +75,20 @@ const schemaProblems = (value: JsonObject): readonly RejectionDetail[] => {
 const codeOf = (details: readonly RejectionDetail[]): RejectionCode => {
   const [first] = details;
   const shared = details.every((detail) => detail.code === first?.code) ? first?.code : undefined;
-  return shared === 'NAME_INVALID' || shared === 'CHANNEL_INVALID' || shared === 'SCHEMA_INVALID'
+  return shared === 'NAME_INVALID' || shared === 'CHANNEL_INVALID' || shared === 'SCHEMA_INVALID' || shared === 'SECRET_INVALID'
     ? shared
     : 'MANIFEST_INVALID';
 };
 
+/** The operator page's sample has no type. */
+const isSecret = (value: JsonObject): boolean =>
+  value['type'] === 'secret' || (value['type'] === undefined && value['secret'] !== undefined);
+
 const refuse = (value: JsonObject, details: readonly RejectionDetail[], document: ParsedDocument): Result<never> => {
   const [first] = details;
   const name = typeof value['name'] === 'string' ? ` "${printable(value['name'])}"` : '';
-  const type = value['type'] === 'operator' || value['type'] === 'resource' ? value['type'] : 'the';
+  const known = MANIFEST_TYPES.find((type) => type === value['type']);
+  const type = known ?? (isSecret(value) ? 'secret' : 'the');
   const at = first?.pointer === undefined ? '' : `${first.pointer}: `;
   const more = details.length > 1 ? ` (and ${details.length - 1} more)` : '';
   const message = `${type === 'the' ? 'the manifest' : `${type} manifest`}${name}: ${at}${first?.message ?? ''}${more}`;
@@ -76,7 +101,7 @@ const refuse = (value: JsonObject, details: readonly RejectionDetail[], document
   );
 };
 
-type Meta = Omit<ResourceManifest, 'workspace' | 'resource'>;
+type Meta = Omit<ResourceManifest, 'type' | 'workspace' | 'resource'> & { readonly type: Manifest['type'] };
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -109,6 +134,16 @@ const resourceOf = (value: GivenResource, context: ManifestContext): ResourceMan
   return manifest;
 };
 
+const secretOf = (
+  value: Partial<Meta> & { readonly workspace?: string } & Pick<SecretManifest, 'name' | 'version' | 'secret'>,
+  context: ManifestContext,
+): SecretManifest => ({
+  ...metaOf(value, context.actor),
+  type: 'secret',
+  workspace: value.workspace ?? context.defaultWorkspace,
+  secret: { type: value.secret.type, acl: value.secret.acl, data: value.secret.data },
+});
+
 type GivenType = Omit<ResourceTypeSpec, 'isRunnable' | 'natsApi'> & {
   readonly isRunnable?: boolean;
   readonly natsApi?: NatsApi;
@@ -135,6 +170,8 @@ const operatorOf = (value: GivenOperator, context: ManifestContext): OperatorMan
         ...(type.nameJqFilter === undefined ? {} : { nameJqFilter: type.nameJqFilter }),
         isRunnable: type.isRunnable ?? false,
         ...(type.specSchema === undefined ? {} : { specSchema: type.specSchema }),
+        ...(type.actions === undefined ? {} : { actions: type.actions }),
+        ...(type.http === undefined ? {} : { http: type.http }),
         natsApi: type.natsApi ?? natsApi ?? defaultNatsApi(value.name, type.name),
       })),
       enabledWorkspaces,
@@ -181,6 +218,13 @@ export const validateManifest = (document: ParsedDocument, context: ManifestCont
     return problems.length > 0
       ? refuse(value, problems, document)
       : ok(operatorOf(value as unknown as GivenOperator, context));
+  }
+  if (isSecret(value)) {
+    const shape = secretShape.problems(value);
+    const problems = [...shape, ...workspaceProblems(value, context), ...(shape.length > 0 ? [] : secretProblems(value))];
+    return problems.length > 0
+      ? refuse(value, problems, document)
+      : ok(secretOf(value as unknown as Parameters<typeof secretOf>[0], context));
   }
   return refuse(value, [typeProblem(value)], document);
 };

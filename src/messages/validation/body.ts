@@ -11,7 +11,7 @@ import type { Shape } from './shape.ts';
 
 export type Body = { readonly value: JsonObject; readonly document: ParsedDocument };
 
-export const TYPES: JsonObject = { enum: ['resource', 'operator'] };
+export const TYPES: JsonObject = { enum: ['resource', 'operator', 'secret'] };
 export const TOKEN: JsonObject = {
   type: 'string',
   pattern: '^[a-z0-9]([-a-z0-9]{0,62}[a-z0-9])?$',

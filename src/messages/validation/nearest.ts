@@ -25,11 +25,15 @@ const distance = (left: string, right: string, limit: number): number => {
   return previous[right.length] ?? limit + 1;
 };
 
-/** The candidate within a third of the name's length, or undefined. Case, "-" and "_" do not count. */
-export const nearestName = (name: string, candidates: readonly string[]): string | undefined => {
+/** The candidate within `maxEdits` (default: a third of the name's length), or undefined. Case, "-" and "_" do not count. */
+export const nearestName = (
+  name: string,
+  candidates: readonly string[],
+  maxEdits = Math.max(1, Math.floor(name.length / 3)),
+): string | undefined => {
   if (name.length > 64) return undefined;
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '');
-  const limit = Math.max(1, Math.floor(name.length / 3));
+  const limit = maxEdits;
   let best: { readonly candidate: string; readonly edits: number } | undefined;
   for (const candidate of candidates.slice(0, 200)) {
     const edits = distance(plain(name), plain(candidate), limit);

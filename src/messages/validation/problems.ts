@@ -23,7 +23,8 @@ const TYPES: Words = {
   null: 'nothing (null)',
 };
 
-const SECRET = /secret|token|passw|key|credential/i;
+/** A patch may be on a secret. */
+const SECRET = /secret|token|passw|key|credential|^\/patch/i;
 
 /** A value as messages show it. */
 export const found = (value: unknown, pointer: string): string => {

@@ -17,6 +17,7 @@ import {
 } from '../queries.ts';
 import { positioned } from '../manifest/document.ts';
 import { COUNT, readBody, refuseBody, TOKEN, tokenProblem, TYPES } from './body.ts';
+import { parseSelector } from '../selector.ts';
 import { shapeOf, type Shape } from './shape.ts';
 
 /** The longest that a query may ask to wait. */
@@ -55,6 +56,11 @@ const shapes: Readonly<Record<QueryVerb, Shape>> = {
       owner: filter,
       tag: filter,
       label: filter,
+      tags: { type: 'array', minItems: 1, maxItems: 100, items: filter },
+      selector: { type: 'string', minLength: 1, maxLength: 4096 },
+      layer: { enum: ['user', 'system'] },
+      secret: filter,
+      orphaned: { type: 'boolean' },
       limit,
       cursor: { type: 'string', minLength: 1, maxLength: 1024 },
     },
@@ -83,7 +89,12 @@ export const parseQuery = (verb: QueryVerb, data: Uint8Array): Result<ParsedQuer
   const body = readBody(data, 'QUERY_INVALID', what, shapes[verb]);
   if (!body.ok) return body;
   const { value, document } = body.value;
-  if (verb === 'list') return ok({ verb, query: value as unknown as ListQuery });
+  if (verb === 'list') {
+    const query = value as unknown as ListQuery;
+    const selector = query.selector === undefined ? ok([]) : parseSelector(query.selector);
+    if (selector.ok) return ok({ verb, query });
+    return refuseBody('QUERY_INVALID', what, [positioned({ message: selector.error, pointer: '/selector' }, document)]);
+  }
   if (verb === 'outcome') return ok({ verb, query: value as unknown as OutcomeQuery });
 
   const given = value as unknown as Target;

@@ -72,12 +72,15 @@ export type Prepared = {
   readonly schema: JsonValue;
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
+  /** Places of `nullable: true`, which draft 2020-12 does not know. */
+  readonly nullables: readonly string[];
 };
 
 type Preparation = {
   readonly patterns: Patterns;
   readonly problems: string[];
   readonly warnings: string[];
+  readonly nullables: string[];
   count: number;
 };
 
@@ -127,6 +130,7 @@ const withNullable = (schema: JsonObject, at: string, preparation: Preparation):
   if (typeof nullable !== 'boolean') preparation.warnings.push(`${at}: "nullable" is true or false; it is ignored`);
   else if (nullable && type === undefined) preparation.warnings.push(`${at}: "nullable" without "type" says nothing`);
   if (nullable !== true || type === undefined) return type;
+  preparation.nullables.push(at);
   const types: readonly JsonValue[] = Array.isArray(type) ? (type as readonly JsonValue[]) : [type];
   return types.includes('null') ? type : [...types, 'null'];
 };
@@ -205,10 +209,11 @@ const prepareSchema = (schema: JsonObject, at: string, outer: JsonValue, prepara
 
 /** Prepares a schema that is at most MAX_DEPTH deep. With problems the schema is not to be used. */
 export const prepare = (schema: JsonValue, patterns: Patterns): Prepared => {
-  const preparation: Preparation = { patterns, problems: [], warnings: [], count: 0 };
+  const preparation: Preparation = { patterns, problems: [], warnings: [], nullables: [], count: 0 };
   const prepared = isJsonObject(schema) ? prepareSchema(schema, '#', schema, preparation) : schema;
   if (preparation.count > MAX_SUBSCHEMAS) {
     preparation.problems.push(`the schema has more than ${MAX_SUBSCHEMAS} subschemas`);
   }
-  return { schema: prepared, problems: preparation.problems, warnings: preparation.warnings };
+  const { problems, warnings, nullables } = preparation;
+  return { schema: prepared, problems, warnings, nullables };
 };

@@ -1,4 +1,4 @@
-// The bodies of patch, delete, run, cancel, suspend, resume and finalize: `{ type?, workspace?, name, ... }` as JSON or YAML.
+// The bodies of patch, delete, release, run, cancel, suspend, resume and finalize: `{ type?, workspace?, name, ... }` as JSON or YAML.
 // Called by the command-handler for both doors.
 
 import type { JsonObject } from '../../core/json.ts';
@@ -17,10 +17,12 @@ const common: JsonObject = { type: TYPES, workspace: { type: 'string' }, name: T
 const PATCH: JsonObject = { type: 'array', minItems: 1, 'x-expected': 'a list of RFC 6902 operations' };
 const UID: JsonObject = { type: 'string', minLength: 1, maxLength: 128 };
 
-const shapeFor = (own: JsonObject): Shape =>
+const FORCE: JsonObject = { type: 'boolean' };
+
+const shapeFor = (own: JsonObject, optional: JsonObject = {}): Shape =>
   shapeOf({
     type: 'object',
-    properties: { ...common, ...own },
+    properties: { ...common, ...own, ...optional },
     required: ['name', ...Object.keys(own)],
     additionalProperties: false,
   });
@@ -28,11 +30,13 @@ const shapeFor = (own: JsonObject): Shape =>
 const plain = shapeFor({});
 const shapes: Readonly<Record<TargetVerb, Shape>> = {
   patch: shapeFor({ patch: PATCH }),
-  delete: plain,
-  run: plain,
+  delete: shapeFor({}, { force: FORCE }),
+  release: shapeFor({}, { force: FORCE }),
+  run: shapeFor({}, { action: TOKEN, parameters: { type: 'object' } }),
   cancel: plain,
   suspend: plain,
   resume: plain,
+  reseal: plain,
   finalize: shapeFor({ uid: UID }),
 };
 
@@ -45,11 +49,15 @@ type Given = {
   readonly expectedGeneration?: number;
   readonly patch?: readonly Operation[];
   readonly uid?: string;
+  readonly action?: string;
+  readonly parameters?: JsonObject;
+  readonly force?: boolean;
 };
 
 /**
  * The command in `data`. `type` defaults to resource, `workspace` to `defaultWorkspace`; an operator has workspace `_` and may name no other.
- * `patch` (a list; its operations are checked where they are applied) belongs to the verb patch, `uid` to finalize.
+ * `patch` (a list; its operations are checked where they are applied) belongs to the verb patch, `uid` to finalize, `force` to delete and
+ * release.
  * Errors: COMMAND_INVALID, NAME_INVALID when a name is all that is wrong, MANIFEST_TOO_LARGE; with pointers into the body.
  */
 export const parseTargetCommand = (
@@ -78,6 +86,9 @@ export const parseTargetCommand = (
     target: { kind, workspace, name: given.name },
     ...(given.patch === undefined ? {} : { patch: given.patch }),
     ...(given.uid === undefined ? {} : { uid: given.uid }),
+    ...(given.action === undefined ? {} : { action: given.action }),
+    ...(given.parameters === undefined ? {} : { parameters: given.parameters }),
+    ...(given.force === true ? { force: true } : {}),
     ...(given.expectedGeneration === undefined ? {} : { expectedGeneration: given.expectedGeneration }),
   });
 };

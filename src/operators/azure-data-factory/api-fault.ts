@@ -31,7 +31,7 @@ export const apiFault = ({ status, body, retryAfterMs }: HttpReply, what: string
   const retry = retryAfterMs === undefined ? 'later' : { afterMs: retryAfterMs };
   if (status === 429) {
     return new Fault('COMPONENT_RETRYABLE', `${what}: Azure throttles this subscription (429 ${code})`, {
-      retry,
+      retry: retryAfterMs === undefined ? retry : { afterMs: retryAfterMs, scope: 'operator' },
       details: { status, apiCode: code, outcome: 'none' },
     });
   }

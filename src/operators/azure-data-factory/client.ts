@@ -3,7 +3,7 @@
 // a 401. A 429 closes the door for all callers until the server's Retry-After is over: what comes earlier would be refused.
 
 import { randomUUID } from 'node:crypto';
-import { Fault, isJsonObject, type JsonObject, type JsonValue } from '../../sdk/index.ts';
+import { Fault, isJsonObject, type JsonObject, type JsonValue, type TracedFetch } from '../../sdk/index.ts';
 import { apiFault } from './api-fault.ts';
 import { call, type HttpCall, type HttpReply } from './http.ts';
 import type { Identity } from './identity.ts';
@@ -20,6 +20,10 @@ export type Factory = { readonly resourceGroupName: string; readonly factoryName
 export type CallContext = {
   readonly signal: AbortSignal;
   readonly traceparent?: string;
+  /** `fetch` of the reconcile, which counts, times and traces. Default: the global one. */
+  readonly fetch?: TracedFetch;
+  /** Fencing token of the component's lease: shown in the user agent, so that a log of requests tells who was at work. */
+  readonly fence?: number;
   /** Sent as x-ms-client-request-id when it is a UUID; else one is made. */
   readonly requestId?: string;
 };
@@ -88,7 +92,7 @@ export const createDataFactory = (
     const leftMs = paused.untilMs - now();
     if (leftMs <= 0) return;
     const { code, message, details } = paused.fault;
-    throw new Fault(code, message, { retry: { afterMs: leftMs }, details });
+    throw new Fault(code, message, { retry: { afterMs: leftMs, scope: 'operator' }, details });
   };
 
   const urlOf = ({ factory, path, query }: Request): string => {
@@ -100,23 +104,24 @@ export const createDataFactory = (
 
   const attempt = (request: Request, token: string, context: CallContext): Promise<HttpReply> => {
     const { method, body, timeoutMs = settings.requestTimeoutMs, finishWithinMs = 0 } = request;
-    const { requestId = '', traceparent, signal } = context;
+    const { requestId = '', traceparent, signal, fetch, fence } = context;
     const headers = present({
       authorization: `Bearer ${token}`,
       accept: 'application/json',
-      'user-agent': 'opstream-azure-data-factory',
+      'user-agent': `opstream-azure-data-factory${fence === undefined ? '' : ` (fence ${fence})`}`,
       'content-type': body === undefined ? undefined : 'application/json',
       'x-ms-client-request-id': UUID.test(requestId) ? requestId : randomUUID(),
       traceparent,
     });
+    const traced = fetch === undefined ? {} : { fetch };
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
-    return call({ method, url: urlOf(request), headers, ...text, timeoutMs, finishWithinMs, signal });
+    return call({ method, url: urlOf(request), headers, ...text, timeoutMs, finishWithinMs, signal, ...traced });
   };
 
   const send = async (request: Request, context: CallContext): Promise<JsonValue | undefined> => {
     for (let tries = 1; ; tries += 1) {
       passGate();
-      const token = await identity.token(context.signal);
+      const token = await identity.token(context.signal, context.fetch);
       const reply = await attempt(request, token, context);
       if (reply.status >= 200 && reply.status < 300) return reply.body;
       if (reply.status === 401) identity.discard(token);
@@ -143,9 +148,9 @@ export const createDataFactory = (
   };
 
   return {
-    ready: async ({ signal }) => {
+    ready: async ({ signal, fetch }) => {
       passGate();
-      await identity.token(signal);
+      await identity.token(signal, fetch);
     },
 
     createRun: async (factory, run, context, timeoutMs) => {

@@ -10,6 +10,11 @@ import { hasEnded, recordProperties, type RunRecord } from './run-record.ts';
 import { conditionsOf, isCanceling, observe, stateOf } from './run-status.ts';
 
 const DAY_MS = 86_400_000;
+/** Of a run that shows no change, its activities are asked for at every so many looks: with thousands of runs that halves the calls. */
+const FULL_LOOK_EVERY = 6;
+
+/** What a run looked like when its activities were last asked for. Memory only: without it, the next look is a full one. */
+type Seen = { readonly lastUpdated: unknown; readonly state: string; readonly sequence: number; looks: number };
 
 const targetOf = (entity: Entity, record: RunRecord): Target => {
   if (record.target !== undefined) return record.target;
@@ -20,6 +25,21 @@ const targetOf = (entity: Entity, record: RunRecord): Target => {
 
 export const createFollower = (parts: Parts) => {
   const { settings, api, ledger, now, report } = parts;
+
+  const seen = new Map<string, Seen>();
+
+  const isUnchanged = ({ entity }: Work, adfRunId: string, run: JsonObject): boolean => {
+    const state = stateOf(run);
+    const before = seen.get(adfRunId);
+    const isSame =
+      before?.state === state && before.lastUpdated === run['lastUpdated'] && before.sequence === entity.sequence;
+    if (isSame && before.looks < FULL_LOOK_EVERY) {
+      before.looks += 1;
+      return true;
+    }
+    seen.set(adfRunId, { lastUpdated: run['lastUpdated'], state, sequence: entity.sequence, looks: 1 });
+    return false;
+  };
 
   /** undefined: Azure does not know the run. */
   const look = async ({ call }: Work, target: Target, adfRunId: string): Promise<JsonObject | undefined> => {
@@ -87,6 +107,9 @@ export const createFollower = (parts: Parts) => {
     }
     if (run === undefined) return onUnknown(work, record, target);
     const state = stateOf(run);
+    if (!hasEnded(state) && !cancel && isUnchanged(work, adfRunId, run)) {
+      return { requeueAfterMs: settings.pollIntervalMs };
+    }
     const sinceMs = Date.parse(record.intent?.since ?? '') || now() - 45 * DAY_MS;
     const activities =
       state === 'pending' ? [] : await api.activityRuns(target, adfRunId, updatedSince(sinceMs - DAY_MS, now()), call);
@@ -105,12 +128,19 @@ export const createFollower = (parts: Parts) => {
       ),
     );
     if (!hasEnded(state)) return { requeueAfterMs: settings.pollIntervalMs };
+    seen.delete(adfRunId);
     context.log.info({ adfRunId, state }, 'pipeline run ended');
     return isInTheWay ? AT_ONCE : {};
   };
 
   return {
     follow: (work: Work, step: Extract<Step, { kind: 'follow' }>): Promise<ReconcileResult> =>
-      patiently(follow(work, step)),
+      patiently(
+        follow(work, step).catch((error: unknown) => {
+          // The status may speak of the failure: the next look says how things are, changed or not.
+          seen.delete(step.record.adfRunId);
+          throw error;
+        }),
+      ),
   };
 };

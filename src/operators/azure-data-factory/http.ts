@@ -1,7 +1,7 @@
 // One HTTP call with a deadline. A call without an answer is a Fault whose `outcome` says whether it can have had an effect:
 // that decides whether a run may have been started. Bodies, headers and secrets never reach a message.
 
-import { Fault, isFault, type JsonValue } from '../../sdk/index.ts';
+import { Fault, isFault, type JsonValue, type TracedFetch } from '../../sdk/index.ts';
 
 export type HttpCall = {
   readonly method: 'GET' | 'POST';
@@ -12,6 +12,8 @@ export type HttpCall = {
   readonly signal: AbortSignal;
   /** After `signal` has aborted, a call under way gets this long to end: for calls whose answer must not be lost. Default 0. */
   readonly finishWithinMs?: number;
+  /** `fetch` of the reconcile. Default: the global one. */
+  readonly fetch?: TracedFetch;
 };
 
 export type HttpReply = {
@@ -94,7 +96,7 @@ export const call = async (request: HttpCall): Promise<HttpReply> => {
   }
   const ending = deadline(request);
   try {
-    const response = await fetch(url, {
+    const response = await (request.fetch ?? fetch)(url, {
       method,
       headers,
       ...(body === undefined ? {} : { body }),

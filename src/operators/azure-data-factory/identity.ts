@@ -2,7 +2,7 @@
 // same time, and again before it expires. A refused client is remembered for a while: thousands of resources must not each knock
 // on the door with a wrong secret. The secret and the tokens are in no message.
 
-import { Fault, isJsonObject, type JsonValue } from '../../sdk/index.ts';
+import { Fault, isJsonObject, type JsonValue, type TracedFetch } from '../../sdk/index.ts';
 import { call, type HttpReply } from './http.ts';
 import type { AdfSettings } from './settings.ts';
 
@@ -14,7 +14,7 @@ const MAX_DESCRIPTION = 300;
 
 export type Identity = {
   /** Faults: COMPONENT_TERMINAL when the client is refused, COMPONENT_RETRYABLE when no answer can be had; `details.outcome` is `none`. */
-  token(signal: AbortSignal): Promise<string>;
+  token(signal: AbortSignal, fetch?: TracedFetch): Promise<string>;
   /** The token was refused: do not use it again. */
   discard(token: string): void;
 };
@@ -68,7 +68,7 @@ export const createIdentity = (settings: AdfSettings, now: () => number = Date.n
   let fetching: Promise<Held> | undefined;
   let refused: { readonly fault: Fault; readonly untilMs: number } | undefined;
 
-  const ask = async (): Promise<HttpReply> => {
+  const ask = async (fetch: TracedFetch | undefined): Promise<HttpReply> => {
     try {
       return await call({
         method: 'POST',
@@ -83,6 +83,7 @@ export const createIdentity = (settings: AdfSettings, now: () => number = Date.n
         timeoutMs: requestTimeoutMs,
         // Shared by all who wait for it, so it stops for none of them.
         signal: new AbortController().signal,
+        ...(fetch === undefined ? {} : { fetch }),
       });
     } catch (error) {
       // A token that was not had started no run, whatever became of the request.
@@ -93,9 +94,9 @@ export const createIdentity = (settings: AdfSettings, now: () => number = Date.n
     }
   };
 
-  const fetchToken = async (): Promise<Held> => {
+  const fetchToken = async (fetch: TracedFetch | undefined): Promise<Held> => {
     const askedMs = now();
-    const reply = await ask();
+    const reply = await ask(fetch);
     if (reply.status !== 200) {
       const fault = refusal(reply, clientSecret);
       if (fault.retry === 'never') refused = { fault, untilMs: now() + REFUSAL_KEPT_MS };
@@ -113,10 +114,10 @@ export const createIdentity = (settings: AdfSettings, now: () => number = Date.n
   };
 
   return {
-    token: async (signal) => {
+    token: async (signal, fetch) => {
       if (held !== undefined && now() < held.untilMs) return held.token;
       if (refused !== undefined && now() < refused.untilMs) throw refused.fault;
-      fetching ??= fetchToken().finally(() => {
+      fetching ??= fetchToken(fetch).finally(() => {
         fetching = undefined;
       });
       return (await unlessAborted(fetching, signal)).token;

@@ -14,9 +14,11 @@ import { runOperator } from '../../sdk/index.ts';
 import { createDataFactory } from './client.ts';
 import { createIdentity } from './identity.ts';
 import { createAdfReconciler } from './reconciler.ts';
-import { readSettings } from './settings.ts';
+import { readSettings, settingsTable } from './settings.ts';
 
 await runOperator({
+  name: 'azure-data-factory',
+  settings: settingsTable,
   createReconciler: ({ environment }) => {
     const settings = readSettings(environment);
     return createAdfReconciler({ settings, api: createDataFactory(settings, createIdentity(settings)) });

@@ -106,8 +106,8 @@ export const createAdfReconciler = ({ settings, api, now = Date.now }: Reconcile
       const status = await inUse().getEntityStatus(key, type);
       const record = runRecord(status, entity.uid);
       if (record?.adfRunId !== undefined) ledger.claim(record.adfRunId, key);
-      const { signal, traceparent } = context;
-      const call = { signal, ...(traceparent === undefined ? {} : { traceparent }) };
+      const { signal, traceparent, fetch, fence } = context;
+      const call = { signal, fetch, fence, ...(traceparent === undefined ? {} : { traceparent }) };
       const step = nextStep(entity, record);
       context.log.debug({ step: step.kind, runId: entity.run?.id }, 'next step');
       return carryOut({ entity, record, context, call }, step, status);

@@ -4,7 +4,9 @@ import { connectNats, type JetStreamConnection } from '../../jetstream/connectio
 import { createAppender } from '../../jetstream/appender.ts';
 import { createLeaseKeeper } from '../../jetstream/lease-keeper.ts';
 import { provision } from '../../jetstream/provision.ts';
-import { createDeadLetters, type DeadLetters } from '../../engine/dead-letters.ts';
+import { countedDeadLetters, createDeadLetters, type DeadLetters } from '../../engine/dead-letters.ts';
+import { observeLeadership } from '../../engine/leadership.ts';
+import { programs } from '../../messages/metric-catalogue.ts';
 import { namesFor, type Names } from '../../messages/subjects.ts';
 import { configFault, loadConfig } from '../../runtime/config-table.ts';
 import { processName } from '../../runtime/environment.ts';
@@ -12,6 +14,7 @@ import { connectionOptions } from '../../runtime/connection-options.ts';
 import { instanceTable, type InstanceConfig } from '../../runtime/instance-config.ts';
 import type { Appender, LeaseKeeper } from '../../engine/ports.ts';
 import type { ProcessContext } from '../../runtime/lifecycle.ts';
+import { openVitals, type Vitals } from './vitals.ts';
 
 export const VERSION = '0.1.0';
 
@@ -23,17 +26,28 @@ export type Instance = ProcessContext & {
   readonly deadLetters: DeadLetters;
   /** Names this copy in leases. */
   readonly holder: string;
+  /** Metrics and readiness; the leases that were named to openInstance are watched. */
+  readonly vitals: Vitals;
   appenderOf(stream: string): Appender;
 };
 
 /** Connects (waiting for the server) and makes the streams that are missing. Faults: CONFIG_INVALID, STREAM_DRIFT, SERVER_TOO_OLD. */
-export const openInstance = async (context: ProcessContext, signal: AbortSignal): Promise<Instance> => {
+export const openInstance = async (
+  context: ProcessContext,
+  signal: AbortSignal,
+  /** Leases that this process competes for: it is ready when it holds or waits for each. */
+  leaseNames: readonly string[] = [],
+): Promise<Instance> => {
   const { environment, log, clock, name } = context;
   const loaded = loadConfig(instanceTable, environment.env, environment.argv);
   if (!loaded.ok) throw configFault(loaded.error);
   const { config } = loaded.value;
   const names = namesFor(config.prefix);
+  const program = programs.find((known) => known === name);
+  if (program === undefined) throw new TypeError(`${name} has no metrics; name it in the catalogue`);
+  const vitals = await openVitals(program, { port: config.metricPort, log, signal });
   const connection = await connectNats({ ...connectionOptions(config), name: `${config.prefix}-${name}`, log, signal });
+  vitals.connected(connection);
   await provision(connection, {
     prefix: config.prefix,
     ...(config.replicas === undefined ? {} : { replicas: config.replicas }),
@@ -46,14 +60,19 @@ export const openInstance = async (context: ProcessContext, signal: AbortSignal)
     appenders.set(stream, appender);
     return appender;
   };
+  const { metrics } = vitals;
+  const keeper = createLeaseKeeper(connection, { bucket: names.buckets.leases, clock, log });
+  const leadership = observeLeadership(keeper, metrics);
+  vitals.lead(leadership, leaseNames);
   return {
     ...context,
     config,
     names,
     connection,
-    leases: createLeaseKeeper(connection, { bucket: names.buckets.leases, clock, log }),
-    deadLetters: createDeadLetters(names, appenderOf(names.streams.dead), clock),
+    leases: leadership.leases,
+    deadLetters: countedDeadLetters(createDeadLetters(names, appenderOf(names.streams.dead), clock), metrics),
     holder: processName(),
+    vitals,
     appenderOf,
   };
 };

@@ -72,6 +72,14 @@ describe('opstream', () => {
 });
 
 describe('opstream apply', () => {
+  it('belongs to the trace of whoever calls it', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const traceOf = async (TRACEPARENT: string) =>
+      (await opstream(['apply', '-f', manifest], { env: { TRACEPARENT } })).sent[0]?.options?.traceparent;
+    assert.equal(await traceOf(traceparent), traceparent);
+    assert.equal(await traceOf('nonsense'), undefined);
+  });
+
   it('sends the manifest as it stands and says what became of it', async () => {
     const { code, sent, err: text, out } = await opstream(['apply', '-f', manifest, '-w', 'public']);
     assert.equal(code, 0);

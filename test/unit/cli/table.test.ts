@@ -42,24 +42,27 @@ describe('the table of get', () => {
   });
 
   it('adds columns for wide and tags', () => {
-    const [header = '', , row = ''] = summaryTable([summary()], {
-      isWide: true,
-      withTags: true,
-      nowMs: Date.parse('2025-01-01T00:02:30Z'),
-    }).split('\n');
+    const [header = '', , row = ''] = summaryTable(
+      [summary({ layer: 'system', externalName: 'runs/4711', externalId: 'run-4711' })],
+      {
+        isWide: true,
+        withTags: true,
+        nowMs: Date.parse('2025-01-01T00:02:30Z'),
+      },
+    ).split('\n');
     assert.deepEqual(
       header
         .split('|')
         .slice(7)
         .map((cell) => cell.trim()),
-      ['OPERATOR', 'RESOURCE TYPE', 'OBSERVED', 'AGE', 'TAGS'],
+      ['OPERATOR', 'RESOURCE TYPE', 'OBSERVED', 'LAYER', 'EXTERNAL NAME', 'EXTERNAL ID', 'AGE', 'TAGS'],
     );
     assert.deepEqual(
       row
         .split('|')
         .slice(7)
         .map((cell) => cell.trim()),
-      ['adf-operator', 'pipeline-run', '1/2', '2m', 'adf-pipeline,adf-operator'],
+      ['adf-operator', 'pipeline-run', '1/2', 'system', 'runs/4711', 'run-4711', '2m', 'adf-pipeline,adf-operator'],
     );
   });
 

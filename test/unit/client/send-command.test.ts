@@ -50,6 +50,21 @@ const world = (answers: readonly (unknown | Fault)[]) => {
 const timeout = new Fault('NATS_TIMEOUT', 'no answer');
 
 describe('a command over request/reply', () => {
+  it('belongs to the trace that is given, or begins one named after its id', async () => {
+    const traceOf = async (options: Parameters<typeof sendCommand>[3]): Promise<string | undefined> => {
+      const { tools, sent } = world([timeout, receipt]);
+      await sendCommand(tools, 'apply', new Uint8Array(), options);
+      assert.equal(sent[0]?.headers['traceparent'], sent[1]?.headers['traceparent'], 'a repeat is of the same trace');
+      return sent[0]?.headers['traceparent'];
+    };
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    assert.equal(await traceOf({ traceparent }), traceparent);
+    assert.equal(
+      await traceOf({ commandId: '0190163d-8694-739b-aea5-966c26f8ad91' }),
+      '00-0190163d8694739baea5966c26f8ad91-aea5966c26f8ad91-01',
+    );
+  });
+
   it('is sent again under the same id when its answer is lost', async () => {
     const { tools, sent } = world([
       timeout,

@@ -4,6 +4,8 @@ import { decideOperator, type OperatorCommand } from '../../../src/domain/operat
 import { evolveOperator } from '../../../src/domain/operator/evolve.ts';
 import { initialOperatorState, type OperatorState } from '../../../src/domain/operator/state.ts';
 import type { OperatorEvent } from '../../../src/messages/events.ts';
+import { NOTHING_LEFT } from '../../../src/messages/left-behind.ts';
+import { leftBehind } from '../../support/left-behind.ts';
 import { dated, operatorManifest } from '../../support/fixtures.ts';
 
 const apply = (changes: Parameters<typeof operatorManifest>[0] = {}, mustBeNew = false): OperatorCommand => ({
@@ -40,26 +42,26 @@ describe('an operator', () => {
 
   it('cannot be deleted while resources need it, and says which', () => {
     const decision = decideOperator(
-      { type: 'delete', dependents: ['public/run-1', 'public/run-2'] },
+      { type: 'delete', dependents: leftBehind('run-1', 'run-2') },
       play([apply()]).state,
       'adf-operator',
     );
     assert.deepEqual(decision.ok ? [] : decision.error.details.map(({ message }) => message), [
-      'public/run-1',
-      'public/run-2',
+      'resource public/run-1',
+      'resource public/run-2',
     ]);
   });
 
   it('is deleted in two phases and can be registered again', () => {
     const { outcomes, state } = play([
       apply(),
-      { type: 'finalize', uid: 'event-0', dependents: [] },
-      { type: 'delete', dependents: [] },
-      { type: 'delete', dependents: [] },
+      { type: 'finalize', uid: 'event-0', dependents: NOTHING_LEFT },
+      { type: 'delete', dependents: NOTHING_LEFT },
+      { type: 'delete', dependents: NOTHING_LEFT },
       apply({ description: 'too late' }),
-      { type: 'finalize', uid: 'event-0', dependents: ['public/late'] },
-      { type: 'finalize', uid: 'event-0', dependents: [] },
-      { type: 'delete', dependents: [] },
+      { type: 'finalize', uid: 'event-0', dependents: leftBehind('late') },
+      { type: 'finalize', uid: 'event-0', dependents: NOTHING_LEFT },
+      { type: 'delete', dependents: NOTHING_LEFT },
       apply(),
     ]);
     assert.deepEqual(outcomes, [
@@ -74,5 +76,47 @@ describe('an operator', () => {
       ['registered.v1'],
     ]);
     assert.equal(state.operator?.generation, 2);
+  });
+
+  it('goes with force although resources need it, and its events say which are left behind', () => {
+    let state = play([apply()]).state;
+    const said: unknown[] = [];
+    const decide = (command: OperatorCommand): void => {
+      const decision = decideOperator(command, state, 'adf-operator');
+      if (!decision.ok) said.push(decision.error.code);
+      for (const event of decision.ok ? decision.value : []) {
+        said.push([event.type.split('.').at(-2), event.data]);
+        state = evolveOperator(state, dated(event, said.length) as OperatorEvent, said.length + 1);
+      }
+    };
+    decide({ type: 'delete', dependents: leftBehind('run-1') });
+    decide({ type: 'delete', dependents: leftBehind('run-1'), force: true });
+    assert.equal(state.operator?.deletionForced, true);
+    decide({ type: 'delete', dependents: leftBehind('run-1'), force: true });
+    decide({ type: 'finalize', uid: 'event-0', dependents: leftBehind('run-1', 'run-2') });
+    assert.deepEqual(said, [
+      'OPERATOR_HAS_RESOURCES',
+      ['deletion-requested', { force: true, leftBehind: leftBehind('run-1') }],
+      ['deleted', { leftBehind: leftBehind('run-1', 'run-2') }],
+    ]);
+    assert.equal(state.operator, undefined);
+  });
+
+  it('whose deletion waits for its resources can be forced afterwards', () => {
+    const { outcomes, state } = play([
+      apply(),
+      { type: 'delete', dependents: NOTHING_LEFT },
+      { type: 'finalize', uid: 'event-0', dependents: leftBehind('late') },
+      { type: 'delete', dependents: leftBehind('late'), force: true },
+      { type: 'finalize', uid: 'event-0', dependents: leftBehind('late') },
+    ]);
+    assert.deepEqual(outcomes, [
+      ['registered.v1'],
+      ['deletion-requested.v1'],
+      'OPERATOR_HAS_RESOURCES',
+      ['deletion-requested.v1'],
+      ['deleted.v1'],
+    ]);
+    assert.equal(state.operator, undefined);
   });
 });

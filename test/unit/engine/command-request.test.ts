@@ -51,6 +51,17 @@ describe('headers of a command', () => {
     );
   });
 
+  it('of a trace are taken when they can be read, and are no reason to refuse a command', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const given = read({ traceparent });
+    assert.equal(given.ok && given.value.traceparent, traceparent);
+    for (const bad of ['00-xyz', traceparent.toUpperCase(), 'x'.repeat(100_000), `ff${traceparent.slice(2)}`]) {
+      const request = read({ traceparent: bad });
+      assert.ok(request.ok, bad.slice(0, 80));
+      assert.equal(request.value.traceparent, undefined);
+    }
+  });
+
   it('the message id of a durable command is its command id', () => {
     const request = read({ 'Nats-Msg-Id': 'msg-1' });
     assert.ok(request.ok && request.value.commandId === 'msg-1' && request.value.isIdGiven);

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Fault, isFault } from '../../../src/core/fault.ts';
 import { datasetOf, operatorNamed, together } from '../../support/manifests.ts';
+import { leftBehind } from '../../support/left-behind.ts';
 import { memoryEvents, memoryHandler } from '../../support/memory-handler.ts';
 
 const set = (value: number, name = 'a') => datasetOf('op', name, { value });
@@ -201,7 +202,7 @@ describe('several documents', () => {
 describe('operators', () => {
   it('with resources stay, and the refusal lists them', async () => {
     const events = memoryEvents();
-    const handler = memoryHandler(events, memoryEvents(), ['resource public/a']);
+    const handler = memoryHandler(events, memoryEvents(), { dependentsOf: async () => leftBehind('a') });
     await handler.send('apply', operatorNamed('op'));
     const receipt = await handler.send('delete', { type: 'operator', name: 'op' });
     assert.equal(receipt.rejection?.code, 'OPERATOR_HAS_RESOURCES');

@@ -231,3 +231,59 @@ test('property: never two at once, never too many, and no change is lost', async
     { numRuns: 60 },
   );
 });
+
+test('a hold starts nothing until it is over, and leaves alone what is under way', async () => {
+  const { line, runs, keys, clock } = bench(2);
+  line.changed('a');
+  line.hold(1000);
+  line.hold(300);
+  line.changed('b');
+  runs[0]?.end({ kind: 'done', againAfterMs: 10 });
+  await clock.advance(999);
+  assert.deepEqual(keys(), ['a']);
+  await clock.advance(2);
+  assert.deepEqual(keys(), ['a', 'b', 'a']);
+  line.hold(60_000);
+  runs[1]?.end();
+  runs[2]?.end();
+  await line.stop();
+});
+
+test('whatever happens, never two for one key and never more than the workers', async () => {
+  const action = fc.oneof(
+    fc.record({ kind: fc.constantFrom('changed', 'due'), key: fc.constantFrom('a', 'b', 'c', 'd') }),
+    fc.record({ kind: fc.constantFrom('end', 'fail', 'hold'), index: fc.nat(5) }),
+    fc.record({ kind: fc.constant('time'), byMs: fc.nat(400) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 3 }), fc.array(action, { maxLength: 60 }), async (workers, actions) => {
+      const clock = drivenClock(0);
+      const underWay: { readonly key: string; end(outcome: WorkOutcome): void }[] = [];
+      const line = createWorkLine({
+        ...{ clock, maxWorkers: workers, backOff: { baseMs: 100, capMs: 1000 }, random: () => 0.5 },
+        work: (key) =>
+          new Promise((resolve) => {
+            assert.ok(!underWay.some((one) => one.key === key), `two for ${key}`);
+            underWay.push({ key, end: resolve });
+            assert.ok(underWay.length <= workers);
+          }),
+      });
+      const end = async (index: number, outcome: WorkOutcome): Promise<void> => {
+        const [one] = underWay.splice(index % Math.max(1, underWay.length), 1);
+        one?.end(outcome);
+        await clock.settle();
+      };
+      for (const one of actions) {
+        if ('byMs' in one) await clock.advance(one.byMs);
+        else if ('key' in one && one.kind === 'changed') line.changed(one.key);
+        else if ('key' in one) line.due(one.key, 50);
+        else if (one.kind === 'hold') line.hold(one.index * 40);
+        else await end(one.index, one.kind === 'end' ? { kind: 'done', againAfterMs: 100 } : { kind: 'failed' });
+      }
+      const stopped = line.stop();
+      while (underWay.length > 0) await end(0, { kind: 'done' });
+      await stopped;
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -109,3 +109,25 @@ test('a document that cannot be read is passed over until its next command', asy
   assert.equal(await entities.put(entityAt(5)), true);
   assert.equal(keptSequence(store, 'run-1'), 5);
 });
+
+test('what is put is answered before it is durable, and no more when it cannot be stored', async () => {
+  const store = memoryStore();
+  const entities = await open(store);
+  let announced = 0;
+  const put = entities.put(entityAt(5), undefined, () => (announced += 1));
+  assert.equal(announced, 1);
+  const isKept = keptSequence(store, 'run-1') !== undefined;
+  assert.equal((await entities.get('public.run-1'))?.sequence, 5);
+  assert.equal(isKept, false);
+  assert.equal(await put, true);
+  assert.equal(keptSequence(store, 'run-1'), 5);
+
+  store.beforeWrite = () => {
+    throw new Fault('JS_UNAVAILABLE', 'away');
+  };
+  const failed = entities.put(entityAt(6), undefined, () => (announced += 1));
+  assert.equal((await entities.get('public.run-1'))?.sequence, 6);
+  await assert.rejects(failed);
+  assert.equal((await entities.get('public.run-1'))?.sequence, 5);
+  assert.equal(announced, 2);
+});

@@ -246,6 +246,80 @@ test('what was reported deleted is purged after its time, and not before', async
   await running;
 });
 
+test('the time until the purge goes on over a change of leader', async () => {
+  const component = memoryComponent(
+    reconcilerOf(async (controller, key) => {
+      await controller.updateEntityStatus({ key, status: 'deleted' });
+      return {};
+    }),
+    { OPERATOR_MAINTENANCE_INTERVAL: '10s', OPERATOR_PURGE_STATE_STORE_BEFORE: '1m' },
+  );
+  const running = component.start();
+  await component.clock.settle();
+  await component.deliver(commandFor(entityAt(6, { deletionRequestedAt: DELETED_AT })));
+  await component.clock.advance(45_000);
+  component.leases.current.abort();
+  await component.clock.advance(14_000);
+  assert.equal(component.leases.token, 2);
+  assert.ok(await component.entities.get('public.run-1'), 'not before its time');
+  await component.clock.advance(20_000);
+  assert.equal(await component.entities.get('public.run-1'), undefined);
+  component.stop();
+  await running;
+});
+
+test('a hold, asked for or thrown, stops the whole operator until it is over', async () => {
+  const seen: string[] = [];
+  let isThrottled = true;
+  const component = memoryComponent(
+    reconcilerOf(async (_controller, key, { hold }) => {
+      seen.push(key);
+      if (!isThrottled) return {};
+      isThrottled = false;
+      if (key === 'public.run-1')
+        throw new Fault('COMPONENT_RETRYABLE', 'throttled', { retry: { afterMs: 20_000, scope: 'operator' } });
+      hold(20_000);
+      return {};
+    }),
+  );
+  const running = component.start();
+  await component.clock.settle();
+  await component.deliver(commandFor(entityAt(5)));
+  await component.deliver(commandFor(entityAt(6, { name: 'run-2' })));
+  await component.clock.advance(19_000);
+  assert.deepEqual(seen, ['public.run-1']);
+  await component.clock.advance(5000);
+  assert.deepEqual(seen.toSorted(), ['public.run-1', 'public.run-1', 'public.run-2']);
+  isThrottled = true;
+  await component.deliver(commandFor(entityAt(7, { name: 'run-3' })));
+  await component.deliver(commandFor(entityAt(8, { name: 'run-4' })));
+  await component.clock.advance(19_000);
+  assert.ok(!seen.includes('public.run-4'));
+  assert.equal(component.settled.length, 4, 'commands are kept meanwhile');
+  await component.clock.advance(2000);
+  assert.ok(seen.includes('public.run-4'));
+  component.stop();
+  await running;
+});
+
+test('polls that were asked for at the same time drift apart', async () => {
+  const looks: number[] = [];
+  let component: ReturnType<typeof memoryComponent> | undefined;
+  component = memoryComponent(
+    reconcilerOf(async () => {
+      looks.push(component?.clock.nowMs() ?? 0);
+      return { requeueAfterMs: 10_000 };
+    }),
+  );
+  const running = component.start();
+  await component.clock.settle();
+  await component.deliver(commandFor(entityAt(5)));
+  await component.clock.advance(10_000);
+  assert.equal((looks[1] ?? 0) - (looks[0] ?? 0), 9500, 'with a random number of a half');
+  component.stop();
+  await running;
+});
+
 test('a status written by another component in between is not overwritten: the reconcile runs again on it', async () => {
   let interfere = true;
   const seen: (string | undefined)[] = [];

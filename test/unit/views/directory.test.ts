@@ -46,6 +46,13 @@ describe('list', () => {
     [{ label: 'rule=a=b=c' }, ['b']],
     [{ label: 'rule=a' }, []],
     [{ label: 'toString' }, []],
+    [{ tags: ['red', 'big'] }, ['a']],
+    [{ tags: ['red', 'none'] }, []],
+    [{ selector: 'tier' }, ['b', 'c']],
+    [{ selector: 'tier in (gold, silver)' }, ['b']],
+    [{ selector: 'tier!=gold', type: 'resource' }, ['a', 'd', 'c']],
+    [{ selector: '!tier', type: 'resource' }, ['a', 'd']],
+    [{ selector: 'tier=gold,rule="a=b=c"' }, ['b']],
     [{ tag: 'red', owner: 'rocket', workspace: 'public' }, ['a']],
     [{ tag: 'red', workspace: 'sandbox' }, []],
   ];
@@ -54,6 +61,50 @@ describe('list', () => {
       assert.deepEqual(namesIn(query), wanted);
     });
   }
+
+  it('knows layers', () => {
+    const directory = filled();
+    add(directory, 'e', { layer: 'system' });
+    const named = (layer: 'user' | 'system') =>
+      directory.list({ layer, type: 'resource' }).items.map(({ name }) => name);
+    assert.deepEqual([named('system'), named('user')], [['e'], ['a', 'b', 'd', 'c']]);
+  });
+
+  it('calls a resource orphaned, and in error, while its operator is not there', () => {
+    const directory = filled();
+    const rows = (orphaned: boolean) =>
+      directory.list({ orphaned, type: 'resource' }).items.map(({ name, status }) => `${name} ${status}`);
+    assert.deepEqual(rows(true), ['a error', 'b error', 'd error', 'c error']);
+    directory.absorb('operator.adf-operator', {
+      name: 'adf-operator',
+      uid: 'u',
+      generation: 1,
+      manifest: operatorNamed('adf-operator'),
+    });
+    assert.deepEqual([rows(true), rows(false)], [['d error'], ['a pending', 'b pending', 'c pending']]);
+    directory.absorb('operator.adf-operator', undefined);
+    assert.equal(rows(true).length, 4);
+  });
+
+  it('pages through what a selector selects', () => {
+    const directory = createDirectory();
+    for (let index = 0; index < 30; index += 1)
+      add(directory, `r-${String(index).padStart(2, '0')}`, { labels: { third: String(index % 3) } });
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = directory.list({
+        selector: 'third in (0,1)',
+        limit: 7,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      assert.equal(page.total, 20);
+      seen.push(...page.items.map(({ name }) => name));
+      cursor = page.next;
+    } while (cursor !== undefined);
+    assert.equal(new Set(seen).size, 20);
+    assert.ok(seen.every((name) => Number(name.slice(2)) % 3 !== 2));
+  });
 
   it('goes through pages without a gap or a double, also while rows come and go', () => {
     const directory = createDirectory();

@@ -40,12 +40,21 @@ describe('as published', () => {
       assert.ok(rejection.details.every((detail) => detail.line !== undefined && detail.column !== undefined));
     });
   }
-  it('a secret is YAML, but not a type that opstream knows', () => {
+  it('a secret is accepted as it stands, without a type', () => {
     const [document] = accepted(parseManifests(fixture('seed-secret.published.yaml')));
     assert.ok(document !== undefined);
-    const rejection = refused(validateManifest(document, context));
-    assert.equal(rejection.code, 'MANIFEST_INVALID');
-    assert.equal(rejection.details[0]?.pointer, '/type');
+    const manifest = accepted(validateManifest(document, context));
+    assert.deepEqual([manifest.type, manifest.name, manifest.version], ['secret', 'adf-operator', 'v1']);
+    assert.deepEqual(manifest.type === 'secret' && manifest.secret, {
+      type: 'key-value-properties',
+      acl: 'rw',
+      data: {
+        AZURE_TENANT_ID: 'azure tenant id',
+        AZURE_CLIENT_ID: 'azure client id',
+        AZURE_CLIENT_SECRET: 'azure client secret',
+        AZURE_SUBSCRIPTION_ID: 'azure subscription id',
+      },
+    });
   });
 });
 

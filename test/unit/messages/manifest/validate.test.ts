@@ -96,7 +96,7 @@ describe('a type', () => {
   it('must be there and known', () => {
     assert.match(problems({ name: 'a' })[0] ?? '', /\/type: missing field "type"/);
     assert.match(problems({ type: 'Resource' })[0] ?? '', /did you mean "resource"/);
-    assert.match(problems({ type: 'secret' })[0] ?? '', /expected "type: operator" or "type: resource"/);
+    assert.match(problems({ type: 'depot' })[0] ?? '', /expected "type: operator", "type: resource" or "type: secret"/);
     assert.match(problems(['a'])[0] ?? '', /expected a mapping/);
   });
   it('needs its block, and one problem says so', () => {

@@ -123,7 +123,7 @@ describe('the Data Factory client', () => {
       [{ kind: 'status', status: 200, body: {} }, 'later', 'unknown'],
       [{ kind: 'status', status: 400 }, 'never', 'none'],
       [{ kind: 'status', status: 404 }, 'never', 'none'],
-      [{ kind: 'throttle', retryAfterSeconds: 0 }, { afterMs: 0 }, 'none'],
+      [{ kind: 'throttle', retryAfterSeconds: 0 }, { afterMs: 0, scope: 'operator' }, 'none'],
     ] as const;
     for (const [fault, retry, outcome] of cases) {
       await admin.fault({ ...fault, match: { operation: 'Pipelines_CreateRun' } });
@@ -143,10 +143,10 @@ describe('the Data Factory client', () => {
     const api = clientOf(standIn, () => clock.nowMs);
     await admin.fault({ kind: 'throttle', retryAfterSeconds: 17, match: { operation: 'PipelineRuns_Get' } });
     const first = await faultOf(api.getRun(seedSpec, 'r', context));
-    assert.deepEqual(first.retry, { afterMs: 17_000 });
+    assert.deepEqual(first.retry, { afterMs: 17_000, scope: 'operator' });
     clock.nowMs += 10_000;
     const second = await faultOf(api.createRun(seedSpec, start, context, 5000));
-    assert.deepEqual(second.retry, { afterMs: 7000 });
+    assert.deepEqual(second.retry, { afterMs: 7000, scope: 'operator' });
     assert.equal(outcomeOf(await faultOf(api.ready(context))), 'none');
     assert.deepEqual(await admin.requests('Pipelines_CreateRun'), []);
     clock.nowMs += 7000;

@@ -73,6 +73,7 @@ export const wanting = (
 export type AdminRun = {
   readonly runId: string;
   readonly runGroupId: string;
+  readonly pipelineName: string;
   readonly status: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly recoveryOf: string | null;
@@ -86,6 +87,8 @@ export type AdminRequest = {
   readonly query: Readonly<Record<string, string>>;
   readonly body: unknown;
   readonly status?: number;
+  readonly userAgent?: string;
+  readonly time: string;
 };
 
 /** The stand-in's surface for tests. */
@@ -100,7 +103,7 @@ export const adminOf = ({ adminUrl }: Pick<StandIn, 'adminUrl'>) => {
   return {
     runs: async () => (await get<{ value: readonly AdminRun[] }>('runs')).value,
     requests: async (operation: string) =>
-      (await get<{ value: readonly AdminRequest[] }>(`requests?operation=${operation}`)).value,
+      (await get<{ value: readonly AdminRequest[] }>(`requests${operation === "" ? "" : `?operation=${operation}`}`)).value,
     violations: async () => (await get<{ value: readonly { readonly kind: string }[] }>('violations')).value,
     fault: (fault: JsonObject) => post('faults', fault),
     pipeline: (script: JsonObject) => post('pipelines', { pipelineName: PIPELINE, ...script }),

@@ -1,0 +1,112 @@
+// What a decision has to know beyond the aggregate that it is about: which resources need an operator, what was last seen of a resource,
+// which operators there are. The first is asked of the query-responder at the sequence of the last resource event, so that nothing
+// accepted before is missed (src/README.md, decision 6); the last is only for a hint in a refusal and may be a moment old.
+
+import { decodeJson, encodeJson } from '../core/decode.ts';
+import { Fault, isFault } from '../core/fault.ts';
+import { isJsonObject } from '../core/json.ts';
+import { STATUS_TYPE, type Entity, type EntityStatus } from '../messages/entity.ts';
+import { MAX_LEFT_BEHIND, type LeftBehind, type LeftBehindItem } from '../messages/left-behind.ts';
+import type { ListAnswer, Summary } from '../messages/queries.ts';
+import { decodeStatusEvent } from '../messages/stored-event.ts';
+import type { Names } from '../messages/subjects.ts';
+import type { Clock, Requester, StreamReader } from './ports.ts';
+
+const WAIT_MS = 5000;
+/** A hint is not worth more. */
+const HINT_TIMEOUT_MS = 500;
+const HINT_MAX_AGE_MS = 2000;
+const MAX_HINTS = 200;
+
+/** `operators`: the first MAX_LEFT_BEHIND of them. */
+export type SecretUsers = { readonly total: number; readonly operators: readonly string[] };
+
+export type Relations = {
+  /** Resources that need the operator. Faults: NATS_NO_RESPONDERS, NATS_TIMEOUT, JS_UNAVAILABLE when the views did not catch up in time. */
+  dependentsOf(operator: string): Promise<LeftBehind>;
+  /** The last status on the resource's subject; undefined when there is none that can be read. */
+  lastStatusOf(entity: Entity): Promise<EntityStatus | undefined>;
+  /** Names of the operators whose components refer to the secret. Faults: as for dependentsOf. */
+  usersOfSecret(workspace: string, name: string): Promise<SecretUsers>;
+  /** Names of operators for "did you mean"; none when nobody answers. */
+  operatorNames(): Promise<readonly string[]>;
+};
+
+const itemOf = (summary: Summary): LeftBehindItem => ({
+  workspace: summary.workspace,
+  name: summary.name,
+  operator: summary.operator ?? '',
+  resourceType: summary.resourceType ?? '',
+  ...(summary.externalName === undefined ? {} : { externalName: summary.externalName }),
+  ...(summary.externalId === undefined ? {} : { externalId: summary.externalId }),
+  status: summary.status,
+  ...(summary.runtime === '' ? {} : { runtime: summary.runtime }),
+});
+
+export const createRelations = (options: {
+  readonly names: Names;
+  /** Of OPSTREAM_EVENTS. */
+  readonly events: StreamReader;
+  /** Of OPSTREAM_STATUS. */
+  readonly statuses: StreamReader;
+  readonly requester: Requester;
+  readonly clock: Clock;
+}): Relations => {
+  const { names, events, statuses, requester, clock } = options;
+  let known: { readonly names: readonly string[]; readonly atMs: number } | undefined;
+
+  const list = async (query: object, timeoutMs: number): Promise<ListAnswer | undefined> => {
+    const reply = await requester.request(names.query('list'), encodeJson(query), { timeoutMs });
+    const answer = decodeJson(reply.data);
+    return isJsonObject(answer) && Array.isArray(answer['items']) ? (answer as unknown as ListAnswer) : undefined;
+  };
+
+  return {
+    dependentsOf: async (operator) => {
+      const minSequence = await events.lastSequence();
+      const query = { type: 'resource', operator, limit: MAX_LEFT_BEHIND, minSequence, waitMs: WAIT_MS };
+      const answer = await list(query, WAIT_MS + 2000);
+      if (answer === undefined || answer.stale === true) {
+        throw new Fault(
+          'JS_UNAVAILABLE',
+          `it cannot be told yet whether resources need operator "${operator}": the views are behind`,
+        );
+      }
+      return { total: answer.total, items: answer.items.map(itemOf) };
+    },
+
+    usersOfSecret: async (workspace, name) => {
+      const minSequence = await events.lastSequence();
+      const secret = `${workspace}/${name}`;
+      const query = { type: 'operator', secret, limit: MAX_LEFT_BEHIND, minSequence, waitMs: WAIT_MS };
+      const answer = await list(query, WAIT_MS + 2000);
+      if (answer === undefined || answer.stale === true) {
+        throw new Fault(
+          'JS_UNAVAILABLE',
+          `it cannot be told yet whether operators refer to secret "${secret}": the views are behind`,
+        );
+      }
+      return { total: answer.total, operators: answer.items.map((item) => item.name) };
+    },
+
+    lastStatusOf: async ({ manifest }) => {
+      const { workspace, name, resource } = manifest;
+      const message = await statuses.readLast(names.status({ operator: resource.operator, workspace, name }));
+      const decoded = message === undefined ? undefined : decodeStatusEvent(message.data);
+      if (decoded === undefined || 'problem' in decoded || decoded.event.type !== STATUS_TYPE) return undefined;
+      return decoded.event.data;
+    },
+
+    operatorNames: async () => {
+      if (known !== undefined && clock.nowMs() - known.atMs < HINT_MAX_AGE_MS) return known.names;
+      try {
+        const answer = await list({ type: 'operator', limit: MAX_HINTS }, HINT_TIMEOUT_MS);
+        known = { names: answer?.items.map(({ name }) => name) ?? [], atMs: clock.nowMs() };
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        known = { names: [], atMs: clock.nowMs() };
+      }
+      return known.names;
+    },
+  };
+};

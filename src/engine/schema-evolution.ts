@@ -1,0 +1,82 @@
+// Which resources an operator would no longer accept if its manifest became another: their type or workspace is gone from it, or their spec
+// breaks the type's new schema. Asked before a change of an operator is accepted, also for a dry run.
+
+import { compileSpecSchema, type SpecValidator } from '../messages/validation/spec-schema.ts';
+import { reject, type Rejection, type RejectionDetail } from '../core/rejection.ts';
+import type { Entity } from '../messages/entity.ts';
+import type { OperatorManifest, ResourceTypeSpec } from '../messages/manifest/types.ts';
+import type { Census } from './census.ts';
+
+/** Problems listed in a refusal, of all resources together. */
+const MAX_LISTED = 50;
+
+type Changed = { readonly index: number; readonly validator: SpecValidator | undefined };
+
+const schemaOf = (type: ResourceTypeSpec | undefined): string | undefined => type?.specSchema?.jsonSchema;
+
+/** By type: the validator of a schema that differs from the one before; undefined where it does not. */
+const changedSchemas = (before: OperatorManifest, after: OperatorManifest): ReadonlyMap<string, Changed> => {
+  const earlier = new Map(before.operator.resources.map((type) => [type.name, type]));
+  return new Map(
+    after.operator.resources.flatMap((type, index) => {
+      const schema = schemaOf(type);
+      if (!earlier.has(type.name) || schema === undefined || schema === schemaOf(earlier.get(type.name))) return [];
+      const compiled = compileSpecSchema(schema, `/operator/resources/${index}/specSchema/jsonSchema`);
+      return [[type.name, { index, validator: compiled.ok ? compiled.value : undefined }]];
+    }),
+  );
+};
+
+const removedFrom = (before: readonly string[], after: readonly string[]): ReadonlySet<string> =>
+  new Set(before.filter((one) => !after.includes(one)));
+
+const typeNames = ({ operator }: OperatorManifest): readonly string[] => operator.resources.map(({ name }) => name);
+
+/**
+ * The refusal, or undefined when every resource stays acceptable. `isReplaced`: the same command brings that resource anew, and it is judged
+ * by itself. Details name resource, place in the spec and problem; their pointers are into the operator's manifest. Only a change that can
+ * break something costs a look at the resources. Faults: those of the census.
+ */
+export const breakagesOf = async (
+  before: OperatorManifest,
+  after: OperatorManifest,
+  census: Census,
+  isReplaced: (entity: Entity) => boolean,
+): Promise<Rejection | undefined> => {
+  const changed = changedSchemas(before, after);
+  const removedTypes = removedFrom(typeNames(before), typeNames(after));
+  const removedWorkspaces = removedFrom(before.operator.enabledWorkspaces, after.operator.enabledWorkspaces);
+  if (changed.size + removedTypes.size + removedWorkspaces.size === 0) return undefined;
+
+  const judge = (entity: Entity): readonly RejectionDetail[] | undefined => {
+    const { workspace, name, resource } = entity.manifest;
+    if (isReplaced(entity)) return undefined;
+    const who = `resource ${workspace}/${name}`;
+    // Its component must still be told to remove it; what its spec says matters no more.
+    if (removedTypes.has(resource.type)) {
+      const message = `${who} is of type "${resource.type}", which would be gone`;
+      return [{ code: 'TYPE_NOT_FOUND', message, pointer: '/operator/resources' }];
+    }
+    if (entity.deletionRequestedAt !== undefined) return undefined;
+    const details: RejectionDetail[] = [];
+    if (removedWorkspaces.has(workspace)) {
+      const message = `${who} is in workspace "${workspace}", which would not be enabled any more`;
+      details.push({ code: 'WORKSPACE_NOT_ENABLED', message, pointer: '/operator/enabledWorkspaces' });
+    }
+    const schema = changed.get(resource.type);
+    for (const problem of schema?.validator?.validate(resource.spec, '/resource/spec') ?? []) {
+      const message = `${who}: ${problem.pointer ?? '/resource/spec'}: ${problem.message}`;
+      const pointer = `/operator/resources/${schema?.index ?? 0}/specSchema/jsonSchema`;
+      details.push({ code: problem.code ?? 'SPEC_INVALID', message, pointer });
+    }
+    return details.length === 0 ? undefined : details;
+  };
+
+  const broken = await census.judgeAll(before.name, judge);
+  if (broken.length === 0) return undefined;
+  const all = broken.flatMap(({ found }) => found);
+  const rest = all.length - MAX_LISTED;
+  const more = rest > 0 ? [{ message: `and ${rest} more problem(s); ${broken.length} resources in all` }] : [];
+  const message = `operator "${before.name}" has ${broken.length} resource(s) that it would no longer accept; change or delete them first`;
+  return reject('SCHEMA_BREAKS_RESOURCES', message, [...all.slice(0, MAX_LISTED), ...more]);
+};

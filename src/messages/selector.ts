@@ -1,0 +1,97 @@
+// Label selectors as kubectl has them: `key=value, key2!=v2, key3 in (a,b), key4 notin (c), key5, !key6`; all must hold. Used by the CLI (to
+// refuse early), by the query's validation and by the directory that answers. Pure.
+//
+// As in Kubernetes, `!=` and `notin` also hold where the key is missing. A value may be quoted ("a,b") because labels here may hold anything.
+
+import { err, ok, type Result } from '../core/result.ts';
+import { printable } from './names.ts';
+
+export type Requirement =
+  | { readonly key: string; readonly operator: 'in' | 'notin'; readonly values: readonly string[] }
+  | { readonly key: string; readonly operator: 'exists' | 'missing' };
+export type Selector = readonly Requirement[];
+
+const MAX_REQUIREMENTS = 50;
+const KEY = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/;
+const SET = /^(\S+)\s+(in|notin)\s*\((.*)\)$/s;
+
+/** Splits at commas that are neither in quotes nor in parentheses; undefined when one of them is not closed. */
+const splitAtCommas = (text: string): readonly string[] | undefined => {
+  const parts: string[] = [];
+  let part = '';
+  let depth = 0;
+  let quoted = false;
+  for (const character of text) {
+    if (character === '"') quoted = !quoted;
+    else if (!quoted && character === '(') depth += 1;
+    else if (!quoted && character === ')') depth -= 1;
+    if (depth < 0) return undefined;
+    if (character === ',' && depth === 0 && !quoted) {
+      parts.push(part.trim());
+      part = '';
+    } else part += character;
+  }
+  if (depth !== 0 || quoted) return undefined;
+  parts.push(part.trim());
+  return parts;
+};
+
+const unquoted = (text: string): string => {
+  const trimmed = text.trim();
+  return trimmed.length >= 2 && trimmed.startsWith('"') && trimmed.endsWith('"') ? trimmed.slice(1, -1) : trimmed;
+};
+
+const requirementOf = (part: string): Result<Requirement, string> => {
+  const keyed = (key: string, make: (key: string) => Requirement): Result<Requirement, string> =>
+    KEY.test(key) ? ok(make(key)) : err(`expected a label's key, found "${printable(key)}"`);
+  const set = SET.exec(part);
+  if (set !== null) {
+    const [, key = '', operator = '', list = ''] = set;
+    const values = (splitAtCommas(list) ?? []).map(unquoted);
+    if (values.length === 0 || values.every((value) => value === ''))
+      return err(`expected values in parentheses, found none in "${printable(part)}"`);
+    return keyed(key, (name) => ({ key: name, operator: operator === 'in' ? 'in' : 'notin', values }));
+  }
+  if (part.startsWith('!')) return keyed(part.slice(1).trim(), (key) => ({ key, operator: 'missing' }));
+  const equals = /^([^=!\s]+)\s*(==|=|!=)(.*)$/s.exec(part);
+  if (equals !== null) {
+    const [, key = '', sign = '', value = ''] = equals;
+    const operator = sign === '!=' ? 'notin' : 'in';
+    return keyed(key, (name) => ({ key: name, operator, values: [unquoted(value)] }));
+  }
+  return keyed(part, (key) => ({ key, operator: 'exists' }));
+};
+
+/** The requirements, none for an empty text; or, in a sentence, what is wrong with it. */
+export const parseSelector = (text: string): Result<Selector, string> => {
+  if (text.trim() === '') return ok([]);
+  const parts = splitAtCommas(text);
+  if (parts === undefined) return err('a quote or parenthesis is not closed; expected key=value,key2 in (a,b),!key3');
+  if (parts.length > MAX_REQUIREMENTS) return err(`expected at most ${MAX_REQUIREMENTS} requirements`);
+  const requirements: Requirement[] = [];
+  for (const part of parts) {
+    if (part === '')
+      return err('expected a requirement between two commas; write key=value,key2!=v2,key3 in (a,b),!key4');
+    const requirement = requirementOf(part);
+    if (!requirement.ok) return requirement;
+    requirements.push(requirement.value);
+  }
+  return ok(requirements);
+};
+
+const holds = (requirement: Requirement, labels: Readonly<Record<string, string>>): boolean => {
+  const value = Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined;
+  switch (requirement.operator) {
+    case 'in':
+      return value !== undefined && requirement.values.includes(value);
+    case 'notin':
+      return value === undefined || !requirement.values.includes(value);
+    case 'exists':
+      return value !== undefined;
+    case 'missing':
+      return value === undefined;
+  }
+};
+
+export const selects = (selector: Selector, labels: Readonly<Record<string, string>>): boolean =>
+  selector.every((requirement) => holds(requirement, labels));

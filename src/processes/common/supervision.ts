@@ -1,0 +1,129 @@
+// What the operator-runtime supervises components with: the drivers, made once for the process (their instances outlive a term of leading), and
+// a supervisor for each term. Components are told of the server what OPSTREAM_COMPONENT_NATS_* says, never this process's credentials.
+
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createProcessDriver } from '../../compute/process-driver.ts';
+import type { LocalImages } from '../../compute/local-images.ts';
+import type { OperatorDirectory } from '../../engine/operator-directory.ts';
+import { secretsOfComponent } from '../../engine/supervision/component-secrets.ts';
+import { defaultSettings, type SupervisionSettings } from '../../engine/supervision/decide.ts';
+import type { ServerAccess } from '../../engine/supervision/plan.ts';
+import { createPlanner } from '../../engine/supervision/planner.ts';
+import { createSecretReader } from '../../engine/supervision/secret-reader.ts';
+import { announcePlaces, endStrays, type Places } from '../../engine/supervision/strays.ts';
+import { createSupervisor, type Supervisor } from '../../engine/supervision/supervisor.ts';
+import type { ComputeDriver } from '../../engine/supervision/ports.ts';
+import { createKeyValueStore } from '../../jetstream/key-value-store.ts';
+import { createStreamReader } from '../../jetstream/stream-reader.ts';
+import { configFault, loadConfig } from '../../runtime/config-table.ts';
+import { ownLoader } from '../../runtime/environment.ts';
+import { supervisionTable, type SupervisionConfig } from '../../runtime/supervision-config.ts';
+import type { Instance } from './open-instance.ts';
+import { openVault } from './open-vault.ts';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+const REFERENCE_OPERATORS = ['azure-data-factory', 'hightouch', 'http'] as const;
+
+/** The reference operators, run as this program is run. */
+const builtInImages: LocalImages = new Map(
+  REFERENCE_OPERATORS.map((name) => {
+    const program = resolve(here, '..', '..', 'operators', name, `main${ending}`);
+    const loader = ending === '.ts' ? ownLoader() : [];
+    return [`opstream/${name}`, { command: ['node', ...loader, program], environment: {} }];
+  }),
+);
+
+const settingsOf = (config: SupervisionConfig): SupervisionSettings => ({
+  ...defaultSettings,
+  backOffMs: config.restartPauseMs,
+  maxBackOffMs: config.maxRestartPauseMs,
+  steadyMs: config.steadyMs,
+  crashLoopAfter: config.crashLoopAfter,
+  progressDeadlineMs: config.progressDeadlineMs,
+  graceMs: config.stopGraceMs,
+});
+
+const given = (variables: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+
+/** An address may hold a user and a password. */
+const withoutUser = (url: string): string => url.replaceAll(/\/\/[^/@,]+@/g, '//');
+
+const accessOf = (config: SupervisionConfig, natsUrl: string): ServerAccess => ({
+  environment: { OPSTREAM_NATS_URL: config.componentNatsUrl ?? withoutUser(natsUrl) },
+  credentials: given({
+    OPSTREAM_NATS_USER: config.componentNatsUser,
+    OPSTREAM_NATS_PASSWORD: config.componentNatsPassword,
+    OPSTREAM_NATS_TOKEN: config.componentNatsToken,
+    OPSTREAM_NATS_CREDS: config.componentNatsCreds === undefined ? undefined : resolve(config.componentNatsCreds),
+  }),
+});
+
+export type Supervision = {
+  readonly drivers: readonly ComputeDriver[];
+  /** A supervisor for one term of leading; `announce` tells the others where this is, before anything is started. */
+  lead(term: {
+    readonly directory: OperatorDirectory;
+    readonly fence: number;
+    readonly signal: AbortSignal;
+    onReport(operator: string): void;
+  }): Promise<Supervisor>;
+  /** Until `signal` aborts: ends what runs here while another place leads. */
+  endStrays(signal: AbortSignal): Promise<void>;
+};
+
+/** Faults: CONFIG_INVALID. */
+export const openSupervision = (instance: Instance): Supervision => {
+  const { environment, names, clock, log, connection } = instance;
+  const store = createKeyValueStore(connection, names.buckets.leases);
+  const vault = openVault(instance.config);
+  const secretReader = createSecretReader({
+    names,
+    reader: createStreamReader(connection, names.streams.events),
+    vault,
+  });
+  const loaded = loadConfig(supervisionTable, environment.env);
+  if (!loaded.ok) throw configFault(loaded.error);
+  const { config } = loaded.value;
+  const { prefix } = names;
+  const settings = settingsOf(config);
+  const access = accessOf(config, instance.config.natsUrl);
+  const drivers: readonly ComputeDriver[] = [
+    createProcessDriver({
+      ...{ data: config.data, prefix, environment: environment.env, builtInImages, log },
+      ...(config.localImages === undefined ? {} : { localImagesPath: resolve(config.localImages) }),
+    }),
+  ];
+  const places: Places = Object.fromEntries(
+    drivers.map(({ name }) => [name, name === 'process' ? join(hostname(), resolve(config.data)) : hostname()]),
+  );
+  const planner = createPlanner({
+    ...{ prefix, computes: config.computes, vault, log },
+    drivers: new Set(drivers.map(({ name }) => name)),
+    access: () => Promise.resolve(access),
+    secrets: (component, driver) => secretsOfComponent(secretReader, component, driver),
+    digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 10),
+  });
+  let term: AbortSignal | undefined;
+  const isLeading = (): boolean => term?.aborted === false;
+
+  return {
+    drivers,
+    lead: async ({ directory, fence, signal, onReport }) => {
+      term = signal;
+      await announcePlaces(store, places, fence);
+      return createSupervisor({
+        ...{ directory, planner, drivers, settings, clock, log, signal, onReport },
+        random: Math.random,
+      });
+    },
+    endStrays: (signal) =>
+      endStrays({ store, drivers, places, graceMs: settings.graceMs, clock, log, signal, isLeading }),
+  };
+};

@@ -1,0 +1,126 @@
+// One Data Factory component after another on one channel of a real server, as programs that can be killed: a lane. Lanes share the server
+// and the stand-in and nothing else. What the operator-runtime would do, sending commands into the channel, the test does.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { encodeJson } from '../../src/core/decode.ts';
+import { createAppender } from '../../src/jetstream/appender.ts';
+import type { JetStreamConnection } from '../../src/jetstream/connection.ts';
+import { ensureChannelStream } from '../../src/jetstream/provision.ts';
+import { createStreamReader } from '../../src/jetstream/stream-reader.ts';
+import type { Entity, EntityStatus } from '../../src/messages/entity.ts';
+import { decodeStatusEvent } from '../../src/messages/stored-event.ts';
+import { namesFor } from '../../src/messages/subjects.ts';
+import { uuidSource } from '../../src/runtime/ids.ts';
+import { environmentFor, seedSpec } from '../unit/operators/azure-data-factory/support.ts';
+import type { StandIn } from '../../src/stand-ins/azure-data-factory/server.ts';
+import { temporaryFolder } from './children.ts';
+import { commandFor, entityAt } from './entities.ts';
+import { resourceManifest } from './fixtures.ts';
+import type { TestServer } from './nats-server.ts';
+import { root, startProcess, type TestProcess } from './processes.ts';
+import { waitFor } from './wait-for.ts';
+
+const names = namesFor('opstream');
+const preload = pathToFileURL(join(root, 'test', 'support', 'crash-at-await.mjs')).href;
+
+export type LaneOptions = {
+  readonly programs: string;
+  readonly server: TestServer;
+  readonly connection: JetStreamConnection;
+  readonly standIn: StandIn;
+  /** Name of the operator, the channel and the pipeline. */
+  readonly name: string;
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+export type Lane = {
+  readonly name: string;
+  /** A component; `crashAt`: armed from its start. */
+  start(options?: { readonly crashAt?: number; readonly env?: Readonly<Record<string, string>> }): TestProcess;
+  /** Arms a running component: it dies at the n-th point from its next command on. */
+  arm(process: TestProcess, crashAt: number): Promise<void>;
+  /** Resolves also when it has died meanwhile. */
+  disarm(process: TestProcess): Promise<void>;
+  /** Wants a run of a resource of that name; a number above the last one is a new run. */
+  want(resource: string, changes?: Partial<Entity>): Promise<Entity>;
+  status(resource: string): Promise<EntityStatus | undefined>;
+  succeeded(resource: string, timeoutMs?: number): Promise<EntityStatus>;
+};
+
+export const openLane = async (options: LaneOptions): Promise<Lane> => {
+  const { programs, server, connection, standIn, name } = options;
+  const crashFile = join(temporaryFolder().path, 'crash-at');
+  await ensureChannelStream(connection, { prefix: 'opstream', stream: name, subjects: [`${name}.run`] });
+  const channel = createAppender(connection, name);
+  const reader = createStreamReader(connection, names.streams.status);
+  const baseEnv = {
+    ...environmentFor(standIn, { AZURE_RUN_SEARCH_GRACE: '3s' }),
+    NODE_OPTIONS: `--import ${preload}`,
+    OPSTREAM_NATS_URL: server.url,
+    OPSTREAM_LEASE_TTL: '1s',
+    OPSTREAM_OPERATOR: name,
+    OPSTREAM_TEST_CRASH_FILE: crashFile,
+    OPERATOR_MAX_WORKERS: '16',
+    OPERATOR_RECONCILE_WORKERS_INTERVAL: '1h',
+    ENTITY_OF_INTEREST_MESSAGE_QUEUE: name,
+    ENTITY_OF_INTEREST_MESSAGE_STREAM: name,
+    ENTITY_OF_INTEREST_MESSAGE_COMMAND_SUBJECT: `${name}.run`,
+    ...options.env,
+  };
+  let sequence = 0;
+
+  const status = async (resource: string): Promise<EntityStatus | undefined> => {
+    const message = await reader.readLast(names.status({ operator: name, workspace: 'public', name: resource }));
+    const decoded = message === undefined ? undefined : decodeStatusEvent(message.data);
+    return decoded !== undefined && 'event' in decoded ? (decoded.event.data as EntityStatus) : undefined;
+  };
+
+  const arm = async (process: TestProcess, crashAt: number): Promise<void> => {
+    const armed = (): number => process.lines.filter(({ msg }) => msg === 'armed').length;
+    const before = armed();
+    writeFileSync(crashFile, String(crashAt));
+    process.signal('SIGUSR2');
+    await process.waitForLine(() => armed() > before);
+  };
+
+  return {
+    name,
+    status,
+    start: ({ crashAt = 0, env = {} } = {}) =>
+      startProcess(join(programs, 'operators', 'azure-data-factory', 'main.js'), {
+        name: `component of ${name}`,
+        env: { ...baseEnv, OPSTREAM_TEST_CRASH_AT: String(crashAt), ...env },
+      }),
+    arm: async (process, crashAt) => {
+      await process.waitForLine('lease acquired');
+      await arm(process, crashAt);
+    },
+    disarm: (process) => arm(process, 0).catch(() => undefined),
+    want: async (resource, changes = {}) => {
+      sequence += 1;
+      const id = uuidSource.next();
+      const spec = { ...seedSpec, pipelineName: name, parameters: { item: resource } };
+      const manifest = resourceManifest(spec, { name: resource });
+      const entity = entityAt(sequence, {
+        name: resource,
+        uid: `uid-${resource}`,
+        runnable: true,
+        run: { id, number: sequence, requestedAt: new Date().toISOString(), cancelRequested: false },
+        ...changes,
+        manifest: { ...manifest, resource: { ...manifest.resource, operator: name } },
+      });
+      await channel.append([{ subject: `${name}.run`, id: uuidSource.next(), data: encodeJson(commandFor(entity)) }]);
+      return entity;
+    },
+    succeeded: (resource, timeoutMs = 40_000) =>
+      waitFor(
+        async () => {
+          const found = await status(resource);
+          return found?.runtime === 'succeeded' ? found : undefined;
+        },
+        { timeoutMs, intervalMs: 50, what: `success of ${name}/${resource}` },
+      ),
+  };
+};

@@ -167,19 +167,20 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     isCommitting = false;
   };
 
-  const read = async (key: EntityKey): Promise<Document | undefined> => {
-    const { sequence } = known.get(key) ?? { sequence: 0 };
-    const newest = accepted.get(key);
-    if (newest !== undefined && newest.entity.sequence > sequence) return newest;
-    if (sequence === 0) return undefined;
-    const cached = recent.get(key);
-    if (cached !== undefined) return cached;
+  const readStored = async (key: EntityKey): Promise<Document | undefined> => {
     const entry: KeyValueEntry | undefined = await store.get(`${PREFIX}${key}`);
     const document = entry === undefined ? undefined : readDocument(entry.data);
     if (entry === undefined || document === undefined) return undefined;
     // A write that was confirmed while this read was under way is newer.
     if ((known.get(key)?.revision ?? 0) <= entry.revision) learn(key, document, entry.revision, entry.data);
     return recent.get(key) ?? document;
+  };
+
+  const read = async (key: EntityKey): Promise<Document | undefined> => {
+    const { sequence } = known.get(key) ?? { sequence: 0 };
+    const newest = accepted.get(key);
+    if (newest !== undefined && newest.entity.sequence > sequence) return newest;
+    return sequence === 0 ? undefined : (recent.get(key) ?? readStored(key));
   };
 
   return {

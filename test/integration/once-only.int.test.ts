@@ -127,9 +127,6 @@ const killEverywhere = async (name: string, ways: readonly Way[]): Promise<Kills
       asked.push(n);
       const result = await killAt(mine, way, n, component, kills);
       ({ component } = result);
-      if (process.env['SHOW_LOG'] !== undefined) {
-        console.error(way, performance.now() | 0, result.wasKilled ? [...kills.places].at(-1) : 'survived');
-      }
       survivals = result.wasKilled ? 0 : survivals + 1;
     }
     await component.kill9();

@@ -150,7 +150,7 @@ describe('an instance of the process driver', () => {
     const { handle } = await untilReady();
     killComponents(folder.path);
     await waitFor(() => !isAlive(Number(handle)), { what: 'it to be gone' });
-    assert.equal((await only()).state, 'exited');
+    await waitFor(async () => (await only()).state === 'exited', { what: 'its end to be told' });
   });
 });
 

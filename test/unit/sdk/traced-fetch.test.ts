@@ -102,6 +102,7 @@ describe('context.fetch', () => {
       request: { key: 'public.a', type: 't' },
       ...{ attempt: 1, fence: 1, traceparent, log: silentLog, startedMs: 0 },
       onExternalCall: (call) => calls.push(call),
+      hold: () => {},
     });
     assert.equal(one.context.fetch, one.context.fetch);
     await assert.rejects(one.context.fetch('http://127.0.0.1:1/'));

@@ -234,8 +234,9 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     // A durable command without an id is known by its place in the queue: it may be delivered again as well.
     const isOnlyMemory = (request.isIdGiven || keepOutcome) && receipt.events.length === 0;
     if (isOnlyMemory) options.outcomeIndex.add(request.commandId);
-    if (keepOutcome || isOnlyMemory) await outcomes.record(request, receipt);
-    return receipt;
+    if (!keepOutcome && !isOnlyMemory) return receipt;
+    const stored = await outcomes.record(request, receipt);
+    return isOnlyMemory && sameTarget(stored, refs) ? stored : receipt;
   };
 
   const run = async (request: CommandRequest, intents: readonly Intent[], how: ExecuteOptions): Promise<Receipt> => {

@@ -14,10 +14,11 @@ import type { CommandRequest } from './command-request.ts';
 
 export type Outcomes = {
   find(commandId: string): Promise<Receipt | undefined>;
+  /** The outcome that is stored: `receipt`, or the one that another copy has recorded under this id before. */
   record(
     request: Pick<CommandRequest, 'commandId' | 'correlationId' | 'causationId' | 'actor' | 'traceparent'>,
     receipt: Receipt,
-  ): Promise<void>;
+  ): Promise<Receipt>;
 };
 
 /** The receipt in a stored outcome. */
@@ -35,11 +36,12 @@ export const createOutcomes = (options: {
   readonly clock: Clock;
 }): Outcomes => {
   const { names, reader, appender, clock } = options;
+  const find = async (commandId: string): Promise<Receipt | undefined> => {
+    const message = await reader.readLast(names.outcome(commandId));
+    return message === undefined ? undefined : receiptIn(message.data);
+  };
   return {
-    find: async (commandId) => {
-      const message = await reader.readLast(names.outcome(commandId));
-      return message === undefined ? undefined : receiptIn(message.data);
-    },
+    find,
 
     record: async (request, receipt) => {
       const { commandId } = request;
@@ -69,8 +71,10 @@ export const createOutcomes = (options: {
       };
       try {
         await appender.append([message]);
+        return receipt;
       } catch (error) {
         if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
+        return (await find(commandId)) ?? receipt;
       }
     },
   };

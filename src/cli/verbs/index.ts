@@ -2,6 +2,7 @@
 
 import type { Verb } from '../verb.ts';
 import { applyVerb, createVerb } from './apply.ts';
+import { contractVerb } from './contract.ts';
 import { deleteVerb } from './delete.ts';
 import { diffVerb } from './diff.ts';
 import { doctorVerb } from './doctor.ts';
@@ -9,6 +10,7 @@ import { eventsVerb } from './events.ts';
 import { getVerb } from './get.ts';
 import { historyVerb, replayVerb } from './history.ts';
 import { lintVerb } from './lint.ts';
+import { logsVerb } from './logs.ts';
 import { outcomeVerb } from './outcome.ts';
 import { releaseVerb } from './release.ts';
 import { resealVerb } from './reseal.ts';
@@ -36,9 +38,11 @@ export const allVerbs: readonly Verb[] = [
   historyVerb,
   replayVerb,
   eventsVerb,
+  logsVerb,
   outcomeVerb,
   verifyVerb,
   doctorVerb,
+  contractVerb,
   up,
   versionVerb,
 ];

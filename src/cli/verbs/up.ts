@@ -24,7 +24,7 @@ const READY_MS = 30_000;
 const finder = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'scripts', 'nats-server.mjs');
 
 /** OPSTREAM_NATS_SERVER (set by `npm start`), else what scripts/nats-server.mjs finds or fetches. */
-const findServer = async (environment: Readonly<Record<string, string | undefined>>): Promise<string> => {
+export const findServer = async (environment: Readonly<Record<string, string | undefined>>): Promise<string> => {
   const named = environment['OPSTREAM_NATS_SERVER'];
   if (named !== undefined && named !== '') return named;
   try {

@@ -2,115 +2,11 @@
 // fails in the middle. Counted in the stand-in: one run for each one wanted.
 
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
-import { createHightouch } from '../../src/operators/hightouch/client.ts';
-import { createHightouchReconciler } from '../../src/operators/hightouch/reconciler.ts';
-import { readSettings } from '../../src/operators/hightouch/settings.ts';
-import type { Entity, EntityStatus, JsonObject } from '../../src/sdk/index.ts';
-import { defaultOptions, type StandInOptions } from '../../src/stand-ins/hightouch/options.ts';
-import { startStandIn } from '../../src/stand-ins/hightouch/server.ts';
-import { entityAt } from '../support/entities.ts';
-import { resourceManifest } from '../support/fixtures.ts';
-import { reconcilerInMemory, type InMemoryOptions } from '../support/reconciler-in-memory.ts';
+import { test } from 'node:test';
+import type { JsonObject } from '../../src/sdk/index.ts';
+import { condition, is, model, seedSpec, setUp, sync, wanting } from '../support/hightouch-component.ts';
 
 const timeout = 30_000;
-const model = {
-  name: 'City',
-  slug: 'city',
-  queryType: 'raw_sql',
-  sourceId: '76591',
-  isSchema: false,
-  primaryKey: 'city_id',
-  raw: { sql: 'SELECT 1' },
-};
-const sync = { slug: 'city-to-crm', configuration: { mode: 'upsert' }, destinationId: '63390', disabled: false };
-const seedSpec = { model, sync, trigger: { fullResync: true } };
-
-const wanting = (
-  run: number,
-  changes: Partial<Entity> & {
-    readonly spec?: JsonObject;
-    readonly cancelRequested?: boolean;
-    readonly name?: string;
-  } = {},
-): Entity => {
-  const { spec = seedSpec, cancelRequested = false, name = 'run-1', ...rest } = changes;
-  return entityAt(rest.sequence ?? run * 10, {
-    ...{ name, runnable: true, manifest: resourceManifest(spec, { name }) },
-    run: { id: `run-${name}-${run}`, number: run, requestedAt: '2026-01-01T00:00:00.000Z', cancelRequested },
-    ...rest,
-  });
-};
-
-type AdminRun = {
-  readonly id: number;
-  readonly status: string;
-  readonly syncSlug: string;
-  readonly triggers: number;
-  readonly flags: JsonObject;
-};
-
-const setUp = async (
-  options: Partial<StandInOptions> = {},
-  env: Readonly<Record<string, string>> = {},
-  inMemory: InMemoryOptions = {},
-) => {
-  const standIn = await startStandIn({ queuedMs: 40, runMs: 150, ...options });
-  after(() => standIn.close());
-  const get = async <T>(path: string): Promise<T> =>
-    ((await (await fetch(`${standIn.adminUrl}/${path}`)).json()) as { value: T }).value;
-  const post = async (path: string, body: JsonObject): Promise<void> => {
-    const response = await fetch(`${standIn.adminUrl}/${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    assert.ok(response.ok, await response.text());
-  };
-  let wrongKey = env['HIGHTOUCH_SECRET'];
-  const component = reconcilerInMemory(() => {
-    const settings = readSettings({
-      env: {
-        ...{
-          HIGHTOUCH_SERVICE_URL: standIn.url,
-          HIGHTOUCH_POLL_INTERVAL: '50ms',
-          HIGHTOUCH_RUN_SEARCH_GRACE: '400ms',
-          HIGHTOUCH_THROTTLE_PAUSE: '300ms',
-        },
-        ...env,
-        HIGHTOUCH_SECRET: wrongKey ?? defaultOptions.apiKey,
-      },
-    });
-    return createHightouchReconciler({ settings, api: createHightouch(settings) });
-  }, inMemory);
-  return {
-    component,
-    mendKey: () => {
-      wrongKey = undefined;
-    },
-    until: (isReached: (status: EntityStatus) => boolean, what: string, name = 'run-1') =>
-      component.until(isReached, what, `public.${name}`, 'adf-operator'),
-    admin: {
-      runs: () => get<readonly AdminRun[]>('runs'),
-      models: () => get<readonly JsonObject[]>('models'),
-      syncs: () => get<readonly JsonObject[]>('syncs'),
-      requests: (operation: string) =>
-        get<readonly { readonly body?: string; readonly status?: number }[]>(`requests?operation=${operation}`),
-      violations: () => get<readonly JsonObject[]>('violations'),
-      fault: (fault: JsonObject) => post('faults', fault),
-      script: (script: JsonObject) => post('scripts', script),
-    },
-    call: (path: string, method: string, body: JsonObject) =>
-      fetch(`${standIn.url}/api/v1${path}`, {
-        method,
-        headers: { authorization: `Bearer ${defaultOptions.apiKey}`, 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      }),
-  };
-};
-
-const is = (runtime: string) => (status: EntityStatus) => status.runtime === runtime;
-const condition = (status: EntityStatus, type: string) => status.conditions.find((one) => one.type === type);
 
 test('model, sync and a run to its end, ids as numbers, rows in the properties', { timeout }, async () => {
   const { component, until, admin } = await setUp();
@@ -184,7 +80,8 @@ test('a model and a sync that exist are adopted and brought up to date', { timeo
   );
   assert.deepEqual(
     (await admin.syncs()).map((one) => one['configuration']),
-    [{ mode: 'upsert' }],
+    [{ mode: 'upsert', own: 1 }],
+    'what is not described is not ours to remove',
   );
   await component.declare(wanting(2, { spec: { ...seedSpec, model: { ...model, queryType: 'custom', custom: {} } } }));
   const refused = await until((one) => condition(one, 'Stalled')?.reason === 'StartRefused', 'refusal');

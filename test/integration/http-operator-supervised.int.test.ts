@@ -19,7 +19,10 @@ leakGuard();
 let instance: RunningInstance;
 let standIn: StandIn;
 const data = temporaryFolder();
-const text = readFileSync(join(import.meta.dirname, '../../src/operators/http/manifests/azure-data-factory.yaml'), 'utf8');
+const text = readFileSync(
+  join(import.meta.dirname, '../../src/operators/http/manifests/azure-data-factory.yaml'),
+  'utf8',
+);
 
 before(async () => {
   standIn = await startStandIn({ queuedMs: 50, runMs: 200 });
@@ -102,5 +105,8 @@ test('a field that an http section does not have is refused with its place', { t
   const refused = await instance.client.send('apply', new TextEncoder().encode(broken));
   assert.equal(refused.rejection?.code, 'MANIFEST_INVALID');
   const pointers = refused.rejection?.details.map(({ pointer }) => pointer) ?? [];
-  assert.ok(pointers.some((pointer) => pointer?.startsWith('/operator/resources/0/http/run')), JSON.stringify(refused.rejection));
+  assert.ok(
+    pointers.some((pointer) => pointer?.startsWith('/operator/resources/0/http/run')),
+    JSON.stringify(refused.rejection),
+  );
 });

@@ -8,7 +8,8 @@ const program = text(MAX_TEXT);
 const template = text(MAX_TEXT);
 const duration: JsonObject = {
   type: 'string',
-  pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$',
+  // Not nothing.
+  pattern: '^([0-9]*[1-9][0-9]*(\\.[0-9]+)?|0+\\.[0-9]*[1-9][0-9]*)(ms|s|m|h)$',
   'x-expected': 'a duration such as 500ms, 5s or 1m',
 };
 const statuses: JsonObject = { type: 'array', maxItems: 50, items: { type: 'integer', minimum: 200, maximum: 599 } };

@@ -56,7 +56,7 @@ export const statusOf = (error: unknown): number | undefined => {
 };
 
 /** Refused for what was asked, not for who asked or when. */
-export const isRefusal = (error: unknown): error is Fault => {
+export const isRefusal = (error: unknown): error is Fault & { readonly retry: 'never' } => {
   const status = statusOf(error);
   return isFault(error) && error.retry === 'never' && status !== undefined && status !== 401 && status !== 403;
 };
@@ -91,7 +91,7 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
 
   const throttled = (what: string, afterMs: number): Fault =>
     new Fault('COMPONENT_RETRYABLE', `${what}: Hightouch throttles this workspace (429)`, {
-      retry: { afterMs },
+      retry: { afterMs, scope: 'operator' },
       details: { status: 429, outcome: 'none' },
     });
 
@@ -109,6 +109,14 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
     if (pausedUntilMs > now()) throw throttled(what, pausedUntilMs - now());
   };
 
+  const headersOf = (body: Body | undefined, traceparent: string | undefined): Readonly<Record<string, string>> => ({
+    authorization: `Bearer ${settings.apiKey}`,
+    accept: 'application/json',
+    'user-agent': 'opstream-hightouch',
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  });
+
   type Request = { readonly body?: Body; readonly timeoutMs?: number; readonly finishWithinMs?: number };
   const send = async (
     what: string,
@@ -122,13 +130,7 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
     const { signal, traceparent, fetch } = context;
     const reply = await callHttp({
       ...{ method, url: `${base}${path}`, timeoutMs, finishWithinMs, signal },
-      headers: {
-        authorization: `Bearer ${settings.apiKey}`,
-        accept: 'application/json',
-        'user-agent': 'opstream-hightouch',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(traceparent === undefined ? {} : { traceparent }),
-      },
+      headers: headersOf(body, traceparent),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(fetch === undefined ? {} : { fetch }),
     });

@@ -1,8 +1,9 @@
 // The model and the sync as the spec describes them, each found by its slug, created when it is not there, changed when it differs. A slug
 // is unique, so a creation whose answer was lost is found the next time. What the API cannot change (source, query type, destination,
-// model of a sync) is refused with a message, never worked around.
+// model of a sync) is refused with a message, never worked around. Of a configuration only what the spec names is ours: keys that
+// Hightouch or its users put beside stay, so a key that is taken out of the spec stays too (null clears it).
 
-import { Fault, type JsonObject } from '../../sdk/index.ts';
+import { Fault, isJsonObject, type JsonObject, type JsonValue } from '../../sdk/index.ts';
 import { idOf, statusOf, type CallContext, type Hightouch } from './client.ts';
 import { includes, type HightouchRequest } from './request.ts';
 
@@ -16,6 +17,10 @@ export type Ensured = {
 const MODEL_FIXED = ['sourceId', 'queryType'];
 const SYNC_FIXED = ['destinationId', 'modelId'];
 
+/** `changed`: fields that were not as described, each as `models.name`; all of what had to be created is `models` or `syncs`. */
+export type Ensuring = { readonly ensured: Ensured; readonly changed: readonly string[] };
+type One = { readonly id: number; readonly changed: readonly string[] };
+
 const refusal = (text: string): Fault =>
   new Fault('COMPONENT_TERMINAL', text, { retry: 'never', details: { status: 422, outcome: 'none' } });
 
@@ -25,18 +30,24 @@ const known = (value: JsonObject, what: string): number => {
   throw new Fault('COMPONENT_RETRYABLE', `${what}: the answer has no id`, { details: { outcome: 'unknown' } });
 };
 
+/** `wanted` over `found`, object by object; lists are whole. */
+const over = (found: JsonValue | undefined, wanted: JsonValue): JsonValue =>
+  isJsonObject(found) && isJsonObject(wanted)
+    ? { ...found, ...Object.fromEntries(Object.entries(wanted).map(([key, value]) => [key, over(found[key], value)])) }
+    : wanted;
+
 const ensureOne = async (
   api: Hightouch,
   kind: 'models' | 'syncs',
   wanted: JsonObject & { readonly slug: string },
   fixed: readonly string[],
   call: CallContext,
-): Promise<number> => {
+): Promise<One> => {
   const what = `${kind}/${wanted.slug}`;
   let found = await api.find(kind, wanted.slug, call);
   if (found === undefined) {
     try {
-      return known(await api.create(kind, wanted, call), what);
+      return { id: known(await api.create(kind, wanted, call), what), changed: [kind] };
     } catch (error) {
       if (statusOf(error) !== 409) throw error;
       // Somebody else has just created it.
@@ -53,8 +64,13 @@ const ensureOne = async (
       `${what} exists with ${field} ${JSON.stringify(found[field] ?? null)}, wanted ${JSON.stringify(value)}; it cannot be changed: use another slug`,
     );
   }
-  if (different.length > 0) await api.update(kind, id, Object.fromEntries(different), call);
-  return id;
+  if (different.length > 0) {
+    const changes = different.map(
+      ([field, value]) => [field, field === 'configuration' ? over(found[field], value) : value] as const,
+    );
+    await api.update(kind, id, Object.fromEntries(changes), call);
+  }
+  return { id, changed: different.map(([field]) => `${kind}.${field}`) };
 };
 
 /** Faults: COMPONENT_TERMINAL with `status` when Hightouch refuses what is described. */
@@ -62,8 +78,9 @@ export const ensure = async (
   api: Hightouch,
   { model, sync }: HightouchRequest,
   call: CallContext,
-): Promise<Ensured> => {
-  const modelId = await ensureOne(api, 'models', model, MODEL_FIXED, call);
-  const syncId = await ensureOne(api, 'syncs', { ...sync, modelId }, SYNC_FIXED, call);
-  return { modelId, modelSlug: model.slug, syncId, syncSlug: sync.slug };
+): Promise<Ensuring> => {
+  const madeModel = await ensureOne(api, 'models', model, MODEL_FIXED, call);
+  const madeSync = await ensureOne(api, 'syncs', { ...sync, modelId: madeModel.id }, SYNC_FIXED, call);
+  const ensured = { modelId: madeModel.id, modelSlug: model.slug, syncId: madeSync.id, syncSlug: sync.slug };
+  return { ensured, changed: [...madeModel.changed, ...madeSync.changed] };
 };

@@ -1,5 +1,6 @@
 // What this process knows of runs beyond the statuses: which resource follows which run, answers that could not be recorded yet, and which
-// start of a sync is not confirmed. Lost with the process; it only tells runs of one sync apart, never decides that one is started.
+// start of a sync is not confirmed, which syncs a resource uses, when it was last compared. Lost with the process; it only tells runs of
+// one sync apart, never decides that one is started.
 
 import type { EntityKey } from '../../sdk/index.ts';
 
@@ -16,12 +17,20 @@ export interface Ledger {
   /** One unconfirmed start per sync: runs of a sync cannot be told apart. false: another run has it. */
   reserve(syncId: number, runId: string): boolean;
   settle(runId: string): void;
+  /** Syncs that a resource uses, as ids and slugs; none: it uses none any more. */
+  use(key: EntityKey, syncs: readonly string[]): void;
+  othersUsing(key: EntityKey, syncs: readonly string[]): readonly EntityKey[];
+  /** Comparisons of what was there before this process are spread over the interval. */
+  isDriftCheckDue(key: EntityKey, intervalMs: number, nowMs: number): boolean;
+  driftChecked(key: EntityKey, nowMs: number): void;
 }
 
-export const createLedger = (sinceMs: number): Ledger => {
+export const createLedger = (sinceMs: number, random: () => number = Math.random): Ledger => {
   const claims = new Map<number, EntityKey>();
   const answers = new Map<string, number>();
   const starting = new Map<number, string>();
+  const uses = new Map<EntityKey, readonly string[]>();
+  const checkedMs = new Map<EntityKey, number>();
   return {
     sinceMs,
     claim: (externalRunId, key) => {
@@ -44,5 +53,20 @@ export const createLedger = (sinceMs: number): Ledger => {
       answers.delete(runId);
       for (const [syncId, other] of starting) if (other === runId) starting.delete(syncId);
     },
+    use: (key, syncs) => {
+      if (syncs.length > 0) uses.set(key, syncs);
+      else {
+        uses.delete(key);
+        checkedMs.delete(key);
+      }
+    },
+    othersUsing: (key, syncs) =>
+      [...uses].flatMap(([other, used]) => (other !== key && used.some((one) => syncs.includes(one)) ? [other] : [])),
+    isDriftCheckDue: (key, intervalMs, nowMs) => {
+      const lastMs = checkedMs.get(key) ?? nowMs - random() * intervalMs;
+      checkedMs.set(key, lastMs);
+      return nowMs - lastMs >= intervalMs;
+    },
+    driftChecked: (key, nowMs) => checkedMs.set(key, nowMs),
   };
 };

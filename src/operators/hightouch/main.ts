@@ -6,9 +6,11 @@
 import { runOperator } from '../../sdk/index.ts';
 import { createHightouch } from './client.ts';
 import { createHightouchReconciler } from './reconciler.ts';
-import { readSettings } from './settings.ts';
+import { readSettings, settingsTable } from './settings.ts';
 
 await runOperator({
+  name: 'hightouch',
+  settings: settingsTable,
   createReconciler: ({ environment }) => {
     const settings = readSettings(environment);
     return createHightouchReconciler({ settings, api: createHightouch(settings) });

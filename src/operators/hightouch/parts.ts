@@ -32,6 +32,11 @@ export type Work = {
   readonly call: CallContext;
 };
 
+/** How long the other resources get to say which runs and syncs are theirs, in a process that has just begun. */
+const OTHERS_KNOWN_AFTER_MS = 10_000;
+export const othersKnownMs = ({ ledger, settings }: Parts): number =>
+  ledger.sinceMs + Math.min(OTHERS_KNOWN_AFTER_MS, settings.searchGraceMs / 2);
+
 /** Looked at again as soon as may be. */
 export const AT_ONCE = { requeueAfterMs: 1 } as const;
 

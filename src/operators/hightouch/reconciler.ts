@@ -11,13 +11,15 @@ import {
   type ReconcileResult,
   type StatusUpdate,
 } from '../../sdk/index.ts';
-import { idOf, patiently, statusOf, type Hightouch } from './client.ts';
+import { isRefusal, patiently, type Hightouch } from './client.ts';
+import { ensure } from './ensure.ts';
 import { createLedger } from './ledger.ts';
 import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
 import { nextStep, type Step } from './plan.ts';
 import { hightouchRequest } from './request.ts';
 import { ensuredIn, hasEnded, recordProperties, runRecord } from './run-record.ts';
 import { cancelUnsupported, isKnownStatus, observe, stateOf } from './run-status.ts';
+import { createRemover, syncsOf } from './removal.ts';
 import { createStarter } from './start-run.ts';
 import type { HightouchSettings } from './settings.ts';
 
@@ -82,6 +84,7 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
   const parts: Parts = { settings, api, ledger, now, report: (update) => inUse().updateEntityStatus(update) };
   const starter = createStarter(parts);
   const follow = createFollower(parts);
+  const remove = createRemover(parts, (key, type) => inUse().getEntity(key, type));
 
   /** The same again, for the resource as it is now, and without what was said of failures since. */
   const settled = ({ entity }: Work, status: EntityStatus | undefined): StatusUpdate => {
@@ -95,41 +98,29 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
     return runUpdate(entity, run, { status: isRefused ? 'error' : 'active', properties, conditions: kept });
   };
 
-  /** The sync that the resource made, or may have made before that could be recorded. */
-  const syncToDisable = async ({ entity, ensured, call, record }: Work): Promise<number | undefined> => {
-    if (ensured !== undefined) return ensured.syncId;
-    if (record === undefined) return undefined;
+  /**
+   * Brings the model and the sync back to the spec, when it is time to look; the status with what is there now. Only a refusal is thrown:
+   * a run that has ended is not reported worse because Hightouch did not answer.
+   */
+  const withoutDrift = async (
+    { entity, ensured, call, context }: Work,
+    status: EntityStatus | undefined,
+  ): Promise<EntityStatus | undefined> => {
     const made = hightouchRequest(entity.manifest.resource.spec);
-    if ('problems' in made) return undefined;
-    return idOf((await api.find('syncs', made.request.sync.slug, call)) ?? {});
-  };
-
-  const remove = async (work: Work, status: EntityStatus | undefined): Promise<ReconcileResult> => {
-    const { entity, call, ensured, record } = work;
-    const syncId = await syncToDisable(work);
-    let isThere = syncId !== undefined;
-    if (syncId !== undefined) {
-      await api.update('syncs', syncId, { disabled: true }, call).catch((error: unknown) => {
-        if (statusOf(error) !== 404) throw error;
-        isThere = false;
-      });
+    const isDue = ensured !== undefined && ledger.isDriftCheckDue(entity.key, settings.driftIntervalMs, now());
+    if (!isDue || status === undefined || 'problems' in made) return status;
+    try {
+      const { ensured: found, changed } = await ensure(api, made.request, call);
+      ledger.driftChecked(entity.key, now());
+      if (changed.length === 0) return status;
+      context.log.warn({ key: entity.key, changed }, 'model and sync brought back to what is described');
+      return { ...status, properties: { ...status.properties, ...recordProperties(found, undefined) } };
+    } catch (error) {
+      if (isRefusal(error)) throw error;
+      ledger.driftChecked(entity.key, now());
+      context.log.warn({ key: entity.key, err: error }, 'model and sync not compared with what is described');
+      return status;
     }
-    const mayRun = record?.intent !== undefined && !hasEnded(record.state);
-    const run = mayRun ? `; run ${record.externalRunId ?? '(not confirmed)'} may still be under way` : '';
-    const model = ensured === undefined ? 'its model' : `model ${ensured.modelId} (${ensured.modelSlug})`;
-    const message = isThere
-      ? `sync ${syncId} is disabled; it and ${model} stay at Hightouch, whose API cannot delete them${run}`
-      : 'nothing of it is at Hightouch';
-    const properties = status?.uid === entity.uid ? status.properties : {};
-    await parts.report({
-      key: entity.key,
-      status: 'deleted',
-      message,
-      properties,
-      conditions: [notReady('Deleted', message)],
-    });
-    work.context.log.info({ key: entity.key, syncId }, 'sync disabled');
-    return {};
   };
 
   const carryOut = async (work: Work, step: Step, status: EntityStatus | undefined): Promise<ReconcileResult> => {
@@ -144,8 +135,10 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
       case 'follow':
         return follow(work, step);
       case 'idle':
-      case 'settled':
         await parts.report(settled(work, status));
+        return {};
+      case 'settled':
+        await parts.report(settled(work, await withoutDrift(work, status)));
         return {};
       case 'suspended': {
         const message = `run ${step.runId} is not started while the resource is suspended; resume it`;
@@ -166,16 +159,21 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
     },
     reconcile: async ({ key, type }, context) => {
       const entity = await inUse().getEntity(key, type);
-      if (entity === undefined) return {};
+      if (entity === undefined) {
+        ledger.use(key, []);
+        return {};
+      }
       const status = await inUse().getEntityStatus(key, type);
       const record = runRecord(status, entity.uid);
       if (record?.externalRunId !== undefined) ledger.claim(record.externalRunId, key);
       const known = status?.uid === entity.uid && isJsonObject(status.properties) ? status.properties : {};
       const { signal, traceparent, fetch } = context;
       const call = { signal, fetch, ...(traceparent === undefined ? {} : { traceparent }) };
+      const ensured = ensuredIn(known);
+      if (entity.deletionRequestedAt === undefined) ledger.use(key, syncsOf(entity, ensured, record));
       const step = nextStep(entity, record);
       context.log.debug({ step: step.kind, runId: entity.run?.id }, 'next step');
-      return carryOut({ entity, record, ensured: ensuredIn(known), context, call }, step, status);
+      return carryOut({ entity, record, ensured, context, call }, step, status);
     },
   };
 };

@@ -38,6 +38,14 @@ const withNumbers = (query: JsonObject): JsonObject =>
     ]),
   );
 
+const triggerOf = ({ syncSlug, fullResync, resetCDC }: JsonObject): Omit<TriggerRequest, 'syncId'> => ({
+  ...(typeof syncSlug === 'string' ? { syncSlug } : {}),
+  flags: {
+    ...(typeof fullResync === 'boolean' ? { fullResync } : {}),
+    ...(typeof resetCDC === 'boolean' ? { resetCDC } : {}),
+  },
+});
+
 /** `{request}`, or `{problems}`, each naming its field. */
 export const hightouchRequest = (
   spec: JsonObject,
@@ -82,14 +90,8 @@ export const hightouchRequest = (
       disabled: sync['disabled'] === true,
     },
     trigger: {
-      ...(trigger['syncId'] === undefined || trigger['syncId'] === null
-        ? {}
-        : { syncId: id('trigger.syncId', trigger['syncId']) }),
-      ...(typeof trigger['syncSlug'] === 'string' ? { syncSlug: trigger['syncSlug'] } : {}),
-      flags: {
-        ...(typeof trigger['fullResync'] === 'boolean' ? { fullResync: trigger['fullResync'] } : {}),
-        ...(typeof trigger['resetCDC'] === 'boolean' ? { resetCDC: trigger['resetCDC'] } : {}),
-      },
+      ...((trigger['syncId'] ?? null) === null ? {} : { syncId: id('trigger.syncId', trigger['syncId']) }),
+      ...triggerOf(trigger),
     },
   };
   return problems.length === 0 ? { request } : { problems };

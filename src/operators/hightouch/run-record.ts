@@ -23,6 +23,8 @@ export type Intent = {
   readonly fence: number;
   /** Runs of the sync that were there before: none of them is the one that is looked for. */
   readonly earlierRunIds: readonly number[];
+  /** Runs that waited then: a trigger while one waits starts none but is answered with it. */
+  readonly queuedRunIds: readonly number[];
   /** Nothing was started for it, and that is certain. */
   readonly isWithdrawn?: true;
 };
@@ -37,17 +39,20 @@ export type RunRecord = {
 const ENDED: readonly RuntimeStatus[] = ['succeeded', 'failed', 'cancelled'];
 export const hasEnded = (state: RuntimeStatus): boolean => ENDED.includes(state);
 
+const numbersIn = (value: JsonValue | undefined): readonly number[] =>
+  Array.isArray(value) ? (value as readonly JsonValue[]).filter((one) => typeof one === 'number') : [];
+
 const intentIn = (value: JsonValue | undefined): Intent | undefined => {
   if (!isJsonObject(value)) return undefined;
-  const { runId, syncId, at, since, fence, earlierRunIds } = value;
+  const { runId, syncId, at, since, fence } = value;
   if (typeof runId !== 'string' || typeof syncId !== 'number' || typeof at !== 'string') return undefined;
   if (Number.isNaN(Date.parse(at))) return undefined;
-  const earlier = Array.isArray(earlierRunIds) ? (earlierRunIds as readonly JsonValue[]) : [];
   return {
     ...{ runId, syncId, at },
     since: typeof since === 'string' && !Number.isNaN(Date.parse(since)) ? since : at,
     fence: typeof fence === 'number' ? fence : 0,
-    earlierRunIds: earlier.filter((one) => typeof one === 'number'),
+    earlierRunIds: numbersIn(value['earlierRunIds']),
+    queuedRunIds: numbersIn(value['queuedRunIds']),
     ...(value['isWithdrawn'] === true ? { isWithdrawn: true as const } : {}),
   };
 };
@@ -90,4 +95,4 @@ export const recordProperties = (
 });
 
 /** Once the run is known, which others there were is of no use any more. */
-export const settledIntent = (intent: Intent): Intent => ({ ...intent, earlierRunIds: [] });
+export const settledIntent = (intent: Intent): Intent => ({ ...intent, earlierRunIds: [], queuedRunIds: [] });

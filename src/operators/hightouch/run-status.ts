@@ -30,6 +30,9 @@ const MAX_TEXT = 1000;
 const wordOf = (run: JsonObject): string => String(run['status']);
 export const isKnownStatus = (run: JsonObject): boolean => wordOf(run) === 'warning' || states.has(wordOf(run));
 
+/** It waits: for its turn behind another run of the sync, or for a place. */
+export const isQueued = (run: JsonObject): boolean => states.get(wordOf(run)) === 'pending';
+
 /** A word that is not known counts as under way, as for the vendor's own client: a new one must not end a run for us. */
 export const stateOf = (run: JsonObject, warningIs: WarningIs): RuntimeStatus =>
   wordOf(run) === 'warning' ? (warningIs as RuntimeStatus) : (states.get(wordOf(run)) ?? 'inprogress');

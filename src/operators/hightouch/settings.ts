@@ -42,6 +42,11 @@ export const settingsTable = {
     ...{ env: 'HIGHTOUCH_THROTTLE_PAUSE', fallback: '10s', minMs: 50, maxMs: 3_600_000 },
     about: 'how long nothing is asked after a 429 without Retry-After; 10s is the window of the published limit',
   }),
+  driftIntervalMs: durationEntry({
+    ...{ env: 'HIGHTOUCH_DRIFT_INTERVAL', fallback: '30m', minMs: 50, maxMs: DAY_MS },
+    about:
+      'how often, at a resync, the model and the sync of a resource whose run has ended are compared with its spec',
+  }),
   searchGraceMs: durationEntry({
     ...{ env: 'HIGHTOUCH_RUN_SEARCH_GRACE', fallback: '1m', minMs: 200, maxMs: DAY_MS },
     about:

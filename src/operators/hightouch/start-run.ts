@@ -5,6 +5,9 @@
 // for as long as only this operator starts runs of the sync: runs carry nothing of ours. A run that a schedule or a person starts
 // within the grace after a lost answer can be taken for it; then ours is not followed, and still none is started twice. The
 // intent holds for HIGHTOUCH_RUN_SEARCH_GRACE: half for the trigger to be answered or given up, half for Hightouch to list the run.
+//
+// A trigger while a run of the sync waits starts none: it is answered with the one that waits. The intent names those too, and when nothing
+// new has come by the end of the grace, the one that waited is taken: it began after the intent, with the sync as it was wanted.
 
 import {
   Fault,
@@ -18,20 +21,23 @@ import {
 } from '../../sdk/index.ts';
 import { idOf, isRefusal, patiently } from './client.ts';
 import { ensure, type Ensured } from './ensure.ts';
-import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
+import { AT_ONCE, othersKnownMs, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
 import { hightouchRequest, type HightouchRequest, type TriggerRequest } from './request.ts';
 import { recordProperties, settledIntent, type Intent } from './run-record.ts';
-import { conditionsOf } from './run-status.ts';
+import { conditionsOf, isQueued } from './run-status.ts';
 
 /** How far Hightouch's clock and ours may be apart. */
 const CLOCK_SKEW_MS = 60_000;
-/** How long the other resources get to say which runs are theirs, in a process that has just begun. */
-const CLAIMS_KNOWN_AFTER_MS = 10_000;
 const MAX_LOOK_AGAIN_MS = 2000;
+/** A run may wait as long as the one before it takes. */
+const LONGEST_WAIT_MS = 6 * 3_600_000;
 
 const waiting = (reason: string, message: string) => [notReady(reason, message), reconciling(reason, message)];
 
-export const createStarter = ({ settings, api, ledger, now, report }: Parts) => {
+type OnMissing = 'start' | 'wait' | 'call-off';
+
+export const createStarter = (parts: Parts) => {
+  const { settings, api, ledger, now, report } = parts;
   const { searchGraceMs, pollIntervalMs } = settings;
   const halfGraceMs = searchGraceMs / 2;
 
@@ -154,13 +160,16 @@ export const createStarter = ({ settings, api, ledger, now, report }: Parts) => 
     if (!ledger.reserve(syncId, runId)) return { requeueAfterMs: Math.min(500, pollIntervalMs) };
     let intent: Intent;
     try {
-      const before = await api.runsSince(syncId, timestamp(now() - 2 * CLOCK_SKEW_MS - searchGraceMs), call);
+      const before = await api.runsSince(syncId, timestamp(now() - 2 * CLOCK_SKEW_MS - LONGEST_WAIT_MS), call);
       api.ready();
       const at = timestamp(now());
       const isAgain = record?.id === runId && record.intent?.runId === runId && record.intent.isWithdrawn !== true;
       const since = isAgain ? (record.intent?.since ?? at) : at;
-      const earlierRunIds = before.flatMap((run) => idOf(run) ?? []);
-      intent = { runId, syncId, at, since, fence: context.fence, earlierRunIds };
+      const searchedMs = Date.parse(since) - 2 * CLOCK_SKEW_MS - searchGraceMs;
+      const isSearched = (run: JsonObject): boolean => !(Date.parse(String(run['createdAt'])) < searchedMs);
+      const earlierRunIds = before.filter(isSearched).flatMap((run) => idOf(run) ?? []);
+      const queuedRunIds = before.filter(isQueued).flatMap((run) => idOf(run) ?? []);
+      intent = { runId, syncId, at, since, fence: context.fence, earlierRunIds, queuedRunIds };
     } catch (error) {
       ledger.settle(runId);
       throw error;
@@ -176,7 +185,8 @@ export const createStarter = ({ settings, api, ledger, now, report }: Parts) => 
       await sayWaiting(work, runId, { isEnsuring: true }, 'Ensuring', 'the model and the sync are looked for');
     }
     try {
-      const ensured = await ensure(api, made.request, work.call);
+      const { ensured } = await ensure(api, made.request, work.call);
+      ledger.driftChecked(work.entity.key, now());
       return await intend({ ...work, ensured }, runId, made.request, ensured);
     } catch (error) {
       if (isRefusal(error)) return refuse(work, runId, error.message);
@@ -184,11 +194,22 @@ export const createStarter = ({ settings, api, ledger, now, report }: Parts) => 
     }
   };
 
-  const findOrStart = async (
-    work: Work,
-    intent: Intent,
-    onMissing: 'start' | 'wait' | 'call-off',
-  ): Promise<ReconcileResult> => {
+  const onNotFound = async (work: Work, intent: Intent, onMissing: OnMissing): Promise<ReconcileResult> => {
+    const { call, context } = work;
+    const { runId, syncId } = intent;
+    const joined = onMissing === 'call-off' ? undefined : intent.queuedRunIds.at(-1);
+    if (joined !== undefined && (await patiently(api.run(syncId, joined, call))) !== undefined) {
+      context.log.warn({ runId, externalRunId: joined }, 'the run that waited at the time of the trigger is taken');
+      return confirm(work, intent, joined);
+    }
+    context.log.info({ runId, onMissing }, 'the intended run was not started');
+    if (onMissing === 'start') return start(work, runId);
+    if (onMissing === 'wait') await retract(work, intent);
+    else await callOff(work, runId);
+    return AT_ONCE;
+  };
+
+  const findOrStart = async (work: Work, intent: Intent, onMissing: OnMissing): Promise<ReconcileResult> => {
     const { entity, call, context } = work;
     const { runId, syncId } = intent;
     const answered = ledger.answerFor(runId);
@@ -201,8 +222,7 @@ export const createStarter = ({ settings, api, ledger, now, report }: Parts) => 
       .filter((id) => !intent.earlierRunIds.includes(id) && !ledger.isClaimedByOther(id, entity.key))
       .toSorted((a, b) => a - b);
     const [first] = candidates;
-    const areClaimsKnown =
-      context.fence === intent.fence || now() >= ledger.sinceMs + Math.min(CLAIMS_KNOWN_AFTER_MS, halfGraceMs);
+    const areClaimsKnown = context.fence === intent.fence || now() >= othersKnownMs(parts);
     if (first !== undefined && isAlone && areClaimsKnown) {
       context.log.warn(
         { runId, externalRunId: first, candidates: candidates.length },
@@ -211,13 +231,7 @@ export const createStarter = ({ settings, api, ledger, now, report }: Parts) => 
       return confirm(work, intent, first);
     }
     const leftMs = Date.parse(intent.at) + searchGraceMs - lookedAtMs;
-    if (first === undefined && leftMs <= 0) {
-      context.log.info({ runId, onMissing }, 'the intended run was not started');
-      if (onMissing === 'start') return start(work, runId);
-      if (onMissing === 'wait') await retract(work, intent);
-      else await callOff(work, runId);
-      return AT_ONCE;
-    }
+    if (first === undefined && leftMs <= 0) return onNotFound(work, intent, onMissing);
     await sayWaiting(
       work,
       runId,

@@ -41,7 +41,7 @@ export const assembleReconciler = async (environment: Environment): Promise<Reco
   const evaluate = createEvaluate(createJqRunner());
   const { baseUrl, auth } = await fillConstants(definition, evaluate);
   const { requests, per = '1s' } = definition.http.throttle ?? {};
-  const limit = requests === undefined ? undefined : { requests, perMs: parseDurationMs(per) ?? 1000 };
+  const limit = requests === undefined ? undefined : { requests, perMs: parseDurationMs(per) || 1000 };
   const client = createRestClient({
     ...{ definition, evaluate, baseUrl },
     auth: createAuth(auth, definition.timeoutMs, Date.now),

@@ -26,6 +26,7 @@ export type Definition = {
   readonly pauseMs: number;
 };
 
+const MIN_POLL_MS = 50;
 const MANIFEST_ARGUMENT = /^--manifest(?:=(?<inline>.+))?$/;
 
 const pathIn = ({ env, argv }: Environment): string | undefined => {
@@ -50,6 +51,9 @@ const variablesOf = (http: HttpTypeSpec, env: Environment['env']): JsonObject =>
   return Object.fromEntries(names.map((name) => [name, env[name] ?? '']));
 };
 
+const durationMs = (text: string | undefined, fallbackMs: number): number =>
+  (text === undefined ? undefined : parseDurationMs(text)) ?? fallbackMs;
+
 /** Faults: CONFIG_INVALID saying what is missing. */
 export const readDefinition = (environment: Environment): Definition => {
   const path = pathIn(environment);
@@ -72,9 +76,9 @@ export const readDefinition = (environment: Environment): Definition => {
     type: type.name,
     http,
     env: variablesOf(http, environment.env),
-    pollIntervalMs: parseDurationMs(http.pollInterval ?? '5s') ?? 5000,
-    timeoutMs: parseDurationMs(http.timeout ?? '20s') ?? 20_000,
-    findForMs: parseDurationMs(http.run?.findFor ?? '1m') ?? 60_000,
-    pauseMs: parseDurationMs(http.throttle?.pause ?? '5s') ?? 5000,
+    pollIntervalMs: Math.max(MIN_POLL_MS, durationMs(http.pollInterval, 5000)),
+    timeoutMs: durationMs(http.timeout, 20_000),
+    findForMs: durationMs(http.run?.findFor, 60_000),
+    pauseMs: durationMs(http.throttle?.pause, 5000),
   };
 };

@@ -1,5 +1,6 @@
 // The door to the external API, shared by all resources of the component: closed after an answer that says "too many", until its
-// Retry-After is over, and by our own limit of requests in a time. What comes meanwhile is told when to come again.
+// Retry-After is over, and by our own limit of requests in a time. What comes meanwhile is told when to come again: within our own
+// limit each at another time, so that not all come back together.
 
 import { Fault } from '../../sdk/index.ts';
 
@@ -8,6 +9,8 @@ const MAX_PAUSE_MS = 3_600_000;
 export type Gate = {
   /** Faults: COMPONENT_RETRYABLE with the time that is left; nothing was sent. */
   pass(): void;
+  /** As `pass`, without taking a place. */
+  look(): void;
   close(pauseMs: number): void;
 };
 
@@ -18,28 +21,35 @@ export const createGate = (
   let closedUntilMs = Number.NEGATIVE_INFINITY;
   let tokens = limit?.requests ?? 0;
   let filledMs = now();
+  /** Places that were promised and are still to come. */
+  let promised = 0;
 
-  const waitMs = (): number => {
+  const refused = (afterMs: number, isClosed: boolean): Fault =>
+    new Fault('COMPONENT_RETRYABLE', 'the external API allows no more requests for a while', {
+      retry: { afterMs: Math.ceil(afterMs), ...(isClosed ? { scope: 'operator' } : {}) },
+      details: { outcome: 'none' },
+    });
+
+  const enter = (count: 0 | 1): void => {
     const nowMs = now();
-    if (closedUntilMs > nowMs) return closedUntilMs - nowMs;
-    if (limit === undefined) return 0;
+    if (closedUntilMs > nowMs) throw refused(closedUntilMs - nowMs, true);
+    if (limit === undefined) return;
     const eachMs = limit.perMs / limit.requests;
-    tokens = Math.min(limit.requests, tokens + (nowMs - filledMs) / eachMs);
+    const passed = (nowMs - filledMs) / eachMs;
+    tokens = Math.min(limit.requests, tokens + passed);
+    promised = Math.max(0, promised - passed);
     filledMs = nowMs;
-    if (tokens < 1) return (1 - tokens) * eachMs;
-    tokens -= 1;
-    return 0;
+    if (tokens >= 1) {
+      tokens -= count;
+      return;
+    }
+    promised += 1;
+    throw refused((promised - tokens) * eachMs, false);
   };
 
   return {
-    pass: () => {
-      const afterMs = Math.ceil(waitMs());
-      if (afterMs <= 0) return;
-      throw new Fault('COMPONENT_RETRYABLE', 'the external API allows no more requests for a while', {
-        retry: { afterMs },
-        details: { outcome: 'none' },
-      });
-    },
+    pass: () => enter(1),
+    look: () => enter(0),
     close: (pauseMs) => {
       closedUntilMs = Math.max(closedUntilMs, now() + Math.min(MAX_PAUSE_MS, pauseMs));
     },

@@ -11,7 +11,7 @@ import {
   type LifecycleStatus,
   isJsonObject,
 } from '../../sdk/index.ts';
-import { intentTo, withEarlier } from './record.ts';
+import { idOf, intentTo, withEarlier } from './record.ts';
 import type { Answer } from './rest-client.ts';
 import { inputOf, updateOf, type Parts, type Work } from './work.ts';
 
@@ -30,19 +30,6 @@ const isMissing = (error: unknown): boolean => isFault(error) && error.details['
 
 const textOf = (value: JsonValue): string =>
   value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
-
-export const idOf = (value: JsonValue, what: string): string => {
-  const id = typeof value === 'number' ? String(value) : value;
-  if (typeof id === 'string' && id !== '') return id;
-  throw new Fault(
-    'COMPONENT_TERMINAL',
-    `the program for externalId of ${what} gave ${JSON.stringify(value)}, expected an id`,
-    {
-      retry: 'never',
-      details: { outcome: 'unknown' },
-    },
-  );
-};
 
 export const createObjectStep = (parts: Parts, object: HttpObject) => {
   const { client, definition, now } = parts;
@@ -65,6 +52,7 @@ export const createObjectStep = (parts: Parts, object: HttpObject) => {
   };
 
   const create = async (work: Work): Promise<string> => {
+    client.ready();
     const at = new Date(now()).toISOString();
     const intent = intentTo(WHAT, at, work.context.fence, work.record.intent);
     await parts.report(updateOf(work, { status: 'pending', record: { intent } }));

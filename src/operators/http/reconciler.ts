@@ -40,9 +40,14 @@ export const createHttpReconciler = (options: {
     record.run.externalId !== undefined &&
     !['succeeded', 'failed', 'cancelled'].includes(record.run.state);
 
+  /** Under way, or nobody knows whether it was started. */
+  const mayBeRunning = (work: Work): boolean => {
+    const { intent } = work.record;
+    return isRunActive(work) || (intent !== undefined && intent.what === work.entity.run?.id);
+  };
+
   const remove = async (work: Work): Promise<ReconcileResult> => {
-    const isUnconfirmed = work.record.intent !== undefined && work.record.intent.what === work.entity.run?.id;
-    if (runs !== undefined && (isRunActive(work) || isUnconfirmed) && http.run?.cancel !== undefined) {
+    if (runs !== undefined && http.run?.cancel !== undefined && mayBeRunning(work)) {
       const result = await runs.step(work, { status: 'deleting' });
       return { requeueAfterMs: result.requeueAfterMs ?? 0 };
     }
@@ -70,6 +75,12 @@ export const createHttpReconciler = (options: {
     return { work: { ...work, record }, base };
   };
 
+  /** What is said of an object that is as it is wanted, after its run has ended. */
+  const settled = ({ record, status }: Work): Partial<Report> =>
+    record.run?.state === 'failed'
+      ? { status: 'error', conditions: [notReady('RunFailed', status?.run?.message ?? 'the run failed')] }
+      : { conditions: [ready('Synchronized')] };
+
   const reconcileWanted = async (given: Work): Promise<ReconcileResult> => {
     const { work, base } = await observe(given);
     const { entity } = work;
@@ -79,16 +90,7 @@ export const createHttpReconciler = (options: {
       await parts.report(updateOf(work, { ...base, status: 'pending', conditions }));
       return {};
     }
-    const failed = work.record.run?.state === 'failed' && base.status === 'active';
-    await parts.report(
-      updateOf(work, {
-        ...base,
-        ...(failed
-          ? { status: 'error', conditions: [notReady('RunFailed', given.status?.run?.message ?? 'the run failed')] }
-          : {}),
-        ...(!failed && base.status === 'active' ? { conditions: [ready('Synchronized')] } : {}),
-      }),
-    );
+    await parts.report(updateOf(work, { ...base, ...(base.status === 'active' ? settled(work) : {}) }));
     return base.status === 'pending' ? { requeueAfterMs: pollIntervalMs } : {};
   };
 

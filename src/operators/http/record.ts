@@ -3,6 +3,7 @@
 // external id, something may have been made.
 
 import {
+  Fault,
   isJsonObject,
   type Entity,
   type EntityStatus,
@@ -74,9 +75,18 @@ export const recordOf = (status: EntityStatus | undefined, entity: Entity): Reco
   };
 };
 
+/** Names that are ours: what an API calls so is not synchronized, for it would be read back as what we intended. */
+const withoutOwn = ({
+  objectId: _o,
+  appliedGeneration: _a,
+  intent: _i,
+  earlierIds: _e,
+  ...others
+}: JsonObject): JsonObject => others;
+
 /** The properties that `recordOf` reads back, before those that the manifest's `properties` gave. */
 export const recordProperties = (record: Omit<Record, 'run'>, synchronized: JsonObject): JsonObject => ({
-  ...synchronized,
+  ...withoutOwn(synchronized),
   ...(record.objectId === undefined ? {} : { objectId: record.objectId }),
   ...(record.appliedGeneration === undefined ? {} : { appliedGeneration: record.appliedGeneration }),
   ...(record.intent === undefined ? {} : { intent: record.intent as JsonObject }),
@@ -86,8 +96,7 @@ export const recordProperties = (record: Omit<Record, 'run'>, synchronized: Json
 /** Of the synchronized properties: what was reported last, without our own. */
 export const synchronizedIn = (status: EntityStatus | undefined, entity: Entity): JsonObject => {
   if (status === undefined || status.uid !== entity.uid) return {};
-  const { objectId: _o, appliedGeneration: _a, intent: _i, earlierIds: _e, ...synchronized } = status.properties;
-  return synchronized;
+  return withoutOwn(status.properties);
 };
 
 export const intentTo = (what: string, at: string, fence: number, before: Intent | undefined): Intent => ({
@@ -99,3 +108,17 @@ export const intentTo = (what: string, at: string, fence: number, before: Intent
 
 export const withEarlier = (earlierIds: readonly string[], externalId: string | undefined): readonly string[] =>
   externalId === undefined ? earlierIds : [...new Set([...earlierIds, externalId])].slice(-EARLIER_KEPT);
+
+/** `what`: the operation whose program gave it. Faults: COMPONENT_TERMINAL when it is no id. */
+export const idOf = (value: JsonValue, what: string): string => {
+  const id = typeof value === 'number' ? String(value) : value;
+  if (typeof id === 'string' && id !== '') return id;
+  throw new Fault(
+    'COMPONENT_TERMINAL',
+    `the program for externalId of ${what} gave ${JSON.stringify(value)}, expected an id`,
+    {
+      retry: 'never',
+      details: { outcome: 'unknown' },
+    },
+  );
+};

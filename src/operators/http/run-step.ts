@@ -7,6 +7,7 @@ import {
   isJsonObject,
   notReady,
   outcomeOf,
+  type Entity,
   type HttpRun,
   type JsonObject,
   type JsonValue,
@@ -14,8 +15,7 @@ import {
   type ReconcileResult,
   type RuntimeStatus,
 } from '../../sdk/index.ts';
-import { idOf } from './object-step.ts';
-import { hasEnded, intentTo, withEarlier } from './record.ts';
+import { hasEnded, idOf, intentTo, withEarlier } from './record.ts';
 import type { Answer } from './rest-client.ts';
 import { inputOf, updateOf, type Parts, type Report, type Work } from './work.ts';
 
@@ -31,6 +31,12 @@ const lifecycleOf = (state: RuntimeStatus): Report['status'] => (state === 'fail
 
 const conditionsOf = (state: RuntimeStatus, message: string) =>
   state === 'failed' ? { conditions: [notReady('RunFailed', message === '' ? 'the run failed' : message)] } : {};
+
+const isToEnd = ({ run, deletionRequestedAt }: Entity): boolean =>
+  run?.cancelRequested === true || deletionRequestedAt !== undefined;
+
+const unlessEmpty = <K extends string>(texts: Readonly<Record<K, string>>): { readonly [N in K]?: string } =>
+  Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== '')) as { readonly [N in K]?: string };
 
 export const createRunStep = (parts: Parts, definition: HttpRun) => {
   const { client, now } = parts;
@@ -52,6 +58,7 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
   };
 
   const start = async (work: Work, base: Report): Promise<ReconcileResult> => {
+    client.ready();
     const { entity, record, context } = work;
     const runId = entity.run?.id ?? '';
     const intent = intentTo(runId, new Date(now()).toISOString(), context.fence, record.intent);
@@ -86,10 +93,10 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
 
   const findStarted = async (work: Work): Promise<string | undefined> => {
     if (definition.find === undefined) return undefined;
-    const found = await client.find(definition.find, inputOf(work, parts.definition), work.context);
     const { key } = work.entity;
     const isFree = (id: string): boolean => !work.record.earlierIds.includes(id) && (claims.get(id) ?? key) === key;
-    return found.find(({ externalId }) => isFree(externalId))?.externalId;
+    const found = await client.find(definition.find, inputOf(work, parts.definition), work.context, isFree);
+    return found[0]?.externalId;
   };
 
   const findOrStart = async (work: Work, base: Report): Promise<ReconcileResult> => {
@@ -107,6 +114,18 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
     const leftMs = Date.parse(intent.at) + findForMs - now();
     if (leftMs > 0) return { requeueAfterMs: Math.max(MIN_WAIT_MS, Math.min(leftMs, pollIntervalMs)) };
     return start(work, base);
+  };
+
+  /** An earlier run whose start was not confirmed must not be lost. undefined: there is none, the next one can be started. */
+  const findEarlier = async (work: Work, base: Report): Promise<ReconcileResult | undefined> => {
+    const { entity, record } = work;
+    if (definition.find === undefined || record.intent === undefined || record.intent.what === 'object')
+      return undefined;
+    const externalId = await findStarted(work);
+    const run = { ...(entity.run ?? { number: 0, requestedAt: '', cancelRequested: false }), id: record.intent.what };
+    if (externalId !== undefined) return started({ ...work, entity: { ...entity, run } }, externalId, base);
+    const leftMs = Date.parse(record.intent.at) + findForMs - now();
+    return leftMs > 0 ? { requeueAfterMs: Math.max(MIN_WAIT_MS, Math.min(leftMs, pollIntervalMs)) } : undefined;
   };
 
   const cancel = async (work: Work, input: JsonObject): Promise<string | undefined> => {
@@ -132,34 +151,27 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
   const optional = async (program: string | undefined, input: JsonObject, answer: Answer): Promise<JsonValue> =>
     program === undefined ? null : client.read(program, input, answer);
 
-  const follow = async (work: Work, base: Report): Promise<ReconcileResult> => {
-    const externalId = work.record.run?.externalId ?? '';
-    claims.set(externalId, work.entity.key);
-    const input = inputOf(work, parts.definition, externalId);
-    const isToEnd = work.entity.run?.cancelRequested === true || work.entity.deletionRequestedAt !== undefined;
-    const note = isToEnd ? await cancel(work, input) : undefined;
-    const answer = await read(work, input);
-    if (answer === undefined) {
-      const message = `run ${externalId} is not known to the API any more`;
-      const run = observed(work, { state: 'failed', message });
-      await parts.report(updateOf(work, { ...base, status: 'error', run, ...conditionsOf('failed', message) }));
-      return {};
-    }
+  type Seen = {
+    readonly input: JsonObject;
+    readonly answer: Answer;
+    readonly externalId: string;
+    readonly note: string | undefined;
+  };
+  const observe = async (work: Work, base: Report, seen: Seen): Promise<ReconcileResult> => {
+    const { input, answer, externalId, note = '' } = seen;
     const word = textOf(await client.read(definition.read.state, input, answer));
     const state = STATES.find((one) => definition.read.states[one]?.includes(word) === true);
     if (state === undefined) work.context.log.warn({ state: word, runId: externalId }, 'state of run is not mapped');
     const said = textOf(await optional(definition.read.message, input, answer));
     const unknown = state === undefined ? `the API says "${word}", which the manifest's states do not map` : undefined;
-    const message = unknown ?? (said !== '' ? said : (note ?? ''));
+    const message = unknown ?? (said === '' ? note : said);
     const startedAt = textOf(await optional(definition.read.startedAt, input, answer));
     const finishedAt = textOf(await optional(definition.read.finishedAt, input, answer));
     const properties = await optional(definition.read.properties, input, answer);
     const reached = state ?? 'inprogress';
     const run = observed(work, {
       ...{ state: reached, externalId },
-      ...(message === '' ? {} : { message }),
-      ...(startedAt === '' ? {} : { startedAt }),
-      ...(finishedAt === '' ? {} : { finishedAt }),
+      ...unlessEmpty({ message, startedAt, finishedAt }),
     });
     await parts.report(
       updateOf(work, {
@@ -168,10 +180,25 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
         run,
         ...(isJsonObject(properties) ? { properties: { ...base.properties, ...properties } } : {}),
         ...conditionsOf(reached, message),
-        ...(message === '' ? {} : { message }),
+        message,
       }),
     );
     return hasEnded(reached) ? {} : { requeueAfterMs: pollIntervalMs };
+  };
+
+  const follow = async (work: Work, base: Report): Promise<ReconcileResult> => {
+    const externalId = work.record.run?.externalId ?? '';
+    claims.set(externalId, work.entity.key);
+    const input = inputOf(work, parts.definition, externalId);
+    const note = isToEnd(work.entity) ? await cancel(work, input) : undefined;
+    const answer = await read(work, input);
+    if (answer === undefined) {
+      const message = `run ${externalId} is not known to the API any more`;
+      const run = observed(work, { state: 'failed', message });
+      await parts.report(updateOf(work, { ...base, status: 'error', run, ...conditionsOf('failed', message) }));
+      return {};
+    }
+    return observe(work, base, { input, answer, externalId, note });
   };
 
   return {
@@ -188,8 +215,10 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
         await follow({ ...work, entity: earlier }, base);
         return { requeueAfterMs: pollIntervalMs };
       }
-      if (record.intent !== undefined && record.intent.what === wanted.id) return findOrStart(work, base);
-      if (wanted.cancelRequested || entity.deletionRequestedAt !== undefined) {
+      if (record.intent?.what === wanted.id) return findOrStart(work, base);
+      const result = await findEarlier(work, base);
+      if (result !== undefined) return result;
+      if (isToEnd(entity)) {
         const run = observed(work, { state: 'cancelled', message: 'called off before it was started' });
         await parts.report(updateOf(work, { ...base, run, withdraw: true }));
         return {};

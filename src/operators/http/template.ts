@@ -100,10 +100,14 @@ export const createFilling = () => {
   };
 };
 
-/** Percent-encoded; nothing must not make another address of it. */
+/** Not text at all: percent-encoding has nothing for it. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** Percent-encoded: a value never makes another address of it. Faults: COMPONENT_TERMINAL for what would. */
 export const inUrl = (value: JsonValue, program: string): string => {
   const content = asText(value);
-  if (content !== '' && content !== '.' && content !== '..') return encodeURIComponent(content);
+  const isEncodable = content !== '' && content !== '.' && content !== '..' && !LONE_SURROGATE.test(content);
+  if (isEncodable) return encodeURIComponent(content);
   throw new Fault('COMPONENT_TERMINAL', `the url needs a value for {{ ${program} }}, found ${JSON.stringify(value)}`, {
     retry: 'never',
     details: { outcome: 'none' },

@@ -64,6 +64,12 @@ export type Report = {
   readonly properties?: JsonObject;
 };
 
+/** Without what is undefined. */
+export const present = <T extends object>(value: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as {
+    readonly [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+
 /** A status with the record after `report.record` is put over what was known; `withdraw`: without the intent. */
 export const updateOf = (work: Work, report: Report): StatusUpdate => {
   const { entity, status, record } = work;
@@ -75,10 +81,8 @@ export const updateOf = (work: Work, report: Report): StatusUpdate => {
   return {
     key: entity.key,
     status: report.status,
-    ...(run === undefined ? {} : { run, runtime: report.runtime ?? run.state }),
-    ...(report.conditions === undefined ? {} : { conditions: report.conditions }),
-    ...(report.message === undefined || report.message === '' ? {} : { message: report.message }),
-    ...(externalId === undefined ? {} : { externalId }),
+    ...present({ run, externalId, runtime: run === undefined ? undefined : (report.runtime ?? run.state) }),
+    ...present({ conditions: report.conditions, message: report.message === '' ? undefined : report.message }),
     properties: recordProperties(after, report.properties ?? synchronizedIn(status, entity)),
   };
 };

@@ -74,25 +74,30 @@ export class RunStore {
   view(run: Run): RunView {
     const { id, createdMs, startMs, endMs, script } = run;
     const nowMs = this.#now();
-    const isQueued = nowMs < startMs;
-    const hasEnded = nowMs >= endMs;
-    const part = hasEnded ? 1 : isQueued ? 0 : (nowMs - startMs) / (endMs - startMs);
-    const running = script.runningStatus ?? phases[Math.floor(part * phases.length)] ?? 'reporting';
-    const hasFailed = ['failed', 'interrupted', 'cancelled'].includes(script.outcome);
-    const done = Math.floor(script.rows * (hasEnded && hasFailed ? 0.5 : part));
-    const failed = hasEnded ? script.failedRows : 0;
+    const times = { id, createdAt: timeOf(createdMs) };
+    if (nowMs < startMs)
+      return {
+        ...times,
+        ...{ startedAt: null, finishedAt: null, querySize: null, status: 'queued', completionRatio: 0, error: null },
+        ...{ plannedRows: counts(0), successfulRows: counts(0), failedRows: counts(0) },
+      };
+    const begun = { ...times, startedAt: timeOf(startMs), querySize: script.rows, plannedRows: counts(script.rows) };
+    if (nowMs < endMs) {
+      const part = (nowMs - startMs) / (endMs - startMs);
+      return {
+        ...{ ...begun, finishedAt: null, error: null, failedRows: counts(0) },
+        status: script.runningStatus ?? phases[Math.floor(part * phases.length)] ?? 'reporting',
+        completionRatio: Math.round(part * 100) / 100,
+        successfulRows: counts(Math.floor(script.rows * part)),
+      };
+    }
+    // What did not succeed stopped half way.
+    const completionRatio = ['failed', 'interrupted', 'cancelled'].includes(script.outcome) ? 0.5 : 1;
+    const done = Math.floor(script.rows * completionRatio);
     return {
-      id,
-      createdAt: timeOf(createdMs),
-      startedAt: isQueued ? null : timeOf(startMs),
-      finishedAt: hasEnded ? timeOf(endMs) : null,
-      querySize: isQueued ? null : script.rows,
-      status: isQueued ? 'queued' : hasEnded ? script.outcome : running,
-      completionRatio: hasEnded && !hasFailed ? 1 : Math.round((hasEnded ? 0.5 : part) * 100) / 100,
-      plannedRows: counts(isQueued ? 0 : script.rows),
-      successfulRows: counts(Math.max(0, done - failed)),
-      failedRows: counts(failed),
-      error: hasEnded ? script.error : null,
+      ...{ ...begun, finishedAt: timeOf(endMs), status: script.outcome, completionRatio, error: script.error },
+      successfulRows: counts(Math.max(0, done - script.failedRows)),
+      failedRows: counts(script.failedRows),
     };
   }
 }

@@ -43,6 +43,12 @@ const replyOfFault = ({ kind, status, body, retryAfterSeconds }: Fault): Reply |
   return body === undefined ? replyOfStatus(status, headers) : { status, headers, body };
 };
 
+/** A request that the API does not know, or not in that form. */
+const violationIn = ({ status, body }: Reply, isUnknown: boolean) => {
+  if (status !== 422 && !(status === 404 && isUnknown)) return undefined;
+  return { kind: isUnknown ? 'unknown-operation' : 'body-or-query-invalid', detail: JSON.stringify(body) } as const;
+};
+
 /**
  * Starts a stand-in inside this process.
  * @throws the system's error when the port cannot be bound
@@ -74,60 +80,70 @@ export const startStandIn = async (given: Partial<StandInOptions> = {}): Promise
     }
   };
 
+  const reset = (): void => {
+    world = createWorld(options);
+  };
+
+  type Asked = { readonly method: string; readonly path: string; readonly searchParams: URLSearchParams };
+  const entryOf = (
+    { headers }: IncomingMessage,
+    asked: Asked & { readonly bodyText: string | undefined; readonly operation: string | undefined },
+  ): LogEntry => {
+    const { method, path, searchParams, bodyText, operation = 'unknown' } = asked;
+    const { traceparent } = headers;
+    sequence += 1;
+    return {
+      ...{ sequence, method, path, operation, query: Object.fromEntries(searchParams) },
+      time: new Date(options.now()).toISOString(),
+      userAgent: headers['user-agent'],
+      traceparent: typeof traceparent === 'string' ? traceparent : undefined,
+      body: bodyText === '' ? undefined : bodyText,
+      ...{ status: undefined, outcome: 'pending', fault: undefined },
+    };
+  };
+
+  /** What is answered, with the ordered fault in its way; undefined when the connection is dropped. */
+  const faulty = async (current: World, entry: LogEntry, work: () => Reply): Promise<Reply | undefined> => {
+    const fault = current.faults.take(entry.method, entry.path, entry.operation);
+    entry.fault = fault?.kind;
+    if (fault?.kind === 'drop-before') return undefined;
+    const ordered = fault === undefined ? undefined : replyOfFault(fault);
+    if (ordered !== undefined) return ordered;
+    const reply = work();
+    if (fault?.kind === 'drop-after-accept') return undefined;
+    if (fault?.kind === 'delay') await wait(fault.delayMs, undefined, { signal: closing.signal }).catch(() => {});
+    return reply;
+  };
+
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const bodyText = await readBodyText(request);
     const method = request.method ?? 'GET';
     const [path = '/', rawQuery = ''] = (request.url ?? '/').split(/\?(.*)/s, 2);
     const searchParams = new URLSearchParams(rawQuery);
     if (path.startsWith(adminPrefix)) {
-      const reset = (): void => {
-        world = createWorld(options);
-      };
-      send(
-        response,
-        answerAdmin(world, { method, path, searchParams, headers: request.headers, bodyText: bodyText ?? '', reset }),
-        {},
-      );
+      const { headers } = request;
+      send(response, answerAdmin(world, { method, path, searchParams, headers, bodyText: bodyText ?? '', reset }), {});
       return;
     }
     const current = world;
     const isBelow = path.startsWith(`${options.basePath}/`);
     const match = isBelow ? matchOperation(method, path.slice(options.basePath.length)) : undefined;
-    sequence += 1;
-    const { traceparent } = request.headers;
-    const entry: LogEntry = {
-      ...{ sequence, method, path, query: Object.fromEntries(searchParams) },
-      time: new Date(options.now()).toISOString(),
-      operation: match?.operation.name ?? 'unknown',
-      userAgent: request.headers['user-agent'],
-      traceparent: typeof traceparent === 'string' ? traceparent : undefined,
-      body: bodyText === '' ? undefined : bodyText,
-      ...{ status: undefined, outcome: 'pending', fault: undefined },
-    };
+    const entry = entryOf(request, { method, path, searchParams, bodyText, operation: match?.operation.name });
     keep(current.requests, entry);
-    const drop = (): void => {
+    const reply = await faulty(current, entry, () => {
+      const answered = answer(current, match, request, searchParams, bodyText);
+      const violation = violationIn(answered, match === undefined);
+      if (violation !== undefined) keep(current.violations, { ...violation, method, path });
+      return answered;
+    });
+    if (reply === undefined) {
       entry.outcome = 'dropped';
       request.socket.destroy();
-    };
-    const finish = (reply: Reply): void => {
-      entry.status = reply.status;
-      entry.outcome = 'answered';
-      if (!response.destroyed) send(response, reply, { 'x-content-type-options': 'nosniff' });
-    };
-    const fault = current.faults.take(method, path, entry.operation);
-    entry.fault = fault?.kind;
-    if (fault?.kind === 'drop-before') return drop();
-    const ordered = fault === undefined ? undefined : replyOfFault(fault);
-    if (ordered !== undefined) return finish(ordered);
-    const reply = answer(current, match, request, searchParams, bodyText);
-    const isAboutRequest = reply.status === 422 || (reply.status === 404 && match === undefined);
-    if (isAboutRequest) {
-      const kind = match === undefined ? 'unknown-operation' : 'body-or-query-invalid';
-      keep(current.violations, { kind, detail: JSON.stringify(reply.body), method, path });
+      return;
     }
-    if (fault?.kind === 'drop-after-accept') return drop();
-    if (fault?.kind === 'delay') await wait(fault.delayMs, undefined, { signal: closing.signal }).catch(() => {});
-    return finish(reply);
+    entry.status = reply.status;
+    entry.outcome = 'answered';
+    if (!response.destroyed) send(response, reply, { 'x-content-type-options': 'nosniff' });
   };
 
   const server = createServer((request, response) => {

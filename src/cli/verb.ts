@@ -33,12 +33,8 @@ export class UsageError extends Error {
 
 export const DEFAULT_WAIT_MS = 300_000;
 
-export const commonFlags = {
-  type: { kind: 'text', short: 't', value: 'operator|resource|secret', about: 'what it is; default resource' },
-  name: { kind: 'text', short: 'n', value: 'NAME', about: 'its name' },
-  workspace: { kind: 'text', short: 'w', value: 'WORKSPACE', about: `its workspace; default ${DEFAULT_WORKSPACE}` },
-  file: { kind: 'list', short: 'f', value: 'FILE|DIR|-', about: 'manifests; - reads stdin; may be repeated' },
-  recursive: { kind: 'bare', short: 'R', about: 'also read the folders below DIR' },
+/** Of every verb that changes something and can wait for what becomes of it. */
+export const changeFlags = {
   'dry-run': { kind: 'bare', about: 'check and show what would happen; store nothing' },
   wait: {
     kind: 'maybe',
@@ -48,6 +44,15 @@ export const commonFlags = {
   output: { kind: 'text', short: 'o', value: 'json|yaml', about: 'print the whole answer' },
   'command-id': { kind: 'text', value: 'ID', about: 'id of the command; the same id is carried out once' },
   'expected-generation': { kind: 'text', value: 'NUMBER', about: 'refuse unless the generation is this one' },
+} as const satisfies Record<string, FlagSpec>;
+
+export const commonFlags = {
+  type: { kind: 'text', short: 't', value: 'operator|resource|secret', about: 'what it is; default resource' },
+  name: { kind: 'text', short: 'n', value: 'NAME', about: 'its name' },
+  workspace: { kind: 'text', short: 'w', value: 'WORKSPACE', about: `its workspace; default ${DEFAULT_WORKSPACE}` },
+  file: { kind: 'list', short: 'f', value: 'FILE|DIR|-', about: 'manifests; - reads stdin; may be repeated' },
+  recursive: { kind: 'bare', short: 'R', about: 'also read the folders below DIR' },
+  ...changeFlags,
 } as const satisfies Record<string, FlagSpec>;
 
 /** A value out of a set; undefined when the flag is not there. */

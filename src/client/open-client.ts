@@ -15,6 +15,7 @@ import { uuidSource } from '../runtime/ids.ts';
 import { connectionOptions } from '../runtime/connection-options.ts';
 import { createLogger } from '../runtime/logger.ts';
 import type { InstanceConfig } from '../runtime/instance-config.ts';
+import { readLogs } from './read-logs.ts';
 import { sendCommand } from './send-command.ts';
 import type { Client, LiveMessage, ServicePresence } from './types.ts';
 import { waitReady } from './wait-ready.ts';
@@ -129,6 +130,7 @@ export const openClient = async (options: ClientOptions): Promise<Client> => {
       subscribe(names.liveStatusFilter, 'status', until, onMessage);
       await nc.flush();
     },
+    readLogs: (selection, logOptions) => readLogs(connection, names, selection, logOptions),
     services: (waitMs = PING_WAIT_MS) =>
       new Promise((resolve) => {
         const found: ServicePresence[] = [];

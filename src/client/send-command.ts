@@ -95,6 +95,14 @@ const explain = (error: unknown, subject: string, commandId: string): unknown =>
 const mayWorkLater = (error: unknown): boolean =>
   isFault(error) && error.retry !== 'never' && error.code !== 'NATS_NO_RESPONDERS' && error.code !== 'NATS_UNREACHABLE';
 
+const dataOf = (body: Uint8Array | JsonObject, roomBytes: number): Uint8Array => {
+  const data = body instanceof Uint8Array ? body : encodeJson(body);
+  if (data.byteLength <= roomBytes) return data;
+  const [most, found] = [Math.floor(roomBytes / 1024), Math.ceil(data.byteLength / 1024)];
+  const message = `expected a command of at most ${most} KiB, found ${found} KiB; split it up`;
+  throw new Fault('JS_REFUSED', message, { retry: 'never' });
+};
+
 export const sendCommand = async (
   tools: SendTools,
   verb: Verb,
@@ -106,18 +114,7 @@ export const sendCommand = async (
   const commandId = options.commandId ?? tools.ids.next();
   const traceparent = options.traceparent ?? traceparentOf(commandId) ?? traceparentOf(tools.ids.next());
   const headers = headersOf(options, commandId, traceparent);
-  const data = body instanceof Uint8Array ? body : encodeJson(body);
-  const roomBytes = tools.maxPayloadBytes - HEADER_ROOM_BYTES;
-  if (data.byteLength > roomBytes) {
-    const found = Math.ceil(data.byteLength / 1024);
-    throw new Fault(
-      'JS_REFUSED',
-      `expected a command of at most ${Math.floor(roomBytes / 1024)} KiB, found ${found} KiB; split it up`,
-      {
-        retry: 'never',
-      },
-    );
-  }
+  const data = dataOf(body, tools.maxPayloadBytes - HEADER_ROOM_BYTES);
   const deadlineMs = clock.nowMs() + DEADLINE_MS;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
     const restMs = deadlineMs - clock.nowMs();

@@ -14,6 +14,7 @@ import type {
   StatusAnswer,
 } from '../messages/queries.ts';
 import type { Kind } from '../messages/subjects.ts';
+import type { LogSelection, ReadLogsOptions } from './read-logs.ts';
 
 export type AnswerOf = {
   readonly get: GetAnswer;
@@ -94,6 +95,8 @@ export interface Client {
   waitReady(identity: Identity, generation: number, options: WaitOptions): Promise<WaitOutcome>;
   /** Events and statuses as they are stored, until `signal` aborts. Resolves when the server knows the subscription. */
   liveEvents(signal: AbortSignal, onMessage: (message: LiveMessage) => void): Promise<void>;
+  /** What components have printed; resolves when it was read, with `follow` when `signal` aborts. Faults: NATS_NO_RESPONDERS (no stream). */
+  readLogs(selection: LogSelection, options: ReadLogsOptions): Promise<void>;
   /** Who answers `$SRV.PING` within `waitMs` (default 500). */
   services(waitMs?: number): Promise<readonly ServicePresence[]>;
   /** A request as it is, for what has no method of its own (doctor). Faults: NATS_TIMEOUT, NATS_NO_RESPONDERS. */

@@ -16,6 +16,7 @@ import type { InstanceRecord } from './instance-records.ts';
 import { resolveProgram, type LocalImages } from './local-images.ts';
 import { followLogFiles } from './log-file.ts';
 import { birthOf, killGroupOf } from './os-process.ts';
+import { createLiveness } from './liveness.ts';
 import { createReadiness } from './readiness.ts';
 
 export type ProcessDriverOptions = {
@@ -29,6 +30,8 @@ export type ProcessDriverOptions = {
   readonly localImagesPath?: string;
   /** An output file that is longer is cut. Default 64 MiB. */
   readonly maxLogBytes?: number;
+  /** How often `/healthz` is asked. Default 10 s. */
+  readonly livenessPeriodMs?: number;
   readonly log: Log;
 };
 
@@ -45,6 +48,7 @@ export const createProcessDriver = (options: ProcessDriverOptions): ComputeDrive
   const { log, environment, maxLogBytes = DEFAULT_LOG_BYTES } = options;
   const root = records.componentsFolder(resolve(options.data), options.prefix);
   const readiness = createReadiness(() => Date.now());
+  const liveness = createLiveness(options.livenessPeriodMs);
   const listeners = new Set<() => void>();
   /** Children of this process that it has not heard the end of: until then their exit code is not known. */
   const unheard = new Set<number>();
@@ -63,7 +67,8 @@ export const createProcessDriver = (options: ProcessDriverOptions): ComputeDrive
       return { ...base, state: 'exited', isReady: false, ...exit };
     }
     const isReady = await readiness.of({ id, startedMs, metricPort });
-    return { ...base, state: isReady ? 'running' : 'starting', isReady };
+    const failedChecks = liveness.of({ id, startedMs, metricPort }, isReady);
+    return { ...base, state: isReady ? 'running' : 'starting', isReady, ...(failedChecks > 0 ? { failedChecks } : {}) };
   };
 
   /** What is still there of instances that are gone, and too much of the outputs of those that run. */
@@ -251,6 +256,7 @@ export const createProcessDriver = (options: ProcessDriverOptions): ComputeDrive
       if (record === undefined || record.removedMs !== undefined) return;
       await records.endInstance(root, record, graceMs);
       readiness.forget(id);
+      liveness.forget(id);
       log.debug({ instance: id, pid: record.pid }, 'process ended');
     },
     onChange: (listener) => {

@@ -8,15 +8,19 @@ const ASK_AGAIN_MS = 5000;
 const SETTLED_MS = 2000;
 
 /** The status code, or undefined when nobody answered in time. */
-const statusOf = (host: string, port: number): Promise<number | undefined> =>
+export const askPath = (host: string, port: number, path: string, timeout = ANSWER_MS): Promise<number | undefined> =>
   new Promise((resolve) => {
-    const request = get({ host, port, path: '/readyz', timeout: ANSWER_MS, agent: false }, (response) => {
+    const request = get({ host, port, path, timeout, agent: false }, (response) => {
       response.resume();
       resolve(response.statusCode);
     });
+    const late = setTimeout(() => request.destroy(), timeout);
     request.once('timeout', () => request.destroy());
     request.once('error', () => resolve(undefined));
-    request.once('close', () => resolve(undefined));
+    request.once('close', () => {
+      clearTimeout(late);
+      resolve(undefined);
+    });
   });
 
 export type ReadinessQuestion = {
@@ -37,7 +41,7 @@ export const createReadiness = (nowMs: () => number) => {
       const before = known.get(id);
       const isFresh = before?.startedMs === startedMs && before.isReady && nowMs() - before.askedMs < ASK_AGAIN_MS;
       if (isFresh) return true;
-      const status = await statusOf(host, metricPort);
+      const status = await askPath(host, metricPort, '/readyz');
       const isReady = status === 200 || (status === 404 && isSettled);
       known.set(id, { startedMs, isReady, askedMs: nowMs() });
       return isReady;

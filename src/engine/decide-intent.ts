@@ -120,7 +120,12 @@ const decideApply = async (
   const { ref } = aggregate;
   if (given.type === 'resource') {
     const host = await hostOf(given, context);
-    return decideResource({ type: 'apply', manifest: given, host, mustBeNew, ...expected }, aggregate.resource, context, ref);
+    return decideResource(
+      { type: 'apply', manifest: given, host, mustBeNew, ...expected },
+      aggregate.resource,
+      context,
+      ref,
+    );
   }
   const sealed = sealManifest(given, manifestOf(aggregate), context.vault, context.isStored);
   if (!sealed.ok) return sealed;
@@ -181,7 +186,11 @@ const releaseResource = async (
 };
 
 /** A run that nobody would carry out is refused; a deletion that nobody would carry out is a wish that is kept, with a word about it. */
-const orphanProblem = (verb: string, entity: Entity | undefined, context: DecideIntentContext): Rejection | undefined => {
+const orphanProblem = (
+  verb: string,
+  entity: Entity | undefined,
+  context: DecideIntentContext,
+): Rejection | undefined => {
   if (entity === undefined) return undefined;
   const { operator } = entity.manifest.resource;
   if (isHosted(entity, context)) return undefined;
@@ -195,9 +204,7 @@ const orphanProblem = (verb: string, entity: Entity | undefined, context: Decide
 };
 
 const keepOwner = (manifest: Manifest, before: Manifest | undefined): Manifest =>
-  before === undefined || before.owner === manifest.owner
-    ? manifest
-    : { ...manifest, owner: before.owner };
+  before === undefined || before.owner === manifest.owner ? manifest : { ...manifest, owner: before.owner };
 
 export const decideIntent = async (
   intent: Intent,

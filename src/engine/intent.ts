@@ -122,9 +122,11 @@ export const readIntents = (request: CommandRequest, prefix: string): Result<rea
   if (!verbsOf[kind](request.verb)) {
     const others = kinds.filter((one) => verbsOf[one](request.verb));
     return err(
-      reject('COMMAND_INVALID', `${request.verb} works on ${others.map((one) => `${one}s`).join(' and ')}, found type ${kind}`, [
-        { message: `expected ${others.join(' or ')}`, pointer: '/type' },
-      ]),
+      reject(
+        'COMMAND_INVALID',
+        `${request.verb} works on ${others.map((one) => `${one}s`).join(' and ')}, found type ${kind}`,
+        [{ message: `expected ${others.join(' or ')}`, pointer: '/type' }],
+      ),
     );
   }
   return ok([{ kind: 'target', ref, command: command.value }]);

@@ -19,7 +19,8 @@ import type { Adopt } from './adoption.ts';
 import type { Finalizer } from './finalize-loop.ts';
 import type { OperatorDirectory } from './operator-directory.ts';
 import type { ComponentsReport } from './supervision/component-report.ts';
-import type { Appender, Clock, IdSource, Log, StreamReader } from './ports.ts';
+import type { ValidityTold } from './validity-watch.ts';
+import type { Appender, Clock, IdSource, Log, StoredMessage, StreamReader } from './ports.ts';
 import { isDeepStrictEqual } from '../domain/equal.ts';
 import { decodeStatusEvent } from '../messages/stored-event.ts';
 
@@ -45,6 +46,8 @@ export type OperatorCareOptions = {
   ensureChannel(stream: string, subjects: readonly string[], operator: string): Promise<void>;
   /** What is seen of its components; undefined: nobody has looked yet. Absent: nobody looks. */
   componentsOf?(operator: OperatorDocument): ComponentsReport | undefined;
+  /** Whether its resources fit it, where that is known. Absent: nobody looks. */
+  validityOf?(operator: OperatorDocument): readonly ValidityTold[];
   /** Sends the components what is wanted of the resources that an earlier operator of that name left behind. */
   readonly adopt: Adopt;
 };
@@ -56,6 +59,15 @@ export const channelsOf = (operator: OperatorDocument): ReadonlyMap<string, read
     channels.set(stream, [...(channels.get(stream) ?? []), subject]);
   }
   return channels;
+};
+
+export const operatorStatusSubject = (names: Names, name: string): string =>
+  names.status({ operator: name, workspace: NO_WORKSPACE, name });
+
+/** Undefined: nothing was reported yet, or nothing that can be read. */
+export const operatorStatusIn = (message: StoredMessage | undefined): OperatorStatus | undefined => {
+  const decoded = message === undefined ? undefined : decodeStatusEvent(message.data);
+  return decoded !== undefined && 'event' in decoded ? (decoded.event.data as OperatorStatus) : undefined;
 };
 
 type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
@@ -87,12 +99,8 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
   const attending = new Map<string, { again: boolean }>();
 
   const lastStatus = async (name: string) => {
-    const message = await options.statusReader.readLast(
-      names.status({ operator: name, workspace: NO_WORKSPACE, name }),
-    );
-    const decoded = message === undefined ? undefined : decodeStatusEvent(message.data);
-    const status = decoded !== undefined && 'event' in decoded ? (decoded.event.data as OperatorStatus) : undefined;
-    return { sequence: message?.sequence ?? 0, status };
+    const message = await options.statusReader.readLast(operatorStatusSubject(names, name));
+    return { sequence: message?.sequence ?? 0, status: operatorStatusIn(message) };
   };
 
   const report = async (
@@ -105,7 +113,8 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
     const time = new Date(clock.nowMs()).toISOString();
     const isSupervised = options.componentsOf !== undefined && (status === 'active' || status === 'error');
     const seen = isSupervised ? (options.componentsOf?.(operator) ?? NOT_LOOKED) : undefined;
-    const conditions = withComponents(ready, seen).map((told): Condition => {
+    const validity = status === 'active' || status === 'error' ? (options.validityOf?.(operator) ?? []) : [];
+    const conditions = [...withComponents(ready, seen), ...validity].map((told): Condition => {
       const before = last.status?.conditions.find(({ type }) => type === told.type);
       const lastTransitionTime = before?.status === told.status ? before.lastTransitionTime : time;
       return { ...told, lastTransitionTime, observedGeneration: operator.generation };

@@ -3,6 +3,7 @@
 
 import { compileSpecSchema, type SpecValidator } from '../messages/validation/spec-schema.ts';
 import { reject, type Rejection, type RejectionDetail } from '../core/rejection.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Entity } from '../messages/entity.ts';
 import type { OperatorManifest, ResourceTypeSpec } from '../messages/manifest/types.ts';
 import type { Census } from './census.ts';
@@ -31,6 +32,46 @@ const removedFrom = (before: readonly string[], after: readonly string[]): Reado
   new Set(before.filter((one) => !after.includes(one)));
 
 const typeNames = ({ operator }: OperatorManifest): readonly string[] => operator.resources.map(({ name }) => name);
+
+const specDetails = (who: string, spec: JsonObject, schema: Changed | undefined): readonly RejectionDetail[] =>
+  (schema?.validator?.validate(spec, '/resource/spec') ?? []).map(({ code = 'SPEC_INVALID', ...problem }) => ({
+    code,
+    message: `${who}: ${problem.pointer ?? '/resource/spec'}: ${problem.message}`,
+    pointer: `/operator/resources/${schema?.index ?? 0}/specSchema/jsonSchema`,
+  }));
+
+/** Whether a change of an operator can make a resource unfit: a schema differs, a type or a workspace is gone. */
+export const canBreak = (before: OperatorManifest, after: OperatorManifest): boolean =>
+  changedSchemas(before, after).size > 0 ||
+  removedFrom(typeNames(before), typeNames(after)).size > 0 ||
+  removedFrom(before.operator.enabledWorkspaces, after.operator.enabledWorkspaces).size > 0;
+
+/** What does not fit of a resource, held against the whole manifest; undefined: all does. For resources that are stored already. */
+export const misfitJudge = (manifest: OperatorManifest) => {
+  const schemas = new Map(
+    manifest.operator.resources.map((type, index) => {
+      const schema = schemaOf(type);
+      const pointer = `/operator/resources/${index}/specSchema/jsonSchema`;
+      const compiled = schema === undefined ? undefined : compileSpecSchema(schema, pointer);
+      return [type.name, { index, validator: compiled?.ok === true ? compiled.value : undefined }];
+    }),
+  );
+  return (entity: Entity): readonly RejectionDetail[] | undefined => {
+    const { workspace, name, resource } = entity.manifest;
+    if (entity.deletionRequestedAt !== undefined) return undefined;
+    const who = `resource ${workspace}/${name}`;
+    const schema = schemas.get(resource.type);
+    if (schema === undefined)
+      return [{ code: 'TYPE_NOT_FOUND', message: `${who} is of type "${resource.type}", which is gone` }];
+    const isEnabled = manifest.operator.enabledWorkspaces.includes(workspace);
+    const message = `${who} is in workspace "${workspace}", which is not enabled`;
+    const details = [
+      ...(isEnabled ? [] : [{ code: 'WORKSPACE_NOT_ENABLED', message }]),
+      ...specDetails(who, resource.spec, schema),
+    ];
+    return details.length === 0 ? undefined : details;
+  };
+};
 
 /**
  * The refusal, or undefined when every resource stays acceptable. `isReplaced`: the same command brings that resource anew, and it is judged
@@ -63,12 +104,7 @@ export const breakagesOf = async (
       const message = `${who} is in workspace "${workspace}", which would not be enabled any more`;
       details.push({ code: 'WORKSPACE_NOT_ENABLED', message, pointer: '/operator/enabledWorkspaces' });
     }
-    const schema = changed.get(resource.type);
-    for (const problem of schema?.validator?.validate(resource.spec, '/resource/spec') ?? []) {
-      const message = `${who}: ${problem.pointer ?? '/resource/spec'}: ${problem.message}`;
-      const pointer = `/operator/resources/${schema?.index ?? 0}/specSchema/jsonSchema`;
-      details.push({ code: problem.code ?? 'SPEC_INVALID', message, pointer });
-    }
+    details.push(...specDetails(who, resource.spec, changed.get(resource.type)));
     return details.length === 0 ? undefined : details;
   };
 

@@ -15,17 +15,27 @@ const NANOS = 1_000_000;
 /** The consumer exists with another configuration. */
 const CONSUMER_EXISTS = 10148;
 
-const toDelivery = (message: JsMsg): Delivery => ({
-  sequence: message.seq,
-  subject: message.subject,
-  data: message.data,
-  timeMs: Math.floor(message.info.timestampNanos / NANOS),
-  attempt: message.info.redeliveryCount,
-  header: (name) => (message.headers?.has(name) === true ? message.headers.get(name) : undefined),
-  ack: () => message.ack(),
-  nak: (delayMs) => message.nak(delayMs),
-  working: () => message.working(),
-});
+const ACK = new TextEncoder().encode('+ACK');
+
+// Acks go through the outbox: each comes in a microtask of its own, and the client would write to its socket for each (outbox.ts).
+const toDelivery = (message: JsMsg, { slots }: Pick<JetStreamConnection, 'slots'>): Delivery => {
+  const { info } = message;
+  return {
+    sequence: message.seq,
+    subject: message.subject,
+    data: message.data,
+    timeMs: Math.floor(info.timestampNanos / NANOS),
+    attempt: info.redeliveryCount,
+    header: (name) => (message.headers?.has(name) === true ? message.headers.get(name) : undefined),
+    ack: () => {
+      const { reply } = message as unknown as { readonly reply?: string };
+      if (reply === undefined) message.ack();
+      else slots.publish(reply, ACK);
+    },
+    nak: (delayMs) => message.nak(delayMs),
+    working: () => message.working(),
+  };
+};
 
 export type WorkQueueOptions = {
   /** Of the subjects of the stream; default: all. */
@@ -82,7 +92,7 @@ export const createWorkQueue = (
     const messages: ConsumerMessages = await consumer.consume({
       max_messages: maxInFlight,
       callback: (message) => {
-        if (!signal.aborted) onDelivery(toDelivery(message));
+        if (!signal.aborted) onDelivery(toDelivery(message, connection));
       },
     });
     const stop = (): void => messages.stop();

@@ -9,7 +9,17 @@ import type { Operation } from './patch.ts';
 import type { Kind } from './subjects.ts';
 
 export const manifestVerbs = ['apply', 'create'] as const;
-export const targetVerbs = ['patch', 'delete', 'release', 'run', 'cancel', 'suspend', 'resume', 'reseal', 'finalize'] as const;
+export const targetVerbs = [
+  'patch',
+  'delete',
+  'release',
+  'run',
+  'cancel',
+  'suspend',
+  'resume',
+  'reseal',
+  'finalize',
+] as const;
 /**
  * `release` takes a resource out of opstream without the word of its component: what is outside stays. `finalize` is sent by the
  * operator-runtime when a component has said that the external thing is gone. `reseal` puts the sealed values of a secret or an operator under

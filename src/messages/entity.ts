@@ -100,17 +100,35 @@ export type ComponentInstanceStatus = {
   readonly addresses: Readonly<Record<string, string>>;
 };
 
+/** What is remembered of one replica, so that a back-off and its counts do not begin anew with the next operator-runtime. */
+export type ReplicaHistory = {
+  readonly replica: number;
+  readonly revision: string;
+  readonly wantedSince: string;
+  readonly starts: number;
+  readonly restarts: number;
+  /** In a row. */
+  readonly failures: number;
+  /** Not before then; absent: at once. */
+  readonly nextStart?: string;
+  /** When the instance was started that failed last. */
+  readonly failedStart?: string;
+  readonly lastFailure?: { readonly code: string; readonly message: string };
+};
+
 /** What the operator-runtime sees of one component. `External`: it is somebody else's to run. */
 export type ComponentStatus = {
   readonly name: string;
   readonly compute: string;
   readonly desired: number;
   readonly ready: number;
-  /** Starts after the first of each replica, since this operator-runtime leads. */
+  /** Starts after the first of each replica. */
   readonly restarts: number;
   readonly state: 'Running' | 'Progressing' | 'CrashLoopBackOff' | 'External' | 'Failed';
   readonly message?: string;
   readonly instances: readonly ComponentInstanceStatus[];
+  /** Those that were started by the operator-runtime, or could not be. */
+  readonly replicas?: readonly ReplicaHistory[];
 };
 
 /** Observed state of an operator, reported by the operator-runtime on `opstream.status.<shard>.<operator>._.<operator>`. */

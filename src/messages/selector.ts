@@ -15,6 +15,8 @@ const MAX_REQUIREMENTS = 50;
 const KEY = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/;
 const SET = /^(\S+)\s+(in|notin)\s*\((.*)\)$/s;
 
+const DEPTH: Readonly<Record<string, number>> = { '(': 1, ')': -1 };
+
 /** Splits at commas that are neither in quotes nor in parentheses; undefined when one of them is not closed. */
 const splitAtCommas = (text: string): readonly string[] | undefined => {
   const parts: string[] = [];
@@ -23,8 +25,7 @@ const splitAtCommas = (text: string): readonly string[] | undefined => {
   let quoted = false;
   for (const character of text) {
     if (character === '"') quoted = !quoted;
-    else if (!quoted && character === '(') depth += 1;
-    else if (!quoted && character === ')') depth -= 1;
+    else if (!quoted) depth += DEPTH[character] ?? 0;
     if (depth < 0) return undefined;
     if (character === ',' && depth === 0 && !quoted) {
       parts.push(part.trim());
@@ -41,17 +42,19 @@ const unquoted = (text: string): string => {
   return trimmed.length >= 2 && trimmed.startsWith('"') && trimmed.endsWith('"') ? trimmed.slice(1, -1) : trimmed;
 };
 
+const keyed = (key: string, make: (key: string) => Requirement): Result<Requirement, string> =>
+  KEY.test(key) ? ok(make(key)) : err(`expected a label's key, found "${printable(key)}"`);
+
+const ofSet = (part: string, [, key = '', operator = '', list = '']: RegExpExecArray): Result<Requirement, string> => {
+  const values = (splitAtCommas(list) ?? []).map(unquoted);
+  if (values.every((value) => value === ''))
+    return err(`expected values in parentheses, found none in "${printable(part)}"`);
+  return keyed(key, (name) => ({ key: name, operator: operator === 'in' ? 'in' : 'notin', values }));
+};
+
 const requirementOf = (part: string): Result<Requirement, string> => {
-  const keyed = (key: string, make: (key: string) => Requirement): Result<Requirement, string> =>
-    KEY.test(key) ? ok(make(key)) : err(`expected a label's key, found "${printable(key)}"`);
   const set = SET.exec(part);
-  if (set !== null) {
-    const [, key = '', operator = '', list = ''] = set;
-    const values = (splitAtCommas(list) ?? []).map(unquoted);
-    if (values.length === 0 || values.every((value) => value === ''))
-      return err(`expected values in parentheses, found none in "${printable(part)}"`);
-    return keyed(key, (name) => ({ key: name, operator: operator === 'in' ? 'in' : 'notin', values }));
-  }
+  if (set !== null) return ofSet(part, set);
   if (part.startsWith('!')) return keyed(part.slice(1).trim(), (key) => ({ key, operator: 'missing' }));
   const equals = /^([^=!\s]+)\s*(==|=|!=)(.*)$/s.exec(part);
   if (equals !== null) {

@@ -40,36 +40,38 @@ const isLeftBehind = (value: unknown): boolean =>
 const prefixed = (problem: string | undefined): string | undefined =>
   problem === undefined ? undefined : `data.${problem}`;
 
+const textProblem = (data: JsonObject, field: string): string | undefined =>
+  typeof data[field] === 'string' ? undefined : `data.${field} is not a string`;
+const patchProblem = ({ patch }: JsonObject): string | undefined =>
+  Array.isArray(patch) ? undefined : 'data.patch is not a list';
+const runProblem = ({ run }: JsonObject): string | undefined =>
+  isRunOrNone(run) ? undefined : 'data.run is not a run';
+const leftBehindProblem = ({ leftBehind }: JsonObject): string | undefined =>
+  isLeftBehind(leftBehind) ? undefined : 'data.leftBehind is not a list with a total';
+
 const dataProblem = (type: DomainEvent['type'], data: JsonObject): string | undefined => {
   switch (type) {
     case 'io.opstream.operator.registered.v1':
       return prefixed(operatorManifestProblem(data['manifest']));
     case 'io.opstream.resource.declared.v1':
-      if (typeof data['uid'] !== 'string') return 'data.uid is not a string';
-      if (!isRunOrNone(data['run'])) return 'data.run is not a run';
-      return prefixed(resourceManifestProblem(data['manifest']));
+      return textProblem(data, 'uid') ?? runProblem(data) ?? prefixed(resourceManifestProblem(data['manifest']));
     case 'io.opstream.secret.declared.v1':
-      if (typeof data['uid'] !== 'string') return 'data.uid is not a string';
-      return prefixed(secretManifestProblem(data['manifest']));
+      return textProblem(data, 'uid') ?? prefixed(secretManifestProblem(data['manifest']));
     case 'io.opstream.secret.changed.v1':
     case 'io.opstream.secret.resealed.v1':
-      return Array.isArray(data['patch']) ? undefined : 'data.patch is not a list';
+      return patchProblem(data);
     case 'io.opstream.operator.changed.v1':
     case 'io.opstream.resource.changed.v1':
-      if (!isRunOrNone(data['run'])) return 'data.run is not a run';
-      return Array.isArray(data['patch']) ? undefined : 'data.patch is not a list';
+      return runProblem(data) ?? patchProblem(data);
     case 'io.opstream.resource.run-requested.v1':
-      return data['run'] !== undefined && isRunOrNone(data['run']) ? undefined : 'data.run is not a run';
+      return data['run'] === undefined ? 'data.run is not a run' : runProblem(data);
     case 'io.opstream.resource.cancel-requested.v1':
-      return typeof data['runId'] === 'string' ? undefined : 'data.runId is not a string';
+      return textProblem(data, 'runId');
     case 'io.opstream.resource.released.v1':
-      if (typeof data['releasedBy'] !== 'string') return 'data.releasedBy is not a string';
-      return isLeftBehind(data['leftBehind']) ? undefined : 'data.leftBehind is not a list with a total';
+      return textProblem(data, 'releasedBy') ?? leftBehindProblem(data);
     case 'io.opstream.operator.deletion-requested.v1':
     case 'io.opstream.operator.deleted.v1':
-      return data['leftBehind'] === undefined || isLeftBehind(data['leftBehind'])
-        ? undefined
-        : 'data.leftBehind is not a list with a total';
+      return data['leftBehind'] === undefined ? undefined : leftBehindProblem(data);
     case 'io.opstream.resource.suspended.v1':
     case 'io.opstream.resource.resumed.v1':
     case 'io.opstream.resource.deletion-requested.v1':

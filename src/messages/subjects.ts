@@ -60,6 +60,7 @@ export const namesFor = (prefix: string) => {
       status: `${stream}_STATUS`,
       outcomes: `${stream}_OUTCOMES`,
       dead: `${stream}_DEAD`,
+      logs: `${stream}_LOGS`,
     },
     buckets: { operators: `${p}-operators`, entities: `${p}-entities`, secrets: `${p}-secrets`, leases: `${p}-leases` },
     services: {
@@ -108,6 +109,13 @@ export const namesFor = (prefix: string) => {
     /** opstream.dead.<source> */
     dead: (source: string) => `${p}.dead.${token(source)}`,
 
+    /** opstream.log.<operator>.<component>.<replica>: what that copy of the component prints */
+    log: (operator: string, component: string, replica: number) =>
+      `${p}.log.${token(operator)}.${token(component)}.${replica}`,
+    /** Absent: all of them. */
+    logFilter: (operator: string, component?: string, replica?: number) =>
+      `${p}.log.${token(operator)}.${component === undefined ? '*' : token(component)}.${replica ?? '*'}`,
+
     /** `{kind, workspace, name}` of an event subject, or undefined when it is not one of this instance. */
     parseEvent: (subject: string): (Ref & { readonly shard: string }) | undefined => {
       const [head, room, shard, kind, workspace, name, ...rest] = subject.split('.');
@@ -116,6 +124,16 @@ export const namesFor = (prefix: string) => {
       if (!isToken(name) || workspace === undefined || (workspace !== NO_WORKSPACE && !isToken(workspace)))
         return undefined;
       return { kind, workspace, name, shard };
+    },
+
+    /** `{operator, component, replica}` of a log subject, or undefined when it is not one of this instance. */
+    parseLog: (
+      subject: string,
+    ): { readonly operator: string; readonly component: string; readonly replica: number } | undefined => {
+      const [head, room, operator, component, replica, ...rest] = subject.split('.');
+      if (head !== p || room !== 'log' || rest.length > 0) return undefined;
+      if (!isToken(operator) || !isToken(component) || !/^\d{1,6}$/.test(replica ?? '')) return undefined;
+      return { operator, component, replica: Number(replica) };
     },
 
     /** `{operator, workspace, name}` of a status subject, or undefined when it is not one of this instance. */

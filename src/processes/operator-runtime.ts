@@ -4,10 +4,17 @@
 
 import { createAdoption } from '../engine/adoption.ts';
 import { createFinalizer, runFinalization } from '../engine/finalize-loop.ts';
-import { createOperatorCare } from '../engine/operator-care.ts';
+import { createCensus } from '../engine/census.ts';
+import {
+  createOperatorCare,
+  DELETION_GRACE_MS,
+  operatorStatusIn,
+  operatorStatusSubject,
+} from '../engine/operator-care.ts';
 import { createOperatorDirectory } from '../engine/operator-directory.ts';
 import { runDispatch } from '../engine/dispatch-loop.ts';
 import { createReleasedStatus } from '../engine/released-status.ts';
+import { createValidityWatch } from '../engine/validity-watch.ts';
 import { whileLeading } from '../engine/lead.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
@@ -46,6 +53,15 @@ const work = async (
     ...{ directory, fence: lease.token, signal },
     onReport: (name) => care.attend(name),
   });
+  const validity = createValidityWatch({
+    ...{ clock, log, signal, current: directory.get, graceMs: DELETION_GRACE_MS },
+    census: createCensus({
+      ...{ names, events: reader, requester: createRequester(connection) },
+      entities: createKeyValueStore(connection, names.buckets.entities),
+    }),
+    lastStatus: async (name) => operatorStatusIn(await statusReader.readLast(operatorStatusSubject(names, name))),
+    onTold: (name) => care.attend(name),
+  });
   const care = createOperatorCare({
     names,
     directory,
@@ -58,6 +74,7 @@ const work = async (
     log,
     signal,
     componentsOf: supervisor.reportOf,
+    validityOf: validity.toldOf,
     adopt: createAdoption({
       names,
       requester: createRequester(connection),
@@ -72,7 +89,10 @@ const work = async (
   const supervising = supervisor.run();
   // What is said first of an operator should be what is seen of it.
   await Promise.race([supervisor.looked, clock.sleep(FIRST_LOOK_MS, signal)]);
-  for (const { name } of directory.all()) care.attend(name);
+  for (const { name } of directory.all()) {
+    validity.attend(name);
+    care.attend(name);
+  }
 
   const ready = new Set<string>();
   const channel = async (stream: string, operatorName: string) => {
@@ -103,6 +123,7 @@ const work = async (
       channel,
       onReleased: createReleasedStatus({ names, statuses, statusReader, ids, clock, log, signal }),
       onOperator: (name) => {
+        validity.attend(name);
         supervisor.wake();
         care.attend(name);
       },

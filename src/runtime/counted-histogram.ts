@@ -14,7 +14,7 @@ type Series = HistogramSeries & {
 };
 
 const createSeries = (labels: Labels, bounds: readonly number[]): Series => {
-  const buckets = new Array<number>(bounds.length + 1).fill(0);
+  const buckets = Array.from({ length: bounds.length + 1 }, () => 0);
   let count = 0;
   let sum = 0;
   return {

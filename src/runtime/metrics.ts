@@ -131,9 +131,9 @@ export const createMetrics = (
     expose: () => registry.metrics(),
     values: async () => {
       const names = [...counters.keys(), ...gauges.keys()];
-      const all = await Promise.all(names.map((name) => registry.getSingleMetric(name)?.get()));
+      const all = await Promise.all(names.flatMap((name) => registry.getSingleMetric(name)?.get() ?? []));
       const pairs = all.flatMap((metric) =>
-        (metric?.values ?? []).map(({ labels, value }) => [`${metric?.name ?? ''}${inBraces(labels)}`, value] as const),
+        metric.values.map(({ labels, value }) => [`${metric.name}${inBraces(labels)}`, value] as const),
       );
       return Object.fromEntries(pairs);
     },

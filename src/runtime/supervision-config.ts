@@ -1,6 +1,7 @@
 // How the operator-runtime runs components: which compute means which driver, where their data is, and what they are told of the server.
 // Only the operator-runtime reads this; what it connects with itself is never handed to a component.
 
+import { computeTable } from './compute-config.ts';
 import { durationEntry, integerEntry, optional, textEntry, type ConfigEntry, type ConfigOf } from './config-table.ts';
 
 export const driverNames = ['process', 'container', 'external'] as const;
@@ -39,6 +40,7 @@ export const supervisionTable = {
       about: 'YAML or JSON file that names the program of this machine for an image: {image: {command, environment}}',
     }),
   ),
+  ...computeTable,
   componentNatsUrl: optional(
     textEntry({
       env: 'OPSTREAM_COMPONENT_NATS_URL',
@@ -81,6 +83,14 @@ export const supervisionTable = {
     'a changed component that is not ready after this is Stalled; the old one goes on',
     '2m',
   ),
+  livenessFailures: integerEntry({
+    env: 'OPSTREAM_LIVENESS_FAILURES',
+    about: 'failed checks of /healthz in a row after which a component is ended and started again',
+    fallback: '3',
+    min: 1,
+    max: 1000,
+  }),
+  livenessPeriodMs: duration('OPSTREAM_LIVENESS_PERIOD', 'how often /healthz of a component is asked', '10s'),
   stopGraceMs: duration('OPSTREAM_STOP_GRACE', 'how long a component may take to end after SIGTERM', '10s'),
 } as const;
 

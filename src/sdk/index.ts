@@ -45,6 +45,11 @@ export type {
 } from '../messages/manifest/http-types.ts';
 export { expressionsIn } from '../messages/manifest/http-schema.ts';
 export { readOperatorManifest } from './operator-manifest.ts';
+export {
+  createClientCredentials,
+  type ClientCredentials,
+  type ClientCredentialsOptions,
+} from './client-credentials.ts';
 export { callHttp, outcomeOf, type HttpCall, type HttpReply, type Outcome } from './http-call.ts';
 export { createJqRunner } from '../jq/jq-runner.ts';
 export { createMemoryEntityStatusStore, createMemoryEntityStore } from './memory-stores.ts';

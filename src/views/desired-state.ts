@@ -10,7 +10,10 @@ import type { OperatorEvent, ResourceEvent, SecretEvent } from '../messages/even
 import type { OperatorDocument, SecretDocument } from '../messages/queries.ts';
 import type { ProjectionOf, Step } from './projection.ts';
 
-const document = (value: Entity | OperatorDocument | SecretDocument | undefined): Step => ({ kind: 'document', document: value });
+const document = (value: Entity | OperatorDocument | SecretDocument | undefined): Step => ({
+  kind: 'document',
+  document: value,
+});
 
 /** Reads every event, so that the bucket's checkpoint says of any sequence whether it is in; folds those of resources. */
 export const entities: ProjectionOf = (names) => ({

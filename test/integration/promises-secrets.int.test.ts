@@ -2,16 +2,11 @@
 // what the command line prints. Secrets go through every door, in right and wrong ways; then everything is searched for them.
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { encodeJson } from '../../src/core/decode.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { consumeSecrets, secretPlacesOf } from '../../src/engine/supervision/consume-secrets.ts';
-import { createSecretReader } from '../../src/engine/supervision/secret-reader.ts';
-import { createStreamReader } from '../../src/jetstream/stream-reader.ts';
 import { createRequester } from '../../src/jetstream/requester.ts';
 import { openKeySource } from '../../src/vault/key-source.ts';
 import { createVault } from '../../src/vault/vault.ts';
@@ -19,101 +14,22 @@ import { outcomeOf, publishDurably } from '../support/durable-door.ts';
 import { api } from '../support/jetstream.ts';
 import { datasetOf, mustApply, operatorNamed, together } from '../support/manifests.ts';
 import { createScan, needlesOf } from '../support/plain-text-scan.ts';
-import { leakGuard, startProcess } from '../support/processes.ts';
-import { startInstance, type RunningInstance } from '../support/running-instance.ts';
+import { leakGuard } from '../support/processes.ts';
+import type { RunningInstance } from '../support/running-instance.ts';
+import { createSecretsInstance, keyLine, referring, secretOf } from '../support/secrets-instance.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 leakGuard();
 
-/** Every plain text of this file comes from here; all of them are looked for. */
-const plains: string[] = [];
-const plain = (decorate: (core: string) => string = (core) => core): string => {
-  const text = decorate(`pl41n-${randomBytes(12).toString('hex')}`);
-  plains.push(text);
-  return text;
-};
-
-const keyLine = (id: string): string => `${id}:${randomBytes(32).toString('base64')}`;
-const folder = mkdtempSync(join(tmpdir(), 'opstream-secrets-'));
-const keyFile = join(folder, 'keys');
 const k1 = keyLine('k1');
 const k2 = keyLine('k2');
-const writeKeys = (...lines: readonly string[]): void =>
-  writeFileSync(keyFile, `${lines.join('\n')}\n`, { mode: 0o600 });
-
+const lane = createSecretsInstance();
+const { plains, printed, answers, live, logs, writeKeys, plain, send, get, opstream, fileOf, readerWith } = lane;
 let instance: RunningInstance;
-const printed: string[] = [];
-const answers: string[] = [];
-const live: string[] = [];
-const logs: (() => string)[] = [];
-const stopLive = new AbortController();
-
 before(async () => {
-  writeKeys(k1);
-  instance = await startInstance({ env: { OPSTREAM_SECRET_KEYS_FILE: keyFile, OPSTREAM_LOG_LEVEL: 'trace' } });
-  for (const program of ['command-handler', 'projector', 'query-responder', 'operator-runtime'] as const)
-    for (const copy of instance.of(program)) logs.push(copy.output);
-  await instance.client.liveEvents(stopLive.signal, (message) => live.push(JSON.stringify(message)));
+  instance = await lane.start(k1);
 });
-after(async () => {
-  stopLive.abort();
-  await instance.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const secretOf = (name: string, data: Readonly<Record<string, unknown>>, more: JsonObject = {}): JsonObject =>
-  ({ name, version: 'v1', secret: { type: 'key-value', acl: 'r', data }, ...more }) as JsonObject;
-
-const send = async (
-  verb: Parameters<RunningInstance['client']['send']>[0],
-  body: JsonObject | Uint8Array,
-  options = {},
-) => {
-  const receipt = await instance.client.send(verb, body, options);
-  answers.push(JSON.stringify(receipt));
-  return receipt;
-};
-
-const get = async (name: string, workspace = 'public') => {
-  const answer = await instance.client.query('get', { type: 'secret', workspace, name });
-  answers.push(JSON.stringify(answer));
-  return answer;
-};
-
-const opstream = async (
-  ...args: readonly string[]
-): Promise<{ readonly code: number | null; readonly output: string }> => {
-  const child = startProcess('src/cli/main.ts', {
-    name: `opstream ${args[0] ?? ''}`,
-    arguments: args,
-    env: { OPSTREAM_NATS_URL: instance.server.url },
-  });
-  const { code } = await child.ended;
-  printed.push(child.output());
-  return { code, output: child.output() };
-};
-
-const fileOf = (name: string, text: string): string => {
-  const path = join(folder, name);
-  writeFileSync(path, text);
-  return path;
-};
-
-const referring = (name: string, secret: string): JsonObject => {
-  const manifest = operatorNamed(name) as unknown as { operator: { components: readonly object[] } };
-  const components = manifest.operator.components.map((component) => ({
-    ...component,
-    dataosSecrets: [{ name: secret, workspace: 'public', allKeys: true, consumptionType: 'envVars' }],
-  }));
-  return { ...manifest, operator: { ...manifest.operator, components } } as unknown as JsonObject;
-};
-
-const readerWith = (...lines: readonly string[]) =>
-  createSecretReader({
-    names: instance.names,
-    reader: createStreamReader(instance.connection, instance.names.streams.events),
-    vault: createVault(openKeySource({ keys: lines.join(','), keysFile: undefined })),
-  });
+after(() => lane.stop());
 
 describe('P11 secrets by request', () => {
   const password = plain();
@@ -359,15 +275,8 @@ describe('P11 secrets at the command line', () => {
     const broken = fileOf('broken.yaml', `name: cli\nsecret:\n  data:\n    A: |${plain()}\n    B: "${plain()}\n`);
     assert.notEqual((await opstream('apply', '-f', broken)).code, 0);
     assert.notEqual((await opstream('lint', '-f', broken)).code, 0);
-    const patched = await opstream(
-      'patch',
-      '-t',
-      'secret',
-      '-n',
-      'cli',
-      '--patch',
-      `[{"op":"add","value":"${plain()}" ${plain()}]`,
-    );
+    const patch = `[{"op":"add","value":"${plain()}" ${plain()}]`;
+    const patched = await opstream('patch', '-t', 'secret', '-n', 'cli', '--patch', patch);
     assert.equal(patched.code, 2);
   });
 });

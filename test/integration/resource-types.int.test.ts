@@ -4,7 +4,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
+import { decodeJson } from '../../src/core/decode.ts';
 import type { JsonObject } from '../../src/core/json.ts';
+import { createSubscriber } from '../../src/jetstream/subscriber.ts';
+import type { EntityAnswer } from '../../src/messages/entity.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { uuidSource } from '../../src/runtime/ids.ts';
 import {
@@ -169,6 +172,26 @@ describe('two types of one operator', () => {
     assert.equal((await get('books')).summary.runtime, '');
     assert.deepEqual([...new Set(databases.seen.map(({ request }) => request.type))], ['database']);
     assert.deepEqual([...new Set(imports.seen.map(({ request }) => request.type))], ['import']);
+  });
+
+  it('are asked on their own query subjects (natsApi.query), and answer on their replySubject as well', async () => {
+    const replies: EntityAnswer[] = [];
+    const subscription = await createSubscriber(instance.connection).subscribe(
+      'shop.database.reply',
+      'test',
+      ({ data }) => replies.push(decodeJson(data) as unknown as EntityAnswer),
+    );
+    for (const name of ['books', 'nightly']) {
+      const answer = await instance.client.query('status', { name, refresh: true });
+      assert.ok(answer.ok, answer.ok ? '' : answer.error.message);
+      assert.equal(answer.value.status?.key, `public.${name}`);
+    }
+    await waitFor(() => replies.length > 0, { what: 'an answer on the reply subject' });
+    assert.deepEqual(
+      replies.map(({ status }) => status?.key),
+      ['public.books'],
+    );
+    await subscription.stop();
   });
 
   it('give external names where the type says how', async () => {

@@ -11,6 +11,7 @@ import { endComponents, killComponents } from '../../compute/instance-records.ts
 import { LOCK_FILE, lockFolder } from '../../compute/folder-lock.ts';
 import { endProcess, isProcessOf, pidIn } from '../../compute/os-process.ts';
 import { ensureKeyFile, environmentOf, hasOwnKeys } from './secret-keys.ts';
+import { endContainersOf } from './up-containers.ts';
 import { supervise, type Supervised } from './supervised.ts';
 
 export const processNames = ['command-handler', 'projector', 'query-responder', 'operator-runtime'] as const;
@@ -113,7 +114,10 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded>
   const stop = async (): Promise<void> => {
     try {
       await Promise.all(processes.map((one) => one.stop()));
-      await endComponents(directory, COMPONENT_STOP_MS);
+      await Promise.all([
+        endComponents(directory, COMPONENT_STOP_MS),
+        endContainersOf(directory, options.environment, COMPONENT_STOP_MS, options.log),
+      ]);
     } finally {
       process.off('exit', killNow);
       await server?.stop();

@@ -9,7 +9,7 @@ import type { CliContext } from '../context.ts';
 import { tooLargeMessage, type SourceDocument } from '../joined-manifests.ts';
 import { readManifests } from '../manifest-files.ts';
 import { outputOf, printAs, sendVerb, tellRejection, tellWarnings, waitIfAsked } from '../reporting.ts';
-import { commonFlags, type Verb } from '../verb.ts';
+import { changeFlags, commonFlags, type Verb } from '../verb.ts';
 
 type Target = { readonly label: string; readonly key: string };
 
@@ -21,7 +21,11 @@ const field = (value: SourceDocument['value'], name: string): string => {
 /** `applying(public) pipeline-run-1:v1alpha:resource`, as the seed's tools say it. */
 export const targetOfDocument = ({ value }: SourceDocument, defaultWorkspace: string): Target => {
   const isSecret = value['type'] === 'secret' || (value['type'] === undefined && isJsonObject(value['secret']));
-  const [name, version, type] = [field(value, 'name'), field(value, 'version'), isSecret ? 'secret' : field(value, 'type')];
+  const [name, version, type] = [
+    field(value, 'name'),
+    field(value, 'version'),
+    isSecret ? 'secret' : field(value, 'type'),
+  ];
   const isOperator = type === 'operator' || isJsonObject(value['operator']);
   const workspace = typeof value['workspace'] === 'string' ? value['workspace'] : defaultWorkspace;
   return {
@@ -78,11 +82,7 @@ const flags = {
   file: commonFlags.file,
   recursive: commonFlags.recursive,
   workspace: commonFlags.workspace,
-  'dry-run': commonFlags['dry-run'],
-  wait: commonFlags.wait,
-  output: commonFlags.output,
-  'command-id': commonFlags['command-id'],
-  'expected-generation': commonFlags['expected-generation'],
+  ...changeFlags,
 } as const;
 
 const USAGE = '-f FILE|DIR|- [-R] [-w WORKSPACE] [--dry-run] [--wait[=DURATION]] [-o json|yaml]';

@@ -8,7 +8,7 @@ import { actionOf, withName } from '../action-flags.ts';
 import { textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { outputOf, printAs, sendVerb, tellRejection, waitIfAsked } from '../reporting.ts';
-import { commonFlags, identityOf, spoken, targetOf, UsageError, type Verb } from '../verb.ts';
+import { changeFlags, commonFlags, identityOf, spoken, targetOf, UsageError, type Verb } from '../verb.ts';
 
 type Words = { readonly icon: string; readonly doing: string; readonly done: string };
 
@@ -39,11 +39,7 @@ const runTarget =
 const flags = {
   name: commonFlags.name,
   workspace: commonFlags.workspace,
-  'dry-run': commonFlags['dry-run'],
-  wait: commonFlags.wait,
-  output: commonFlags.output,
-  'command-id': commonFlags['command-id'],
-  'expected-generation': commonFlags['expected-generation'],
+  ...changeFlags,
 } as const;
 
 const USAGE = '-n NAME [-w WORKSPACE] [--dry-run] [--wait[=DURATION]] [-o json|yaml]';

@@ -79,7 +79,8 @@ export const up: Verb = {
     },
     example: {
       kind: 'bare',
-      about: "also run a stand-in of Azure Data Factory's API; the component starts when the seed's operator is applied",
+      about:
+        "also run a stand-in of Azure Data Factory's API; the component starts when the seed's operator is applied",
     },
     fast: {
       kind: 'bare',
@@ -101,7 +102,9 @@ export const up: Verb = {
     const natsServer = natsUrl === undefined ? await findServer(environment) : '';
     terminal.info(`starting in ${directory}`);
     const log = createFollowUpLog(terminal);
-    const example = has(args, 'example') ? await exampleOf({ directory, environment: environmentOf('stand-in', environment, undefined) }) : undefined;
+    const example = has(args, 'example')
+      ? await exampleOf({ directory, environment: environmentOf('stand-in', environment, undefined) })
+      : undefined;
     const embedded = await startEmbedded({
       directory,
       natsServer,

@@ -122,7 +122,8 @@ export const decideOperator = (
       if (operator.deletionRequestedAt === undefined) {
         return err(reject('COMMAND_INVALID', `operator "${name}" cannot be finalized: nobody asked for its deletion`));
       }
-      if (operator.deletionForced !== true && command.dependents.total > 0) return hasResources(name, command.dependents);
+      if (operator.deletionForced !== true && command.dependents.total > 0)
+        return hasResources(name, command.dependents);
       return ok([
         { type: 'io.opstream.operator.deleted.v1', generation: state.generation, data: left(command.dependents) },
       ]);

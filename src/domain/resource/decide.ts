@@ -52,11 +52,10 @@ const admit = (manifest: ResourceManifest, host: Host): Result<{ readonly isRunn
     const { otherOperators = [] } = host;
     const nearest = nearestName(operatorName, otherOperators);
     const some = otherOperators.slice(0, MAX_NAMED).join(', ');
-    const registered = some === '' ? '' : ` (registered are ${some}${otherOperators.length > MAX_NAMED ? ', ...' : ''})`;
+    const registered =
+      some === '' ? '' : ` (registered are ${some}${otherOperators.length > MAX_NAMED ? ', ...' : ''})`;
     const hint =
-      nearest === undefined
-        ? `apply its manifest first, or name another${registered}`
-        : `did you mean "${nearest}"?`;
+      nearest === undefined ? `apply its manifest first, or name another${registered}` : `did you mean "${nearest}"?`;
     const message = `operator "${operatorName}" is not registered; ${hint}`;
     return err(reject('OPERATOR_NOT_FOUND', message, [{ message, pointer: '/resource/operator' }]));
   }

@@ -37,8 +37,7 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
     };
     return { generation, entity };
   }
-  const isOver =
-    event.type === 'io.opstream.resource.deleted.v1' || event.type === 'io.opstream.resource.released.v1';
+  const isOver = event.type === 'io.opstream.resource.deleted.v1' || event.type === 'io.opstream.resource.released.v1';
   if (isOver) return { generation };
   if (state.entity === undefined) return state;
   const entity = { ...state.entity, generation, updatedAt: event.time, updatedBy: event.actor, sequence };

@@ -18,10 +18,15 @@ export type ReleaseCommand = {
   readonly expectedGeneration?: number;
 };
 
+const outsideOf = (status: EntityStatus | undefined) => ({
+  externalId: status?.externalId ?? status?.run?.externalId,
+  lifecycle: status?.status ?? 'pending',
+  runtime: status?.runtime,
+});
+
 const leftOf = (entity: Entity, lastStatus: EntityStatus | undefined): LeftBehindItem => {
   const { workspace, name, resource } = entity.manifest;
-  const status = lastStatus?.uid === entity.uid ? lastStatus : undefined;
-  const externalId = status?.externalId ?? status?.run?.externalId;
+  const { externalId, lifecycle, runtime } = outsideOf(lastStatus?.uid === entity.uid ? lastStatus : undefined);
   return {
     workspace,
     name,
@@ -29,8 +34,8 @@ const leftOf = (entity: Entity, lastStatus: EntityStatus | undefined): LeftBehin
     resourceType: resource.type,
     ...(entity.externalName === undefined ? {} : { externalName: entity.externalName }),
     ...(externalId === undefined ? {} : { externalId }),
-    status: status?.status ?? 'pending',
-    ...(status?.runtime === undefined ? {} : { runtime: status.runtime }),
+    status: lifecycle,
+    ...(runtime === undefined ? {} : { runtime }),
   };
 };
 

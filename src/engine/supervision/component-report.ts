@@ -6,11 +6,14 @@ import type { ComponentSpec } from '../../messages/manifest/types.ts';
 import {
   ENDED,
   isAlive,
+  isUnhealthy,
+  UNHEALTHY,
   type ComponentHistory,
   type ObservedInstance,
   type SlotHistory,
   type SupervisionSettings,
 } from './decide.ts';
+import { storedHistory } from './component-history.ts';
 import { parseInstanceId } from './instance-id.ts';
 import type { InstanceSpec } from './ports.ts';
 
@@ -59,7 +62,8 @@ type Verdict = Omit<ReportedComponent, 'status'> & Pick<ComponentStatus, 'state'
 /** Of a component that has an instance to start for each replica. */
 const judge = (facts: ComponentFacts, alive: readonly ObservedInstance[]): Verdict => {
   const { desired, history, settings, nowMs } = facts;
-  const isCurrent = (spec: InstanceSpec): boolean => alive.some(({ id, isReady }) => id === spec.id && isReady);
+  const isCurrent = (spec: InstanceSpec): boolean =>
+    alive.some((one) => one.id === spec.id && one.isReady && !isUnhealthy(one, settings));
   if (desired.every(isCurrent) && alive.length === desired.length) return { state: 'Running', isStalled: false };
   const late = desired.find(({ replica, ...spec }) => {
     const sinceMs = history.get(replica)?.wantedSinceMs ?? nowMs;
@@ -69,12 +73,14 @@ const judge = (facts: ComponentFacts, alive: readonly ObservedInstance[]): Verdi
   const failed = failureOf(facts);
   const { code, message: how } = failed?.slot.lastFailure ?? { code: ENDED, message: '' };
   const why = failed === undefined ? '' : `replica ${failed.replica} ${how}${againAt(failed.slot)}`;
-  if (code !== ENDED) return { state: 'Failed', message: why, problem: { code, message: why }, isStalled };
+  if (code !== ENDED && code !== UNHEALTHY)
+    return { state: 'Failed', message: why, problem: { code, message: why }, isStalled };
   const failures = failed?.slot.failures ?? 0;
   if (failures >= settings.crashLoopAfter) {
     const message = `${why}, after ${failures} failures in a row`;
     return { state: 'CrashLoopBackOff', message, problem: { code: 'CrashLoopBackOff', message }, isStalled };
   }
+  if (code === UNHEALTHY) return { state: 'Progressing', message: why, problem: { code, message: why }, isStalled };
   const told = why === '' ? 'instances are starting' : why;
   if (late === undefined) return { state: 'Progressing', message: told, isStalled };
   const message = `replica ${late.replica} is not ready after ${Math.round(settings.progressDeadlineMs / 1000)} s: ${told}; what ran before is kept`;
@@ -92,9 +98,16 @@ export const reportComponent = (facts: ComponentFacts): ReportedComponent => {
     ready: readySlots.size,
     restarts: [...history.values()].reduce((sum, { restarts }) => sum + restarts, 0),
   };
+  const replicas = storedHistory(history);
   const instances = [...alive].sort((left, right) => (left.id < right.id ? -1 : 1)).map(instanceStatus);
   const told = ({ state, message, ...rest }: Verdict): ReportedComponent => ({
-    status: { ...base, state, ...(message === undefined ? {} : { message }), instances },
+    status: {
+      ...base,
+      state,
+      ...(message === undefined ? {} : { message }),
+      instances,
+      ...(replicas.length === 0 ? {} : { replicas }),
+    },
     ...rest,
   });
   if (facts.isExternal)

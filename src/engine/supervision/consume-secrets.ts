@@ -39,6 +39,8 @@ export const secretPlacesOf = (component: SecretReferences): readonly SecretPlac
   return [...places.values()];
 };
 
+type Pair = readonly [string, string];
+
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** `adf-operator` -> `ADF_OPERATOR_PROPERTIES` */
@@ -80,22 +82,29 @@ export const consumeSecrets = (component: SecretReferences, contents: readonly S
     }
   };
 
+  const pairsOf = (secret: SecretContent, reference: SecretReference, field: string): readonly Pair[] => {
+    const { workspace, name, data } = secret;
+    return (wantedKeys(reference) ?? Object.keys(data)).flatMap((key): readonly Pair[] => {
+      const value = Object.hasOwn(data, key) ? data[key] : undefined;
+      if (value !== undefined) return [[key, value]];
+      missing.push({ workspace, name, key, field, message: `secret "${workspace}/${name}" has no key "${key}"` });
+      return [];
+    });
+  };
+
+  const addVariable = ([key, value]: Pair, place: SecretPlace, field: string): void => {
+    if (VARIABLE.test(key) && !value.includes('\0')) environment[key] = value;
+    else {
+      const message = `the key "${key}" of secret "${place.workspace}/${place.name}" cannot be an environment variable; use consumptionType file or propFile`;
+      missing.push({ ...place, key, field, message });
+    }
+  };
+
   const consume = (reference: SecretReference, field: string): void => {
     const place = { workspace: reference.workspace ?? SECRET_WORKSPACE, name: reference.name };
     const secret = find(place, field);
     if (secret === undefined) return;
-    const pairs: [string, string][] = [];
-    for (const key of wantedKeys(reference) ?? Object.keys(secret.data)) {
-      const value = Object.hasOwn(secret.data, key) ? secret.data[key] : undefined;
-      if (value !== undefined) pairs.push([key, value]);
-      else
-        missing.push({
-          ...place,
-          key,
-          field,
-          message: `secret "${place.workspace}/${place.name}" has no key "${key}"`,
-        });
-    }
+    const pairs = pairsOf(secret, reference, field);
     const isProperties = secret.type === 'key-value-properties';
     const how = reference.consumptionType ?? 'envVars';
     if (how === 'propFile' || how === 'propfile' || (how === 'file' && isProperties)) {
@@ -103,13 +112,7 @@ export const consumeSecrets = (component: SecretReferences, contents: readonly S
     } else if (how === 'file') {
       for (const [key, value] of pairs) addFile(key, value, place, field);
     } else {
-      for (const [key, value] of pairs) {
-        if (VARIABLE.test(key) && !value.includes('\0')) environment[key] = value;
-        else {
-          const message = `the key "${key}" of secret "${place.workspace}/${place.name}" cannot be an environment variable; use consumptionType file or propFile`;
-          missing.push({ ...place, key, field, message });
-        }
-      }
+      for (const pair of pairs) addVariable(pair, place, field);
       if (isProperties) environment[propertiesVariable(place.name)] = propertiesText(pairs);
     }
   };

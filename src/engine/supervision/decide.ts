@@ -18,6 +18,8 @@ export type SupervisionSettings = {
   /** How long a new instance may take to be ready before the change is called stalled. */
   readonly progressDeadlineMs: number;
   readonly graceMs: number;
+  /** Failed checks of `/healthz` in a row after which an instance is ended and started again. */
+  readonly livenessFailures: number;
   /** How often to look when nothing happens. */
   readonly tickMs: number;
 };
@@ -30,6 +32,7 @@ export const defaultSettings: SupervisionSettings = {
   crashLoopAfter: 3,
   progressDeadlineMs: 120_000,
   graceMs: 10_000,
+  livenessFailures: 3,
   tickMs: 1000,
 };
 
@@ -104,6 +107,11 @@ const freshSlot = (revision: string, nowMs: number, before: SlotHistory | undefi
 
 /** Code of the failure of an instance that ran. */
 export const ENDED = 'EXITED';
+/** Code of the failure of an instance that runs and does not answer `/healthz`. */
+export const UNHEALTHY = 'Unhealthy';
+
+export const isUnhealthy = ({ failedChecks = 0 }: InstanceState, settings: SupervisionSettings): boolean =>
+  failedChecks >= settings.livenessFailures;
 
 /** `slot` after one more failure. */
 export const afterFailure = (
@@ -112,7 +120,8 @@ export const afterFailure = (
   { nowMs, settings, random }: Pick<DecideInput, 'nowMs' | 'settings' | 'random'>,
 ): SlotHistory => {
   const failures = slot.failures + 1;
-  const capMs = failure.code === ENDED ? settings.maxBackOffMs : settings.maxNotStartedPauseMs;
+  const capMs =
+    failure.code === ENDED || failure.code === UNHEALTHY ? settings.maxBackOffMs : settings.maxNotStartedPauseMs;
   const pauseMs = Math.min(capMs, restartPauseMs(failures, settings, random));
   return { ...slot, failures, lastFailure: failure, nextStartMs: nowMs + pauseMs };
 };
@@ -122,20 +131,26 @@ const endOf = ({ exitCode, exitSignal }: InstanceState): SlotFailure => {
   return { code: ENDED, message: exitCode === undefined ? 'ended' : `ended with exit code ${exitCode}` };
 };
 
+const silenceOf = ({ failedChecks = 0 }: InstanceState): SlotFailure => ({
+  code: UNHEALTHY,
+  message: `failed /healthz ${failedChecks} times in a row`,
+});
+
 /** The slot's history with what `current` tells. */
 const remember = (slot: SlotHistory, current: ObservedInstance | undefined, input: DecideInput): SlotHistory => {
-  if (current === undefined) return slot;
-  if (isAlive(current)) {
+  // Its failure is counted already, and it is on its way out.
+  if (current === undefined || current.startedMs === slot.countedStartMs) return slot;
+  if (isAlive(current) && !isUnhealthy(current, input.settings)) {
     const isSteady = input.nowMs - current.startedMs >= input.settings.steadyMs;
     if (!isSteady || (slot.failures === 0 && slot.lastFailure === undefined)) return slot;
     const { lastFailure: _lastFailure, ...rest } = slot;
     return { ...rest, failures: 0 };
   }
-  if (current.order === 'stop' || current.startedMs === slot.countedStartMs) return slot;
+  if (current.order === 'stop') return slot;
   const wasSteady = input.nowMs - current.startedMs >= input.settings.steadyMs;
   return afterFailure(
     { ...slot, countedStartMs: current.startedMs, ...(wasSteady ? { failures: 0 } : {}) },
-    endOf(current),
+    isAlive(current) ? silenceOf(current) : endOf(current),
     input,
   );
 };
@@ -164,17 +179,21 @@ const slotOf = (spec: InstanceSpec, input: DecideInput): Slot => {
 };
 
 /** What has ended is removed (its files with secrets, and its place for the next start), and the old once the new one is ready. */
-const toStop = ({ own, current, olds }: Slot): readonly ObservedInstance[] => {
-  const isDone = current !== undefined && isStaying(current) && current.isReady;
+const toStop = ({ own, current, olds }: Slot, settings: SupervisionSettings): readonly ObservedInstance[] => {
+  const isDone = current !== undefined && isStaying(current) && current.isReady && !isUnhealthy(current, settings);
   const kept = isDone ? undefined : keptOld(olds);
-  return [...own.filter((one) => !isAlive(one)), ...olds.filter((one) => one !== kept)];
+  const isOver = (one: ObservedInstance): boolean => !isAlive(one) || (one === current && isUnhealthy(one, settings));
+  return [...own.filter(isOver), ...olds.filter((one) => one !== kept)];
 };
 
 export const decideComponent = (input: DecideInput): ComponentDecision => {
   const { desired, driver, observed, nowMs } = input;
   const slots = desired.map((spec) => slotOf(spec, input));
   const wanted = new Set(desired.map(({ replica }) => replica));
-  const stops = [...observed.filter((one) => !wanted.has(replicaOf(one))), ...slots.flatMap(toStop)];
+  const stops = [
+    ...observed.filter((one) => !wanted.has(replicaOf(one))),
+    ...slots.flatMap((slot) => toStop(slot, input.settings)),
+  ];
   // One replica changes at a time: the first that still has an old instance.
   const changing = slots.find(({ olds }) => olds.length > 0);
   const mayStart = slots.filter((slot) => slot.current === undefined && (slot.olds.length === 0 || slot === changing));

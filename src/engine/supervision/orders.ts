@@ -13,6 +13,7 @@ export type OrdersOptions = {
   readonly log: Log;
   readonly signal: AbortSignal;
   nowMs(): number;
+  onStarted?(spec: InstanceSpec): void;
   onNotStarted(spec: InstanceSpec, failure: SlotFailure): void;
   /** An order has ended: look again. */
   onDone(): void;
@@ -32,6 +33,7 @@ export const createOrders = (options: OrdersOptions) => {
   const start = async (spec: InstanceSpec, driver: ComputeDriver): Promise<void> => {
     try {
       const { handle } = await driver.start(spec);
+      options.onStarted?.(spec);
       log.info({ ...facts(spec.id, driver.name), handle }, 'component started');
     } catch (error) {
       const isKnown = isFault(error);

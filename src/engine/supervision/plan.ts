@@ -4,6 +4,7 @@
 
 import type { ComponentSpec, NatsApi } from '../../messages/manifest/types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
+import { hiddenValuesOf } from './hidden-values.ts';
 import { instanceId } from './instance-id.ts';
 import type { InstanceFile, InstanceSpec } from './ports.ts';
 
@@ -23,8 +24,10 @@ export const noSecrets: ComponentSecrets = { environment: {}, files: [], version
 export type ServerAccess = {
   /** In the clear and part of the revision: OPSTREAM_NATS_URL and the like. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Credentials; not part of the revision. */
+  /** Credentials; only their version is part of the revision. */
   readonly credentials: Readonly<Record<string, string>>;
+  /** Changes when they do, and does not tell them. Absent: a change of them rolls nothing. */
+  readonly credentialsVersion?: string;
 };
 
 export type PlanContext = {
@@ -113,9 +116,11 @@ export const planComponent = (
   const files = secrets.files.map(({ name }) => name);
   const described = manifestFile(operator);
   const pull = component.imagePullSecret ?? '';
+  const versions = access.credentialsVersion === undefined ? [] : [access.credentialsVersion];
   const revision = digest(
-    JSON.stringify([template, component.compute, sorted, secrets.version, files, pull, ...described]),
+    JSON.stringify([template, component.compute, sorted, secrets.version, files, pull, ...described, ...versions]),
   );
+  const hidden = hiddenValuesOf(secrets, access.credentials, apiKey);
   return Array.from({ length: Math.max(0, component.replicas) }, (_, replica) => ({
     id: instanceId({ operator: operator.name, component: component.name, replica, revision }),
     operator: operator.name,
@@ -130,6 +135,7 @@ export const planComponent = (
       ...secrets.environment,
     },
     files: [...secrets.files, ...described],
+    hidden,
     ...(secrets.registryConfig === undefined ? {} : { registryConfig: secrets.registryConfig }),
   }));
 };

@@ -24,6 +24,8 @@ export type InstanceSpec = {
   readonly environment: Readonly<Record<string, string>>;
   readonly files: readonly InstanceFile[];
   readonly ports: readonly InstancePort[];
+  /** Secret texts that must not be seen in its log. */
+  readonly hidden?: readonly string[];
   /** Credentials of the registry, from `imagePullSecret`: a docker `config.json`, or undefined. */
   readonly registryConfig?: string;
 };
@@ -33,6 +35,8 @@ export type InstanceState = {
   readonly state: 'starting' | 'running' | 'exited';
   /** Asked of `/readyz` on the metrics port where it has one, else: it has been running for two seconds. */
   readonly isReady: boolean;
+  /** How often in a row `/healthz` on its metrics port has failed or was not answered; absent: none, or it has no such port. */
+  readonly failedChecks?: number;
   readonly startedMs: number;
   readonly exitCode?: number;
   readonly exitSignal?: string;

@@ -6,7 +6,7 @@ import { isFault } from '../../core/fault.ts';
 import type { ComponentSpec } from '../../messages/manifest/types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import type { OperatorDirectory } from '../operator-directory.ts';
-import type { Clock, Log } from '../ports.ts';
+import type { Clock, Log, Metrics } from '../ports.ts';
 import { reportComponent, reportOperator, type ComponentsReport, type ReportedComponent } from './component-report.ts';
 import {
   afterFailure,
@@ -16,8 +16,10 @@ import {
   type SlotFailure,
   type SupervisionSettings,
 } from './decide.ts';
+import { recalledHistory, type Recall } from './component-history.ts';
 import { parseInstanceId } from './instance-id.ts';
 import { createOrders } from './orders.ts';
+import { createSupervisionMeter } from './supervision-meter.ts';
 import type { Plan, Planner } from './planner.ts';
 import type { ComputeDriver, InstanceSpec } from './ports.ts';
 
@@ -30,8 +32,14 @@ export type SupervisorOptions = {
   random(): number;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Default: nothing is counted. */
+  readonly metrics?: Metrics;
+  /** Default: there was no operator-runtime before. */
+  readonly recall?: Recall;
   /** What is to be said of an operator's components has changed: see `reportOf`. */
   onReport(operator: string): void;
+  /** What is wanted of a component, whenever it was looked at anew. */
+  onPlanned?(desired: readonly InstanceSpec[]): void;
   /** What runs, after each round. */
   onObserved?(instances: readonly ObservedInstance[]): void;
 };
@@ -60,6 +68,7 @@ type Round = {
 export const createSupervisor = (options: SupervisorOptions): Supervisor => {
   const { directory, planner, settings, clock, log, signal } = options;
   const drivers = new Map(options.drivers.map((driver) => [driver.name, driver]));
+  const meter = createSupervisionMeter(options.metrics);
   const histories = new Map<string, ComponentHistory>();
   const plans = new Map<string, { readonly plan: Plan; readonly generation: number; readonly atMs: number }>();
   const reports = new Map<string, { readonly text: string; readonly report: ComponentsReport }>();
@@ -71,6 +80,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
   const keyOf = (operator: string, component: string): string => `${operator}.${component}`;
 
   const onNotStarted = (spec: InstanceSpec, failure: SlotFailure): void => {
+    meter.notStarted(spec.operator, failure.code);
     const key = keyOf(spec.operator, spec.component);
     const history = new Map(histories.get(key));
     const slot = history.get(spec.replica);
@@ -80,6 +90,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
   };
   const orders = createOrders({
     ...{ drivers, graceMs: settings.graceMs, log, signal, onNotStarted },
+    onStarted: ({ operator }) => meter.started(operator),
     nowMs: () => clock.nowMs(),
     onDone: wake,
   });
@@ -123,6 +134,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     const isFresh = known?.generation === operator.generation && nowMs - known.atMs < PLAN_AGE_MS;
     if (isFresh && known.plan.kind !== 'obstacle') return known.plan;
     const plan = await planner.plan(operator, component);
+    if (plan.kind === 'instances') options.onPlanned?.(plan.desired);
     plans.set(key, { plan, generation: operator.generation, atMs: nowMs });
     return plan;
   };
@@ -168,6 +180,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
       random: options.random,
     });
     logEnds(operator.name, component.name, before, decision.history);
+    meter.restarted(operator.name, before, decision.history);
     histories.set(key, decision.history);
     decision.actions.forEach(orders.give);
     wakeAtMs = Math.min(wakeAtMs, decision.wakeAtMs ?? Number.POSITIVE_INFINITY);
@@ -219,8 +232,24 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
           ),
         ),
     );
+    meter.observed(seen.observed);
     options.onObserved?.(seen.observed);
   };
+
+  /** Before anything is reported: a report replaces what an earlier operator-runtime said. */
+  const recallAll = async (): Promise<void> => {
+    const { recall } = options;
+    if (recall === undefined) return;
+    await Promise.all(
+      directory.all().map(async ({ name }) => {
+        for (const { name: component, replicas } of await recall(name)) {
+          if (replicas !== undefined) histories.set(keyOf(name, component), recalledHistory(replicas));
+        }
+      }),
+    );
+  };
+  const recalled = recallAll();
+  recalled.catch(() => undefined);
 
   return {
     wake,
@@ -239,6 +268,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     run: async () => {
       const quiet = options.drivers.map((driver) => driver.onChange?.(wake));
       try {
+        await recalled;
         while (!signal.aborted) {
           waking = new AbortController();
           await round();

@@ -89,17 +89,17 @@ export type ResourceManifest = Meta & {
 };
 
 export type SecretType =
-  | 'key-value'
-  | 'key-value-properties'
-  | 'certificate'
-  | 'cloud-kernel'
-  | 'cloud-kernel-image-pull';
+  'key-value' | 'key-value-properties' | 'certificate' | 'cloud-kernel' | 'cloud-kernel-image-pull';
 
 export type SecretManifest = Meta & {
   readonly type: 'secret';
   readonly workspace: string;
   /** The values are sealed (sealed.ts) in everything that is stored; only what a command has just brought holds them in the clear. */
-  readonly secret: { readonly type: SecretType; readonly acl: 'r' | 'rw'; readonly data: Readonly<Record<string, string>> };
+  readonly secret: {
+    readonly type: SecretType;
+    readonly acl: 'r' | 'rw';
+    readonly data: Readonly<Record<string, string>>;
+  };
 };
 
 export type Manifest = OperatorManifest | ResourceManifest | SecretManifest;

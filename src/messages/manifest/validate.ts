@@ -75,7 +75,10 @@ const schemaProblems = (value: JsonObject): readonly RejectionDetail[] => {
 const codeOf = (details: readonly RejectionDetail[]): RejectionCode => {
   const [first] = details;
   const shared = details.every((detail) => detail.code === first?.code) ? first?.code : undefined;
-  return shared === 'NAME_INVALID' || shared === 'CHANNEL_INVALID' || shared === 'SCHEMA_INVALID' || shared === 'SECRET_INVALID'
+  return shared === 'NAME_INVALID' ||
+    shared === 'CHANNEL_INVALID' ||
+    shared === 'SCHEMA_INVALID' ||
+    shared === 'SECRET_INVALID'
     ? shared
     : 'MANIFEST_INVALID';
 };
@@ -221,7 +224,11 @@ export const validateManifest = (document: ParsedDocument, context: ManifestCont
   }
   if (isSecret(value)) {
     const shape = secretShape.problems(value);
-    const problems = [...shape, ...workspaceProblems(value, context), ...(shape.length > 0 ? [] : secretProblems(value))];
+    const problems = [
+      ...shape,
+      ...workspaceProblems(value, context),
+      ...(shape.length > 0 ? [] : secretProblems(value)),
+    ];
     return problems.length > 0
       ? refuse(value, problems, document)
       : ok(secretOf(value as unknown as Parameters<typeof secretOf>[0], context));

@@ -3,6 +3,7 @@
 
 import { decodeText } from '../../core/decode.ts';
 import type { JsonObject } from '../../core/json.ts';
+import type { RejectionDetail } from '../../core/rejection.ts';
 import { ok, type Result } from '../../core/result.ts';
 import { DEFAULT_WORKSPACE } from '../commands.ts';
 import { isToken, NO_WORKSPACE } from '../names.ts';
@@ -76,6 +77,27 @@ const bareCommandId = (data: Uint8Array): string | undefined => {
 
 type Target = GetQuery & { readonly type?: GetQuery['type']; readonly workspace?: string };
 
+const aimed = (given: Target): Target & { readonly type: NonNullable<Target['type']>; readonly workspace: string } => {
+  const type = given.type ?? 'resource';
+  return { ...given, type, workspace: given.workspace ?? (type === 'operator' ? NO_WORKSPACE : DEFAULT_WORKSPACE) };
+};
+
+const INSTANCE_LEVEL = {
+  message: 'an operator is instance-level and lives in no workspace; leave the field out',
+  pointer: '/workspace',
+};
+
+const workspaceProblem = (given: Target): RejectionDetail | undefined => {
+  const { type, workspace } = aimed(given);
+  if (type !== 'operator') return tokenProblem(workspace, 'a workspace', '/workspace');
+  return workspace === NO_WORKSPACE ? undefined : INSTANCE_LEVEL;
+};
+
+const selectorProblem = ({ selector }: ListQuery): RejectionDetail | undefined => {
+  const parsed = selector === undefined ? ok([]) : parseSelector(selector);
+  return parsed.ok ? undefined : { message: parsed.error, pointer: '/selector' };
+};
+
 /**
  * The query in `data`. For get, status and history: `type` defaults to resource, `workspace` to `public` (an operator has `_`).
  * Errors: QUERY_INVALID with pointers into the body; MANIFEST_TOO_LARGE.
@@ -89,26 +111,13 @@ export const parseQuery = (verb: QueryVerb, data: Uint8Array): Result<ParsedQuer
   const body = readBody(data, 'QUERY_INVALID', what, shapes[verb]);
   if (!body.ok) return body;
   const { value, document } = body.value;
-  if (verb === 'list') {
-    const query = value as unknown as ListQuery;
-    const selector = query.selector === undefined ? ok([]) : parseSelector(query.selector);
-    if (selector.ok) return ok({ verb, query });
-    return refuseBody('QUERY_INVALID', what, [positioned({ message: selector.error, pointer: '/selector' }, document)]);
-  }
-  if (verb === 'outcome') return ok({ verb, query: value as unknown as OutcomeQuery });
-
-  const given = value as unknown as Target;
-  const type = given.type ?? 'resource';
-  const workspace = given.workspace ?? (type === 'operator' ? NO_WORKSPACE : DEFAULT_WORKSPACE);
   const problem =
-    type === 'operator'
-      ? workspace === NO_WORKSPACE
+    verb === 'list'
+      ? selectorProblem(value as ListQuery)
+      : verb === 'outcome'
         ? undefined
-        : {
-            message: 'an operator is instance-level and lives in no workspace; leave the field out',
-            pointer: '/workspace',
-          }
-      : tokenProblem(workspace, 'a workspace', '/workspace');
+        : workspaceProblem(value as Target);
   if (problem !== undefined) return refuseBody('QUERY_INVALID', what, [positioned(problem, document)]);
-  return ok({ verb, query: { ...given, type, workspace } } as ParsedQuery);
+  const query = verb === 'list' || verb === 'outcome' ? value : aimed(value as Target);
+  return ok({ verb, query } as unknown as ParsedQuery);
 };

@@ -1,17 +1,20 @@
 // What the operator-runtime supervises components with: the drivers, made once for the process (their instances outlive a term of leading), and
 // a supervisor for each term. Components are told of the server what OPSTREAM_COMPONENT_NATS_* says, never this process's credentials.
 
-import { createHash } from 'node:crypto';
+import { createHash, scryptSync } from 'node:crypto';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createContainerDriver } from '../../compute/container-driver.ts';
 import { createProcessDriver } from '../../compute/process-driver.ts';
 import type { LocalImages } from '../../compute/local-images.ts';
 import type { OperatorDirectory } from '../../engine/operator-directory.ts';
 import { secretsOfComponent } from '../../engine/supervision/component-secrets.ts';
+import { createRecall } from '../../engine/supervision/component-history.ts';
 import { defaultSettings, type SupervisionSettings } from '../../engine/supervision/decide.ts';
 import type { ServerAccess } from '../../engine/supervision/plan.ts';
 import { createPlanner } from '../../engine/supervision/planner.ts';
+import { createLogShipper } from '../../engine/supervision/log-shipper.ts';
 import { createSecretReader } from '../../engine/supervision/secret-reader.ts';
 import { announcePlaces, endStrays, type Places } from '../../engine/supervision/strays.ts';
 import { createSupervisor, type Supervisor } from '../../engine/supervision/supervisor.ts';
@@ -45,6 +48,7 @@ const settingsOf = (config: SupervisionConfig): SupervisionSettings => ({
   crashLoopAfter: config.crashLoopAfter,
   progressDeadlineMs: config.progressDeadlineMs,
   graceMs: config.stopGraceMs,
+  livenessFailures: config.livenessFailures,
 });
 
 const given = (variables: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
@@ -55,15 +59,28 @@ const given = (variables: Readonly<Record<string, string | undefined>>): Readonl
 /** An address may hold a user and a password. */
 const withoutUser = (url: string): string => url.replaceAll(/\/\/[^/@,]+@/g, '//');
 
-const accessOf = (config: SupervisionConfig, natsUrl: string): ServerAccess => ({
-  environment: { OPSTREAM_NATS_URL: config.componentNatsUrl ?? withoutUser(natsUrl) },
-  credentials: given({
+/** Slow on purpose: it becomes part of the names of instances, and must not tell a weak password to who tries many. */
+const fingerprintOf = (credentials: Readonly<Record<string, string>>, prefix: string): string =>
+  scryptSync(
+    JSON.stringify(Object.entries(credentials).sort()),
+    `opstream component credentials ${prefix}`,
+    16,
+  ).toString('hex');
+
+const accessOf = (config: SupervisionConfig, natsUrl: string, prefix: string): ServerAccess => {
+  const credentials = given({
     OPSTREAM_NATS_USER: config.componentNatsUser,
     OPSTREAM_NATS_PASSWORD: config.componentNatsPassword,
     OPSTREAM_NATS_TOKEN: config.componentNatsToken,
     OPSTREAM_NATS_CREDS: config.componentNatsCreds === undefined ? undefined : resolve(config.componentNatsCreds),
-  }),
-});
+  });
+  const hasAny = Object.keys(credentials).length > 0;
+  return {
+    environment: { OPSTREAM_NATS_URL: config.componentNatsUrl ?? withoutUser(natsUrl) },
+    credentials,
+    ...(hasAny ? { credentialsVersion: fingerprintOf(credentials, prefix) } : {}),
+  };
+};
 
 export type Supervision = {
   readonly drivers: readonly ComputeDriver[];
@@ -93,15 +110,22 @@ export const openSupervision = (instance: Instance): Supervision => {
   const { config } = loaded.value;
   const { prefix } = names;
   const settings = settingsOf(config);
-  const access = accessOf(config, instance.config.natsUrl);
+  const access = accessOf(config, instance.config.natsUrl, prefix);
   const drivers: readonly ComputeDriver[] = [
     createProcessDriver({
       ...{ data: config.data, prefix, environment: environment.env, builtInImages, log },
+      livenessPeriodMs: config.livenessPeriodMs,
       ...(config.localImages === undefined ? {} : { localImagesPath: resolve(config.localImages) }),
+    }),
+    createContainerDriver({
+      ...{ data: config.data, prefix, environment: environment.env, log },
+      livenessPeriodMs: config.livenessPeriodMs,
+      ...(config.containerEngine === undefined ? {} : { program: config.containerEngine }),
+      ...{ engineFlags: config.containerEngineFlags, runFlags: config.containerRunFlags },
     }),
   ];
   const places: Places = Object.fromEntries(
-    drivers.map(({ name }) => [name, name === 'process' ? join(hostname(), resolve(config.data)) : hostname()]),
+    drivers.map(({ name }) => [name, join(hostname(), resolve(config.data))]),
   );
   const planner = createPlanner({
     ...{ prefix, computes: config.computes, vault, log },
@@ -118,9 +142,18 @@ export const openSupervision = (instance: Instance): Supervision => {
     lead: async ({ directory, fence, signal, onReport }) => {
       term = signal;
       await announcePlaces(store, places, fence);
+      const shipper = createLogShipper({
+        ...{ drivers, names, clock, log, signal },
+        appender: instance.appenderOf(names.streams.logs),
+        reader: createStreamReader(connection, names.streams.logs),
+      });
       return createSupervisor({
         ...{ directory, planner, drivers, settings, clock, log, signal, onReport },
         random: Math.random,
+        metrics: instance.vitals.metrics,
+        recall: createRecall({ names, statusReader: createStreamReader(connection, names.streams.status), log }),
+        onPlanned: shipper.learn,
+        onObserved: shipper.attend,
       });
     },
     endStrays: (signal) =>

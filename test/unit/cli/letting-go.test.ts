@@ -65,7 +65,7 @@ describe('opstream release', () => {
       receipt: { ...applied, accepted: false, events: [], rejection },
     });
     assert.equal(code, 1);
-    assert.equal((sent[0]?.body as { force?: boolean }).force, true);
+    assert.equal((sent[0]?.body as { force?: boolean } | undefined)?.force, true);
     assert.match(err, /delete it first \[NOT_RELEASABLE\]/);
     assert.equal((await opstream(['release'])).code, 2);
   });

@@ -107,14 +107,14 @@ describe('a release', () => {
   it('with force needs no deletion before it', () => {
     const { outcomes, history } = play([apply, release({ force: true, isOperatorGone: true })]);
     assert.deepEqual(outcomes, ['declared', 'released']);
-    const { forced, operatorGone } = history.at(-1)?.data as { forced: boolean; operatorGone: boolean };
-    assert.deepEqual([forced, operatorGone], [true, true]);
+    const last = history.at(-1)?.data as { forced: boolean; operatorGone: boolean } | undefined;
+    assert.deepEqual([last?.forced, last?.operatorGone], [true, true]);
   });
 
   it('takes nothing from a status about an earlier incarnation', () => {
     const { history } = play([apply, release({ force: true, lastStatus: { ...lastStatus, uid: 'before' } })]);
-    const { leftBehind } = history.at(-1)?.data as { leftBehind: { items: readonly object[] } };
-    assert.deepEqual(leftBehind.items, [
+    const last = history.at(-1)?.data as { leftBehind: { items: readonly object[] } } | undefined;
+    assert.deepEqual(last?.leftBehind.items, [
       { ...where, operator: 'adf-operator', resourceType: 'pipeline-run', status: 'pending' },
     ]);
   });

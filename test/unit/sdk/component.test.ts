@@ -304,10 +304,9 @@ test('a hold, asked for or thrown, stops the whole operator until it is over', a
 
 test('polls that were asked for at the same time drift apart', async () => {
   const looks: number[] = [];
-  let component: ReturnType<typeof memoryComponent> | undefined;
-  component = memoryComponent(
+  const component: ReturnType<typeof memoryComponent> = memoryComponent(
     reconcilerOf(async () => {
-      looks.push(component?.clock.nowMs() ?? 0);
+      looks.push(component.clock.nowMs());
       return { requeueAfterMs: 10_000 };
     }),
   );
@@ -385,7 +384,10 @@ test('a lost lease ends the term: reconciles are told, and the next term starts 
 });
 
 test('queries are answered on the reply subject and to an inbox, malformed ones too, and to no other subject', async () => {
-  const component = memoryComponent(reconcilerOf(async () => ({})));
+  const component = memoryComponent(
+    reconcilerOf(async () => ({})),
+    { ENTITY_OF_INTEREST_MESSAGE_QUERY_REPLY_SUBJECT: 'adf.reply' },
+  );
   const running = component.start();
   await component.clock.settle();
   await component.deliver(commandFor(entityAt(5)));

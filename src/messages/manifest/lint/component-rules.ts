@@ -32,7 +32,11 @@ const variableFindings = ({ variables }: ComponentView): readonly Finding[] =>
       const message = `${name}: expected ${expected}; found "${printable(text)}"`;
       return [warning('VARIABLE_INVALID', message, 'a component made with the SDK refuses to start with it', pointer)];
     }
-    const nearest = nearestName(name, KNOWN, OURS.test(name) ? Math.min(MAX_EDITS_OF_OURS, Math.floor(name.length / 3)) : MAX_EDITS);
+    const nearest = nearestName(
+      name,
+      KNOWN,
+      OURS.test(name) ? Math.min(MAX_EDITS_OF_OURS, Math.floor(name.length / 3)) : MAX_EDITS,
+    );
     if (nearest === undefined || variables.has(nearest)) return [];
     const message = `the variable ${printable(name)} is not known here`;
     return [warning('VARIABLE_UNKNOWN', message, `did you mean ${nearest}?`, pointer)];

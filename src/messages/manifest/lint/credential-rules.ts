@@ -47,14 +47,19 @@ const isSecretName = (name: string): boolean => {
   return SECRET_NAME.test(plain) && !ABOUT_A_SECRET.test(plain);
 };
 
+const MIXED = [/[a-z]/, /[A-Z]/, /[0-9]/];
+
 const classOf = (character: string): number =>
   /[a-z]/.test(character) ? 1 : /[A-Z]/.test(character) ? 2 : /[0-9]/.test(character) ? 3 : 4;
 
+const mayBeRandom = (text: string): boolean => {
+  const isLong = text.length >= MIN_RANDOM_LENGTH && text.length <= 512;
+  return isLong && !/\s|:\/\//.test(text) && !UUID_LIKE.test(text) && MIXED.every((kind) => kind.test(text));
+};
+
 /** Text that no person and no naming scheme makes: long, without spaces, all kinds of characters, changing all the time. */
 const looksRandom = (text: string): boolean => {
-  if (text.length < MIN_RANDOM_LENGTH || text.length > 512 || /\s|:\/\//.test(text) || UUID_LIKE.test(text))
-    return false;
-  if (!/[a-z]/.test(text) || !/[A-Z]/.test(text) || !/[0-9]/.test(text)) return false;
+  if (!mayBeRandom(text)) return false;
   const counts = new Map<string, number>();
   let changes = 0;
   let before = 0;

@@ -11,6 +11,7 @@ import {
   type DecideInput,
   type ObservedInstance,
 } from '../../../../src/engine/supervision/decide.ts';
+import { recalledHistory, storedHistory } from '../../../../src/engine/supervision/component-history.ts';
 import { instanceId } from '../../../../src/engine/supervision/instance-id.ts';
 import type { InstanceSpec } from '../../../../src/engine/supervision/ports.ts';
 
@@ -44,6 +45,25 @@ describe('what is decided for a component', () => {
     assert.deepEqual(spoken(decide({ observed }).actions), ['stop op.c.1.a']);
     assert.deepEqual(spoken(decide({ observed, desired: [] }).actions), ['stop op.c.0.a', 'stop op.c.1.a']);
     assert.deepEqual(decide({ observed, desired: specs(2, 'a') }).actions, []);
+  });
+
+  it('is to end what fails its checks, once, and to start it again after a pause', () => {
+    const sick = instance(0, 'a', { failedChecks: 3, startedMs: 500 });
+    assert.deepEqual(decide({ observed: [{ ...sick, failedChecks: 2 }] }).actions, []);
+    const first = decide({ observed: [sick] });
+    assert.deepEqual(spoken(first.actions), ['stop op.c.0.a']);
+    assert.equal(first.history.get(0)?.lastFailure?.code, 'Unhealthy');
+    const next = decide({ observed: [{ ...sick, order: 'stop' }], history: first.history });
+    assert.deepEqual([next.actions, next.history.get(0)?.failures], [[], 1]);
+    assert.deepEqual(decide({ observed: [], history: next.history, nowMs: 1001 }).actions, []);
+    const later = decide({ observed: [], history: next.history, nowMs: 60_000 });
+    assert.deepEqual(spoken(later.actions), ['start op.c.0.a']);
+  });
+
+  it('goes on with the history that its status keeps', () => {
+    const { history } = decide({ observed: [instance(0, 'a', { state: 'exited', exitCode: 3, startedMs: 500 })] });
+    assert.equal(history.get(0)?.failures, 1);
+    assert.deepEqual(recalledHistory(JSON.parse(JSON.stringify(storedHistory(history)))), history);
   });
 
   it('is to have the new one ready before the old one stops, one replica after the other', () => {

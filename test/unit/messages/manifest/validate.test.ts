@@ -133,6 +133,10 @@ describe('an operator', () => {
     const again = accepted(validate(stored));
     assert.equal(JSON.stringify(again), JSON.stringify(stored));
   });
+  it('keeps the actions of a type, with their description', () => {
+    const actions = [{ name: 'backup', description: 'copy it to a bucket', specSchema: { jsonSchema: '{}' } }];
+    assert.deepEqual(typesOf(operator({ resources: [{ name: 'run', actions }] }))[0]?.actions, actions);
+  });
   it('keeps numbers and booleans in environmentVars', () => {
     const environmentVars = { A: 'x', B: 1, C: true };
     const manifest = accepted(

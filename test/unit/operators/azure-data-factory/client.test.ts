@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, describe, it } from 'node:test';
 import { createDataFactory, type CallContext } from '../../../../src/operators/azure-data-factory/client.ts';
-import { outcomeOf, parseRetryAfterMs } from '../../../../src/operators/azure-data-factory/http.ts';
+import { outcomeOf, parseRetryAfterMs } from '../../../../src/sdk/http-call.ts';
 import { createIdentity } from '../../../../src/operators/azure-data-factory/identity.ts';
 import { isFault, type Fault, type JsonObject } from '../../../../src/sdk/index.ts';
 import type { StandIn } from '../../../../src/stand-ins/azure-data-factory/server.ts';

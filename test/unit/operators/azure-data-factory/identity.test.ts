@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createIdentity } from '../../../../src/operators/azure-data-factory/identity.ts';
-import { outcomeOf } from '../../../../src/operators/azure-data-factory/http.ts';
-import { isFault } from '../../../../src/sdk/index.ts';
+import { isFault, outcomeOf } from '../../../../src/sdk/index.ts';
 import { settingsFor, startAzure } from './support.ts';
 
 const never = new AbortController().signal;

@@ -28,8 +28,11 @@ describe('the settings', () => {
       () => readSettings({ env }),
       (error) => {
         assert.ok(isFault(error, 'CONFIG_INVALID'));
-        for (const name of ['TENANT_ID', 'CLIENT_ID', 'SUBSCRIPTION_ID', 'MANAGEMENT_URL', 'POLL_INTERVAL']) {
-          assert.match(error.message, new RegExp(`AZURE_${name}`));
+        for (const name of [
+          ...['AZURE_TENANT_ID', 'AZURE_CLIENT_ID', 'AZURE_SUBSCRIPTION_ID'],
+          ...['AZURE_MANAGEMENT_URL', 'AZURE_POLL_INTERVAL'],
+        ]) {
+          assert.ok(error.message.includes(name), name);
         }
         assert.doesNotMatch(error.message, /hush/);
         return true;

@@ -89,6 +89,8 @@ export type AdminRequest = {
   readonly status?: number;
   readonly userAgent?: string;
   readonly time: string;
+  readonly underWay: number;
+  readonly underWayForRun: number;
 };
 
 /** The stand-in's surface for tests. */
@@ -103,7 +105,8 @@ export const adminOf = ({ adminUrl }: Pick<StandIn, 'adminUrl'>) => {
   return {
     runs: async () => (await get<{ value: readonly AdminRun[] }>('runs')).value,
     requests: async (operation: string) =>
-      (await get<{ value: readonly AdminRequest[] }>(`requests${operation === "" ? "" : `?operation=${operation}`}`)).value,
+      (await get<{ value: readonly AdminRequest[] }>(`requests${operation === '' ? '' : `?operation=${operation}`}`))
+        .value,
     violations: async () => (await get<{ value: readonly { readonly kind: string }[] }>('violations')).value,
     fault: (fault: JsonObject) => post('faults', fault),
     pipeline: (script: JsonObject) => post('pipelines', { pipelineName: PIPELINE, ...script }),

@@ -1,0 +1,108 @@
+// logs: what the components of an operator print. Read from the stream, so that lines of instances that are gone are there too. Several
+// components or replicas are told apart by `[component/replica]`.
+
+import { exitCodes } from '../../runtime/lifecycle.ts';
+import type { Client } from '../../client/types.ts';
+import type { LogEntry } from '../../client/read-logs.ts';
+import { nearestName } from '../../messages/validation/nearest.ts';
+import { printable } from '../../messages/names.ts';
+import { has, textOf, type ParsedArguments } from '../arguments.ts';
+import type { CliContext } from '../context.ts';
+import { tellRejection } from '../reporting.ts';
+import { choiceOf, commonFlags, countOf, durationOf, tokenOf, UsageError, type Verb } from '../verb.ts';
+
+const DEFAULT_TAIL = 300;
+
+const tailOf = (args: ParsedArguments): number | 'all' => {
+  const text = textOf(args, 'tail');
+  // With a time as the limit a number of lines is none that anybody has asked for.
+  if (text === undefined) return has(args, 'since') ? 'all' : DEFAULT_TAIL;
+  if (text === '-1') return 'all';
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new UsageError(`--tail: expected a whole number from 0, or -1 for all; found "${printable(text)}"`);
+};
+
+/** Why there is nothing to show. The exit code. */
+const explain = async (
+  client: Client,
+  context: CliContext,
+  operator: string,
+  component: string | undefined,
+): Promise<number> => {
+  const { terminal } = context;
+  const answer = await client.query('get', { type: 'operator', name: operator });
+  if (!answer.ok) {
+    tellRejection(context, answer.error);
+    return exitCodes.failed;
+  }
+  const components = answer.value.type === 'operator' ? answer.value.operator.manifest.operator.components : [];
+  const names = components.map(({ name }) => name);
+  if (component !== undefined && !names.includes(component)) {
+    const nearest = nearestName(component, names);
+    const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+    terminal.error(`operator ${operator} has no component "${component}"; it has ${names.join(', ') || 'none'}${hint}`);
+    return exitCodes.failed;
+  }
+  terminal.info(
+    `🪵 logs(${operator})...nothing yet; components whose compute is external keep their logs where they run`,
+  );
+  return exitCodes.done;
+};
+
+export const logsVerb: Verb = {
+  name: 'logs',
+  about: "what an operator's components print",
+  usage: '-t operator -n NAME [-c COMPONENT] [-f] [--tail N] [--replica N] [--since DURATION] [-o json]',
+  flags: {
+    type: { kind: 'text', short: 't', value: 'operator', about: 'what it is; only operators have logs' },
+    name: commonFlags.name,
+    component: { kind: 'text', short: 'c', value: 'COMPONENT', about: 'only of this component' },
+    replica: { kind: 'text', value: 'N', about: 'only of this replica, from 0' },
+    follow: { kind: 'bare', short: 'f', about: 'go on until interrupted' },
+    tail: {
+      kind: 'text',
+      value: 'N',
+      about: `the last N lines of each replica; -1 for all; default ${DEFAULT_TAIL}, with --since all`,
+    },
+    since: { kind: 'text', value: 'DURATION', about: 'only lines that are not older than that' },
+    output: { kind: 'text', short: 'o', value: 'json', about: 'JSON lines' },
+  },
+  run: async (args, context) => {
+    const { terminal, clock, signal } = context;
+    choiceOf(args, 'type', ['operator']);
+    const operator = tokenOf(args, 'name');
+    if (operator === undefined) throw new UsageError('-n NAME is missing: say which operator');
+    const component = tokenOf(args, 'component');
+    const replica = countOf(args, 'replica');
+    const isJson = choiceOf(args, 'output', ['json']) === 'json';
+    const sinceMs = durationOf(args, 'since', 0);
+    const tail = tailOf(args);
+    const client = await context.connect();
+    const seen = new Set<string>();
+    let found = 0;
+    let exitCode: number = exitCodes.done;
+
+    const show = (entry: LogEntry): void => {
+      const place = `${entry.component}/${entry.replica}`;
+      seen.add(place);
+      if (isJson) return terminal.out(JSON.stringify(entry));
+      const prefix = found > 1 || seen.size > 1 ? `[${place}] ` : '';
+      const cut = entry.cut === undefined ? '' : ` … (${entry.cut} more characters were cut off)`;
+      terminal.out(`${prefix}${entry.text}${cut}`);
+    };
+
+    const selection = {
+      operator,
+      ...(component === undefined ? {} : { component }),
+      ...(replica === undefined ? {} : { replica }),
+    };
+    const since = sinceMs === undefined ? {} : { sinceMs: clock.nowMs() - sinceMs };
+    const onFound = async (replicas: number): Promise<boolean> => {
+      found = replicas;
+      if (replicas === 0) exitCode = await explain(client, context, operator, component);
+      return exitCode === exitCodes.done;
+    };
+    await client.readLogs(selection, { tail, ...since, follow: has(args, 'follow'), signal, onFound, onLine: show });
+    return exitCode;
+  },
+};

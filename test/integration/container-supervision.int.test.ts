@@ -1,0 +1,119 @@
+// Components in containers, run by the operator-runtime with a real engine: adopted after a kill -9, with their logs, and gone when the operator is.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { encodeJson } from '../../src/core/decode.ts';
+import type { JsonObject } from '../../src/core/json.ts';
+import type { LogEntry } from '../../src/client/read-logs.ts';
+import { startContainerEngine } from '../support/container-engine.ts';
+import { temporaryFolder } from '../support/children.ts';
+import { startInstance, type RunningInstance } from '../support/running-instance.ts';
+import { componentOf, supervisedOperator } from '../support/supervised-operator.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const engine = await startContainerEngine();
+const skip = typeof engine === 'string' ? engine : false;
+if (typeof engine === 'string') process.stderr.write(`tests of containers are skipped: ${engine}\n`);
+
+const COUNT = 'trap "echo the last word; exit 0" TERM; i=0; while true; do i=$((i+1)); echo "line $i"; sleep 0.1; done';
+
+let folder: ReturnType<typeof temporaryFolder>;
+let instance: RunningInstance;
+
+const operator = (script: string, change: JsonObject = {}): JsonObject =>
+  supervisedOperator('boxed', {
+    ...{ compute: 'container', image: typeof engine === 'string' ? '' : engine.image, environmentVars: {} },
+    ...{ command: ['/bin/sh', '-c'], arguments: [script], ...change },
+  });
+const apply = async (manifest: JsonObject): Promise<void> => {
+  const receipt = await instance.client.send('apply', encodeJson(manifest));
+  assert.equal(receipt.accepted, true, JSON.stringify(receipt.error));
+};
+const handles = async (): Promise<readonly string[]> =>
+  ((await componentOf(instance.client, 'boxed'))?.instances ?? []).flatMap(({ state, handle }) =>
+    state === 'ready' ? [String(handle)] : [],
+  );
+const untilReady = (except = ''): Promise<string> =>
+  waitFor(async () => (await handles()).find((handle) => handle !== except), {
+    what: 'a container to be ready',
+    timeoutMs: 60_000,
+    intervalMs: 200,
+  });
+const texts = async (): Promise<readonly string[]> => {
+  const lines: LogEntry[] = [];
+  const signal = AbortSignal.timeout(10_000);
+  await instance.client.readLogs({ operator: 'boxed' }, { tail: 'all', signal, onLine: (line) => lines.push(line) });
+  return lines.map(({ text }) => text);
+};
+
+describe('components in containers', { skip }, () => {
+  before(async () => {
+    if (typeof engine === 'string') return;
+    folder = temporaryFolder();
+    instance = await startInstance({
+      env: {
+        OPSTREAM_COMPUTES: 'container=container',
+        OPSTREAM_DATA: folder.path,
+        OPSTREAM_CONTAINER_ENGINE: engine.program,
+        OPSTREAM_CONTAINER_ENGINE_FLAGS: JSON.stringify(engine.engineFlags),
+        OPSTREAM_CONTAINER_RUN_FLAGS: JSON.stringify(engine.runFlags),
+      },
+    });
+  });
+  after(async () => {
+    if (typeof engine === 'string') return;
+    await instance.stop();
+    await engine.remove();
+    folder.remove();
+  });
+
+  it('are adopted by the next runtime, roll when they change, and end with their operator', async () => {
+    await apply(operator(COUNT));
+    const first = await untilReady();
+    await instance.replace('operator-runtime');
+    const before = (await texts()).length;
+    await waitFor(async () => (await texts()).length > before + 20, {
+      what: 'more lines',
+      timeoutMs: 30_000,
+      intervalMs: 300,
+    });
+    assert.deepEqual(await handles(), [first]);
+    const lines = await texts();
+    assert.deepEqual(
+      lines,
+      lines.map((_, index) => `line ${index + 1}`),
+    );
+
+    await apply(operator(COUNT.replaceAll('line', 'news')));
+    await untilReady(first);
+    await waitFor(async () => (await texts()).includes('the last word'), {
+      what: 'the first to end',
+      timeoutMs: 30_000,
+      intervalMs: 300,
+    });
+    assert.ok((await texts()).includes('news 1'));
+
+    const { accepted } = await instance.client.send('delete', encodeJson({ type: 'operator', name: 'boxed' }));
+    assert.equal(accepted, true);
+    const running = async (): Promise<string> =>
+      typeof engine === 'string' ? '' : engine.run('ps', '--format', '{{.Names}}');
+    await waitFor(async () => (await running()).trim() === '', {
+      what: 'no container',
+      timeoutMs: 30_000,
+      intervalMs: 300,
+    });
+  });
+
+  it('say in the status why there is none', async () => {
+    await apply(operator(COUNT, { image: 'localhost:1/nobody/nothing:1' }));
+    const component = await waitFor(
+      async () => {
+        const one = await componentOf(instance.client, 'boxed');
+        return JSON.stringify(one ?? {}).includes('cannot be pulled') ? one : undefined;
+      },
+      { what: 'the reason', timeoutMs: 30_000, intervalMs: 200 },
+    );
+    assert.equal(component.state, 'Failed');
+    assert.deepEqual(await handles(), []);
+  });
+});

@@ -2,9 +2,9 @@
 // In memory are the keys, types and sequences of all, and the entities used last. Puts that wait at the same time are committed
 // together. Every write carries the revision it replaces, so that a replica that is no longer the leader cannot undo a newer entity.
 
-import { decodeJson, encodeJson } from '../core/decode.ts';
+import { decodeText } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
-import { isJsonObject } from '../core/json.ts';
+import { isJsonObject, type JsonValue } from '../core/json.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite, Log, StreamFollower } from '../engine/ports.ts';
 import type { Entity, EntityKey } from '../messages/entity.ts';
 import type { Provenance } from '../messages/envelope.ts';
@@ -13,6 +13,7 @@ import type { EntityStore } from './types.ts';
 
 const PREFIX = 'entity.';
 const MAX_GROUP = 500;
+const encoder = new TextEncoder();
 
 type Document = { readonly entity: Entity; readonly provenance?: Provenance };
 /** `sequence` 0: the key was deleted; its marker has `revision`. */
@@ -22,11 +23,23 @@ type Waiting = {
   readonly settle: { readonly resolve: (changed: boolean) => void; readonly reject: (error: unknown) => void }[];
 };
 
-const readDocument = (data: Uint8Array): Document | undefined => {
-  const value = decodeJson(data);
+type Stored = { readonly document: Document; readonly text: string };
+
+const parsed = (text: string): JsonValue | undefined => {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    return undefined;
+  }
+};
+
+const readDocument = (data: Uint8Array): Stored | undefined => {
+  const text = decodeText(data);
+  const value = text === undefined ? undefined : parsed(text);
+  if (text === undefined) return undefined;
   if (!isJsonObject(value) || !isJsonObject(value['entity']) || !isJsonObject(value['entity']['manifest']))
     return undefined;
-  return value as unknown as Document;
+  return { document: value as unknown as Document, text };
 };
 
 export type BucketEntityStoreOptions = {
@@ -39,7 +52,7 @@ export type BucketEntityStoreOptions = {
 
 export const createBucketEntityStore = ({ bucket, store, follower, log }: BucketEntityStoreOptions): EntityStore => {
   const known = new Map<EntityKey, Known>();
-  const recent = createPacked<Document>(({ data }) => readDocument(data));
+  const recent = createPacked<Document>(({ text }) => JSON.parse(text) as Document);
   const types = new Map<string, string>();
   /** Put and not confirmed yet: answered by `get`, because a reconcile need not wait for the disk; the command's ack does. */
   const accepted = new Map<EntityKey, Document>();
@@ -54,9 +67,9 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     return same ?? type;
   };
 
-  const learn = (key: EntityKey, document: Document, revision: number, data: Uint8Array): void => {
+  const learn = (key: EntityKey, { document, text }: Stored, revision: number): void => {
     known.set(key, { type: typeOf(document), sequence: document.entity.sequence, revision });
-    recent.set(key, document, { data, sequence: revision, timeMs: 0 });
+    recent.set(key, document, { text, sequence: revision, timeMs: 0 });
   };
 
   const load = async (signal: AbortSignal): Promise<void> => {
@@ -74,8 +87,8 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
       onBatch: (batch, pending) => {
         for (const { subject, data, sequence } of batch) {
           const key = subject.slice(subjects.length);
-          const document = data.length === 0 ? undefined : readDocument(data);
-          if (document !== undefined) learn(key, document, sequence, data);
+          const stored = data.length === 0 ? undefined : readDocument(data);
+          if (stored !== undefined) learn(key, stored, sequence);
           else if (data.length === 0) known.set(key, { type: '', sequence: 0, revision: sequence });
           else log.warn({ bucket, key, sequence }, 'kept entity cannot be read, waiting for its next command');
         }
@@ -85,9 +98,9 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     log.info({ bucket, entities: known.size }, 'entities loaded');
   };
 
-  const writeOf = (key: EntityKey, document: Document): KeyValueWrite => ({
+  const writeOf = (key: EntityKey, text: string): KeyValueWrite & { readonly data: Uint8Array } => ({
     key: `${PREFIX}${key}`,
-    data: encodeJson(document),
+    data: encoder.encode(text),
     expectedRevision: known.get(key)?.revision ?? 0,
   });
 
@@ -106,29 +119,28 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     const entry = await store.get(`${PREFIX}${key}`);
     const stored = entry === undefined ? undefined : readDocument(entry.data);
     if (entry !== undefined && stored !== undefined) {
-      learn(key, stored, entry.revision, entry.data);
-      if (stored.entity.sequence >= one.document.entity.sequence) {
-        done(one, stored.entity.sequence === one.document.entity.sequence);
+      learn(key, stored, entry.revision);
+      const { sequence } = stored.document.entity;
+      if (sequence >= one.document.entity.sequence) {
+        done(one, sequence === one.document.entity.sequence);
         return;
       }
     }
-    const { data = new Uint8Array(), key: fullKey } = writeOf(key, one.document);
+    const text = JSON.stringify(one.document);
+    const { data, key: fullKey } = writeOf(key, text);
     // Without an entry there may be a marker of a deletion, whose revision is not told: nothing newer can be overwritten then.
     const check = entry === undefined ? {} : { expectedRevision: entry.revision };
     const [revision = 0] = await store.commit([{ key: fullKey, data, ...check }]);
-    learn(key, one.document, revision, data);
+    learn(key, { document: one.document, text }, revision);
     done(one, true);
   };
 
   const commitGroup = async (group: ReadonlyMap<EntityKey, Waiting>): Promise<void> => {
-    const keys = [...group.keys()];
-    const writes = [...group].map(([key, { document }]) => writeOf(key, document));
+    const all = [...group].map(([key, one]) => ({ key, one, text: JSON.stringify(one.document) }));
     try {
-      const revisions = await store.commit(writes);
-      keys.forEach((key, index) => {
-        const one = group.get(key);
-        if (one === undefined) return;
-        learn(key, one.document, revisions[index] ?? 0, writes[index]?.data ?? new Uint8Array());
+      const revisions = await store.commit(all.map(({ key, text }) => writeOf(key, text)));
+      all.forEach(({ key, one, text }, index) => {
+        learn(key, { document: one.document, text }, revisions[index] ?? 0);
         done(one, true);
       });
     } catch (error) {
@@ -169,11 +181,11 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
 
   const readStored = async (key: EntityKey): Promise<Document | undefined> => {
     const entry: KeyValueEntry | undefined = await store.get(`${PREFIX}${key}`);
-    const document = entry === undefined ? undefined : readDocument(entry.data);
-    if (entry === undefined || document === undefined) return undefined;
+    const stored = entry === undefined ? undefined : readDocument(entry.data);
+    if (entry === undefined || stored === undefined) return undefined;
     // A write that was confirmed while this read was under way is newer.
-    if ((known.get(key)?.revision ?? 0) <= entry.revision) learn(key, document, entry.revision, entry.data);
-    return recent.get(key) ?? document;
+    if ((known.get(key)?.revision ?? 0) <= entry.revision) learn(key, stored, entry.revision);
+    return recent.get(key) ?? stored.document;
   };
 
   const read = async (key: EntityKey): Promise<Document | undefined> => {

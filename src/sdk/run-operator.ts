@@ -9,6 +9,7 @@ import { namesFor } from '../messages/subjects.ts';
 import type { ConfigTable, Environment } from '../runtime/config-table.ts';
 import { describeConfig } from '../runtime/config-table.ts';
 import { processName } from '../runtime/environment.ts';
+import { keepHeapSmall } from '../runtime/heap.ts';
 import { runProcess, type ProcessContext } from '../runtime/lifecycle.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { serveMetrics } from '../runtime/metrics-server.ts';
@@ -137,5 +138,6 @@ export const runOperator = (options: OperatorOptions): Promise<never> =>
       }
       return;
     }
+    keepHeapSmall();
     await operate(options, signal, context);
   });

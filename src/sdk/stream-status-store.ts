@@ -2,15 +2,18 @@
 // append that names the last message it knows, so that two components cannot overwrite each other unseen; what was read or
 // written last is cached.
 
-import { encodeJson } from '../core/decode.ts';
+import { decodeText } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import type { Appender, Clock, IdSource, StoredMessage, StreamFollower, StreamReader } from '../engine/ports.ts';
 import { STATUS_TYPE, type EntityKey, type EntityStatus, type StatusEvent } from '../messages/entity.ts';
 import { schemaUri, type Provenance } from '../messages/envelope.ts';
 import { decodeStatusEvent } from '../messages/stored-event.ts';
 import { refKey, resourceRef, type Names } from '../messages/subjects.ts';
-import { createPacked, type Bytes } from './packed.ts';
+import { createPacked, type Packed, type StoredText } from './packed.ts';
 import type { EntityStatusStore } from './types.ts';
+
+const encoder = new TextEncoder();
+const MISSES_BEFORE_LOADING = 32;
 
 /** `sequence` 0: no status was ever stored. `status` undefined with a sequence: what is stored cannot be read. */
 type Last = {
@@ -23,11 +26,27 @@ type Last = {
 
 const NONE: Last = { sequence: 0, status: undefined, fence: 0, id: '', timeMs: 0 };
 
-const lastFrom = ({ sequence, data, timeMs }: Bytes): Last => {
+const lastOfEvent = ({ id, data }: StatusEvent, sequence: number, timeMs: number): Last => {
+  const { fence, ...status } = data;
+  return { sequence, status, fence, id, timeMs };
+};
+
+const lastFrom = ({ sequence, data, timeMs }: StoredMessage): Last => {
   const decoded = decodeStatusEvent(data);
   if ('problem' in decoded || decoded.event.type !== STATUS_TYPE) return { ...NONE, sequence, timeMs };
-  const { fence, ...status } = decoded.event.data;
-  return { sequence, status, fence, id: decoded.event.id, timeMs };
+  return lastOfEvent(decoded.event, sequence, timeMs);
+};
+
+// Only what could be read is kept as text.
+const unpack = ({ text, sequence, timeMs }: StoredText): Last =>
+  lastOfEvent(JSON.parse(text) as StatusEvent, sequence, timeMs);
+
+const remember = (recent: Packed<Last>, place: string, message: StoredMessage): Last => {
+  const last = lastFrom(message);
+  const { sequence, timeMs } = message;
+  const text = last.status === undefined ? undefined : decodeText(message.data);
+  recent.set(place, last, text === undefined ? undefined : { text, sequence, timeMs });
+  return last;
 };
 
 export type StreamStatusStoreOptions = {
@@ -35,8 +54,8 @@ export type StreamStatusStoreOptions = {
   readonly appender: Appender;
   readonly reader: StreamReader;
   /**
-   * With both, the last statuses of the operator are read once at the start of a term, so that an entity without a status is known
-   * to have none without asking the server.
+   * With it, the last statuses of an operator are read once, so that an entity without a status is known to have none without asking the
+   * server: those of `operator` at the start of a term, those of another after some questions about it.
    */
   readonly follower?: StreamFollower;
   readonly operator?: string;
@@ -51,39 +70,66 @@ export const splitKey = (key: EntityKey): { readonly workspace: string; readonly
 
 export const createStreamStatusStore = (options: StreamStatusStoreOptions): EntityStatusStore => {
   const { names, appender, reader, follower, operator, clock, ids } = options;
-  const recent = createPacked<Last>(lastFrom);
-  /** Every entity with a status, when that is known: the ends of the subjects, `<operator>.<workspace>.<name>`. */
-  let reported: Set<string> | undefined;
+  const recent = createPacked<Last>(unpack);
+  /** Of an operator: every entity with a status (`<operator>.<workspace>.<name>`), and whether those are all. */
+  let operators = new Map<string, { readonly places: Set<string>; isWhole: boolean; misses: number }>();
+  let term: AbortSignal | undefined;
 
-  const remembered = (place: string, message: StoredMessage | undefined): Last => {
-    const last = message === undefined ? NONE : lastFrom(message);
-    recent.set(place, last, message);
-    return last;
+  const reportedOf = (owner: string) => {
+    let reported = operators.get(owner);
+    if (reported === undefined) {
+      reported = { places: new Set(), isWhole: false, misses: 0 };
+      operators.set(owner, reported);
+    }
+    return reported;
   };
 
-  const load = async (signal: AbortSignal): Promise<void> => {
+  const remembered = (place: string, message: StoredMessage | undefined): Last => {
+    if (message !== undefined) return remember(recent, place, message);
+    recent.set(place, NONE);
+    return NONE;
+  };
+
+  const loadStatusesOf = async (owner: string, signal: AbortSignal): Promise<void> => {
+    if (follower === undefined) return;
     const start = `${names.prefix}.status.`;
-    recent.clear();
-    reported = undefined;
-    if (follower === undefined || operator === undefined) return;
-    const found = new Set<string>();
+    const reported = reportedOf(owner);
     const caughtUp = new AbortController();
     await follower.follow({
       fromSequence: 1,
-      filters: [`${start}*.${operator}.>`],
+      filters: [`${start}*.${owner}.>`],
       lastPerSubject: true,
       signal: AbortSignal.any([signal, caughtUp.signal]),
       onEmpty: () => caughtUp.abort(),
       onBatch: (batch, pending) => {
         for (const message of batch) {
           const place = message.subject.slice(start.length + '00.'.length);
-          found.add(place);
-          recent.set(place, lastFrom(message), message);
+          reported.places.add(place);
+          // A put may have been confirmed meanwhile.
+          if ((recent.get(place)?.sequence ?? 0) < message.sequence) remember(recent, place, message);
         }
         if (pending === 0) caughtUp.abort();
       },
     });
-    if (!signal.aborted) reported = found;
+    if (!signal.aborted) reported.isWhole = true;
+  };
+
+  const load = async (signal: AbortSignal): Promise<void> => {
+    recent.clear();
+    operators = new Map();
+    term = signal;
+    if (operator !== undefined) await loadStatusesOf(operator, signal);
+  };
+
+  /** Of an operator that was not named beforehand, all are read once it is worth it. */
+  const countMiss = (owner: string): void => {
+    const reported = reportedOf(owner);
+    reported.misses += 1;
+    if (reported.misses !== MISSES_BEFORE_LOADING || term === undefined) return;
+    // If it does not work out, each status is read on its own as before.
+    loadStatusesOf(owner, term).catch(() => {
+      reported.misses = 0;
+    });
   };
 
   const placeOf = (key: EntityKey, operator: string): string => `${operator}.${key}`;
@@ -94,7 +140,9 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
     const place = placeOf(key, owner);
     const cached = recent.get(place);
     if (cached !== undefined) return cached;
-    if (owner === operator && reported !== undefined && !reported.has(place)) return NONE;
+    const reported = operators.get(owner);
+    if (reported?.isWhole === true && !reported.places.has(place)) return NONE;
+    countMiss(owner);
     const message = await reader.readLast(subjectOf(key, owner));
     // A put that was confirmed while this read was under way is newer.
     const meanwhile = recent.get(place);
@@ -137,29 +185,29 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
       const subject = subjectOf(status.key, status.operator);
       const last = await lastOf(status.key, status.operator);
       const event = eventOf(status, fence, provenance);
-      const data = encodeJson(event);
-      const remember = (sequence: number): void => {
-        reported?.add(place);
+      const text = JSON.stringify(event);
+      const data = encoder.encode(text);
+      const keep = (sequence: number): void => {
+        reportedOf(status.operator).places.add(place);
         const timeMs = clock.nowMs();
-        recent.set(place, { sequence, status, fence, id: event.id, timeMs }, { data, sequence, timeMs });
+        recent.set(place, { sequence, status, fence, id: event.id, timeMs }, { text, sequence, timeMs });
       };
       try {
         const [sequence = 0] = await appender.append([
           { subject, id: event.id, data, expectedLastSequence: last.sequence },
         ]);
-        remember(sequence);
+        keep(sequence);
       } catch (error) {
         recent.delete(place);
         if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
         const message = await reader.readLast(subject);
-        const found = message === undefined ? NONE : lastFrom(message);
+        const found = remembered(place, message);
         // The answer to an earlier attempt of this very append was lost.
         if (found.id === event.id) {
-          remember(found.sequence);
+          keep(found.sequence);
           return;
         }
-        reported?.add(place);
-        recent.set(place, found, message);
+        reportedOf(status.operator).places.add(place);
         throw new Fault(
           'JS_CONFLICT',
           found.fence > fence

@@ -1,8 +1,7 @@
 // From an answer that is no success to the Fault that says what to do: the management API's error envelope in, code and retry out.
 // Messages stay the same for the same problem (no times, no counters), so that a status is not rewritten at every try.
 
-import { Fault, isFault, isJsonObject, type JsonObject, type JsonValue } from '../../sdk/index.ts';
-import type { HttpReply } from './http.ts';
+import { Fault, isFault, isJsonObject, type HttpReply, type JsonObject, type JsonValue } from '../../sdk/index.ts';
 
 const MAX_MESSAGE = 1000;
 

@@ -1,16 +1,26 @@
 // The part of the Data Factory REST API (2018-06-01) that the operator needs. What goes wrong is a Fault whose `details.outcome` says
-// whether the call can have had an effect (http.ts, api-fault.ts); nothing is tried again here except once with a new token after
+// whether the call can have had an effect (api-fault.ts); nothing is tried again here except once with a new token after
 // a 401. A 429 closes the door for all callers until the server's Retry-After is over: what comes earlier would be refused.
 
 import { randomUUID } from 'node:crypto';
-import { Fault, isJsonObject, type JsonObject, type JsonValue, type TracedFetch } from '../../sdk/index.ts';
+import {
+  callHttp,
+  Fault,
+  isJsonObject,
+  type HttpCall,
+  type HttpReply,
+  type JsonObject,
+  type JsonValue,
+  type TracedFetch,
+} from '../../sdk/index.ts';
 import { apiFault } from './api-fault.ts';
-import { call, type HttpCall, type HttpReply } from './http.ts';
 import type { Identity } from './identity.ts';
 import type { AdfSettings } from './settings.ts';
 
 const API_VERSION = '2018-06-01';
 const MAX_PAGES = 20;
+/** Five thousand runs, as Azure cuts pages. */
+const MAX_PAGES_OF_ALL = 50;
 const MAX_PAUSE_MS = 3_600_000;
 const CREATE_FINISH_MS = 5000;
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
@@ -59,6 +69,8 @@ export interface DataFactory {
     updated: Updated,
     context: CallContext,
   ): Promise<readonly JsonObject[]>;
+  /** Runs of all pipelines that were updated in that time, in no order; undefined: there are too many. */
+  updatedRuns(factory: Factory, updated: Updated, context: CallContext): Promise<readonly JsonObject[] | undefined>;
 }
 
 type Request = {
@@ -115,7 +127,7 @@ export const createDataFactory = (
     });
     const traced = fetch === undefined ? {} : { fetch };
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
-    return call({ method, url: urlOf(request), headers, ...text, timeoutMs, finishWithinMs, signal, ...traced });
+    return callHttp({ method, url: urlOf(request), headers, ...text, timeoutMs, finishWithinMs, signal, ...traced });
   };
 
   const send = async (request: Request, context: CallContext): Promise<JsonValue | undefined> => {
@@ -134,17 +146,24 @@ export const createDataFactory = (
     }
   };
 
-  const pages = async (request: Request, filter: JsonObject, context: CallContext): Promise<readonly JsonObject[]> => {
+  type Found = { readonly found: readonly JsonObject[]; readonly isWhole: boolean };
+
+  const pages = async (
+    request: Request,
+    filter: JsonObject,
+    context: CallContext,
+    maxPages = MAX_PAGES,
+  ): Promise<Found> => {
     const found: JsonObject[] = [];
     let continuationToken: string | undefined;
-    for (let page = 0; page < MAX_PAGES; page += 1) {
+    for (let page = 0; page < maxPages; page += 1) {
       const body = { ...filter, ...(continuationToken === undefined ? {} : { continuationToken }) };
       const { value, continuationToken: next } = asObject(await send({ ...request, body }, context), request.what);
       if (Array.isArray(value)) found.push(...(value as readonly JsonValue[]).filter(isJsonObject));
-      if (typeof next !== 'string' || next === '') break;
+      if (typeof next !== 'string' || next === '') return { found, isWhole: true };
       continuationToken = next;
     }
-    return found;
+    return { found, isWhole: false };
   };
 
   return {
@@ -183,17 +202,24 @@ export const createDataFactory = (
       await send({ what, method: 'POST', factory, path, query: { isRecursive: 'true' } }, context);
     },
 
-    activityRuns: (factory, runId, updated, context) => {
+    activityRuns: async (factory, runId, updated, context) => {
       const [what, path] = [`activities of run ${runId}`, ['pipelineruns', runId, 'queryActivityruns']];
       const orderBy = [{ orderBy: 'ActivityRunStart', order: 'ASC' }];
-      return pages({ what, method: 'POST', factory, path }, { ...updated, orderBy }, context);
+      return (await pages({ what, method: 'POST', factory, path }, { ...updated, orderBy }, context)).found;
     },
 
-    pipelineRuns: (factory, pipelineName, updated, context) => {
+    pipelineRuns: async (factory, pipelineName, updated, context) => {
       const filters = [{ operand: 'PipelineName', operator: 'Equals', values: [pipelineName] }];
       const orderBy = [{ orderBy: 'RunStart', order: 'ASC' }];
       const [what, path] = [`runs of pipeline ${pipelineName}`, ['queryPipelineRuns']];
-      return pages({ what, method: 'POST', factory, path }, { ...updated, filters, orderBy }, context);
+      return (await pages({ what, method: 'POST', factory, path }, { ...updated, filters, orderBy }, context)).found;
+    },
+
+    updatedRuns: async (factory, updated, context) => {
+      const [what, path] = [`runs of factory ${factory.factoryName}`, ['queryPipelineRuns']];
+      const request: Request = { what, method: 'POST', factory, path };
+      const { found, isWhole } = await pages(request, { ...updated }, context, MAX_PAGES_OF_ALL);
+      return isWhole ? found : undefined;
     },
   };
 };

@@ -7,14 +7,10 @@ import { AT_ONCE, runUpdate, timestamp, updatedSince, type Parts, type Work } fr
 import { pipelineRequest, type Target } from './pipeline-request.ts';
 import type { Step } from './plan.ts';
 import { hasEnded, recordProperties, type RunRecord } from './run-record.ts';
+import { createRunWatch } from './run-watch.ts';
 import { conditionsOf, isCanceling, observe, stateOf } from './run-status.ts';
 
 const DAY_MS = 86_400_000;
-/** Of a run that shows no change, its activities are asked for at every so many looks: with thousands of runs that halves the calls. */
-const FULL_LOOK_EVERY = 6;
-
-/** What a run looked like when its activities were last asked for. Memory only: without it, the next look is a full one. */
-type Seen = { readonly lastUpdated: unknown; readonly state: string; readonly sequence: number; looks: number };
 
 const targetOf = (entity: Entity, record: RunRecord): Target => {
   if (record.target !== undefined) return record.target;
@@ -24,22 +20,8 @@ const targetOf = (entity: Entity, record: RunRecord): Target => {
 };
 
 export const createFollower = (parts: Parts) => {
-  const { settings, api, ledger, now, report } = parts;
-
-  const seen = new Map<string, Seen>();
-
-  const isUnchanged = ({ entity }: Work, adfRunId: string, run: JsonObject): boolean => {
-    const state = stateOf(run);
-    const before = seen.get(adfRunId);
-    const isSame =
-      before?.state === state && before.lastUpdated === run['lastUpdated'] && before.sequence === entity.sequence;
-    if (isSame && before.looks < FULL_LOOK_EVERY) {
-      before.looks += 1;
-      return true;
-    }
-    seen.set(adfRunId, { lastUpdated: run['lastUpdated'], state, sequence: entity.sequence, looks: 1 });
-    return false;
-  };
+  const { settings, api, now, report } = parts;
+  const watch = createRunWatch(parts);
 
   /** undefined: Azure does not know the run. */
   const look = async ({ call }: Work, target: Target, adfRunId: string): Promise<JsonObject | undefined> => {
@@ -100,14 +82,16 @@ export const createFollower = (parts: Parts) => {
     const { record, cancel, isInTheWay } = step;
     const { adfRunId } = record;
     const target = targetOf(entity, record);
-    ledger.claim(adfRunId, entity.key);
+    const isQuiet = !cancel && (await watch.isUnchanged(work, target, adfRunId));
+    if (isQuiet) return { requeueAfterMs: settings.pollIntervalMs };
+    const readMs = now();
     let run = await look(work, target, adfRunId);
     if (run !== undefined && cancel && !hasEnded(stateOf(run)) && !isCanceling(run)) {
       run = await cancelled(work, target, adfRunId);
     }
     if (run === undefined) return onUnknown(work, record, target);
     const state = stateOf(run);
-    if (!hasEnded(state) && !cancel && isUnchanged(work, adfRunId, run)) {
+    if (!hasEnded(state) && !cancel && watch.sawAgain(target, adfRunId, run, entity.sequence, readMs)) {
       return { requeueAfterMs: settings.pollIntervalMs };
     }
     const sinceMs = Date.parse(record.intent?.since ?? '') || now() - 45 * DAY_MS;
@@ -128,7 +112,7 @@ export const createFollower = (parts: Parts) => {
       ),
     );
     if (!hasEnded(state)) return { requeueAfterMs: settings.pollIntervalMs };
-    seen.delete(adfRunId);
+    watch.forget(target, adfRunId);
     context.log.info({ adfRunId, state }, 'pipeline run ended');
     return isInTheWay ? AT_ONCE : {};
   };
@@ -138,7 +122,7 @@ export const createFollower = (parts: Parts) => {
       patiently(
         follow(work, step).catch((error: unknown) => {
           // The status may speak of the failure: the next look says how things are, changed or not.
-          seen.delete(step.record.adfRunId);
+          watch.forget(targetOf(work.entity, step.record), step.record.adfRunId);
           throw error;
         }),
       ),

@@ -31,6 +31,7 @@ export const createLedger = (nowMs: number): Ledger => {
   return {
     sinceMs: nowMs,
     claim: (adfRunId, key) => {
+      if (claims.size * 2 < MAX_CLAIMS && claims.get(adfRunId) === key) return;
       claims.delete(adfRunId);
       claims.set(adfRunId, key);
       for (const oldest of claims.keys()) {

@@ -12,6 +12,7 @@ import {
   isFault,
   isJsonObject,
   notReady,
+  outcomeOf,
   reconciling,
   stalled,
   type JsonObject,
@@ -19,7 +20,6 @@ import {
 } from '../../sdk/index.ts';
 import { apiStatusOf, patiently } from './api-fault.ts';
 import { CLOCK_SKEW_MS, findRun, type Match } from './adoption.ts';
-import { outcomeOf } from './http.ts';
 import { AT_ONCE, runUpdate, timestamp, updatedSince, type Parts, type Work } from './parts.ts';
 import { pipelineRequest, type PipelineRequest, type Target } from './pipeline-request.ts';
 import type { OnMissing } from './plan.ts';

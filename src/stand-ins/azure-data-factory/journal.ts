@@ -24,6 +24,9 @@ export type LogEntry = {
   durationMs: number | undefined;
   fault: string | undefined;
   runId: string | undefined;
+  /** Requests under way when it came, itself included; of those, the ones for the same run. 0: its path names no run. */
+  readonly underWay: number;
+  readonly underWayForRun: number;
 };
 
 export type ViolationEntry = Violation & {
@@ -35,6 +38,8 @@ export type ViolationEntry = Violation & {
 };
 
 const mostEntries = 20_000;
+
+const runIn = (path: string): string | undefined => /\/pipelineruns\/([^/]+)/i.exec(path)?.[1]?.toLowerCase();
 
 const countBy = (keys: Iterable<string>): Readonly<Record<string, number>> => {
   const counts = new Map<string, number>();
@@ -52,6 +57,7 @@ export class Journal {
   /** By method and path: the time before which a client was told not to come back. */
   readonly #notBefore = new Map<string, number>();
   #sequence = 0;
+  readonly #underWay = new Set<LogEntry>();
 
   constructor(now: () => number) {
     this.#now = now;
@@ -73,6 +79,7 @@ export class Journal {
     >,
   ): LogEntry {
     this.#sequence += 1;
+    const run = runIn(request.path);
     const entry: LogEntry = {
       ...request,
       sequence: this.#sequence,
@@ -82,10 +89,18 @@ export class Journal {
       durationMs: undefined,
       fault: undefined,
       runId: undefined,
+      underWay: this.#underWay.size + 1,
+      underWayForRun: run === undefined ? 0 : [...this.#underWay].filter(({ path }) => runIn(path) === run).length + 1,
     };
     this.#requests.push(entry);
+    this.#underWay.add(entry);
     if (this.#requests.length > mostEntries) this.#requests.shift();
     return entry;
+  }
+
+  /** Answered, dropped or given up. */
+  ended(entry: LogEntry): void {
+    this.#underWay.delete(entry);
   }
 
   violation(entry: LogEntry, violation: Violation): void {

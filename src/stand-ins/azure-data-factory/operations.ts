@@ -26,20 +26,29 @@ const cancel: Handler = (call) => {
   throw refuse(400, 'PipelineRunNotRunning', text, { target: `PipelineRun/${call.address.runId}` });
 };
 
+// Most of ten thousand runs are in no page that is asked for: what a row shows is made when it is looked at.
 const runRow = (call: Call, run: Run): Row => {
-  const view = call.world.runs.view(run);
-  const field = (name: string): string | null => (typeof view[name] === 'string' ? view[name] : null);
+  let made: JsonObject | undefined;
+  const view = (): JsonObject => (made ??= call.world.runs.view(run));
+  const field = (name: string): string | null => {
+    const value = view()[name];
+    return typeof value === 'string' ? value : null;
+  };
   return {
-    fields: {
-      PipelineName: run.pipelineName,
-      Status: field('status'),
-      RunStart: field('runStart'),
-      RunEnd: field('runEnd'),
-      RunGroupId: run.runGroupId,
-      LatestOnly: String(call.world.runs.isLatest(run)),
+    get fields() {
+      return {
+        PipelineName: run.pipelineName,
+        Status: field('status'),
+        RunStart: field('runStart'),
+        RunEnd: field('runEnd'),
+        RunGroupId: run.runGroupId,
+        LatestOnly: String(call.world.runs.isLatest(run)),
+      };
     },
     lastUpdatedMs: call.world.runs.progress(run).lastUpdatedMs,
-    view,
+    get view() {
+      return view();
+    },
   };
 };
 

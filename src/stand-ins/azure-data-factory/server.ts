@@ -141,12 +141,15 @@ export const startStandIn = async (given: Partial<StandInOptions> = {}): Promise
     const current = world;
     const match = matchRoute(method, rawPath);
     const entry = openEntry(request, rawPath, searchParams, bodyText, match);
+    response.once('close', () => current.journal.ended(entry));
     current.journal.checkPatience(entry);
     const drop = (): void => {
+      current.journal.ended(entry);
       entry.outcome = 'dropped';
       request.socket.destroy();
     };
     const finish = (reply: Reply): void => {
+      current.journal.ended(entry);
       const retryAfter = Number(reply.headers?.['retry-after'] ?? 0);
       if (retryAfter > 0) current.journal.askedToWait(entry, retryAfter);
       entry.durationMs = Math.round(performance.now() - startedAt);

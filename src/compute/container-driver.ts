@@ -1,7 +1,7 @@
-// The driver `container`: instances are containers of podman or docker, named `<prefix>-<home>.<id>` and labelled, so that the next runtime
-// on the same data folder (the home) finds them. The engine restarts none: that is the supervisor's. A container that has ended is renamed when its instance is stopped or
-// started again and goes ten minutes later, so that what it printed last can still be read. Its variables, secret ones among them, can be
-// seen with the engine's `inspect` by whoever may use the engine; files cannot.
+// The driver `container`: instances are containers of podman or docker, named `<prefix>-<home>.<id>` and labelled, so that the next runtime on
+// the same data folder (the home) finds them. The engine restarts none: that is the supervisor's. A container that has ended is renamed when
+// its instance is stopped or started again, and goes ten minutes later, so that what it printed last can still be read. Its variables,
+// secret ones among them, can be seen with the engine's `inspect` by whoever may use the engine; files cannot.
 
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,10 +10,11 @@ import type { Log } from '../engine/ports.ts';
 import type { ComputeDriver, InstanceSpec, InstanceState } from '../engine/supervision/ports.ts';
 import { isHostNetwork, ownPort, portsOf, runArguments, SECRETS_MOUNT, splitVariables } from './container-arguments.ts';
 import type { ContainerFacts } from './container-facts.ts';
-import { createContainerInventory, lastLine } from './container-inventory.ts';
+import { createContainerInventory } from './container-inventory.ts';
+import { createImagePull, notStartable } from './container-image.ts';
 import { containersFolder, createContainerFiles, homeOf } from './container-files.ts';
 import { followContainers } from './container-log.ts';
-import { createEngine, type EngineOptions, type EngineResult } from './engine-cli.ts';
+import { createEngine, type EngineOptions } from './engine-cli.ts';
 import { freePort } from './free-ports.ts';
 import { createLiveness } from './liveness.ts';
 import { createReadiness } from './readiness.ts';
@@ -32,7 +33,6 @@ export type ContainerDriverOptions = EngineOptions & {
 };
 
 const DEFAULT_LOG_BYTES = 64 * 1024 * 1024;
-const PULL_MS = 600_000;
 const START_MS = 120_000;
 const STOP_EXTRA_MS = 30_000;
 const LIMBO_MS = 60_000;
@@ -54,8 +54,8 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
   const liveness = createLiveness(options.livenessPeriodMs);
   const listeners = new Set<() => void>();
   const isOnHost = isHostNetwork(runFlags);
-  const { nameOf, isCurrent, assertEngine, all, containersOf, currentOf, remove, retire, tidy } =
-    createContainerInventory(engine, prefix, home);
+  const inventory = createContainerInventory(engine, prefix, home);
+  const { nameOf, isCurrent, assertEngine, all, containersOf, currentOf, remove, retire, tidy } = inventory;
   const starting = new Set<string>();
   /** What `list` says without asking the engine: asking it each time would cost more than the rest of a round. */
   let pending: { readonly fault?: Fault; readonly untilMs: number } | undefined;
@@ -92,29 +92,7 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
     return { ...base, state: isReady ? 'running' : 'starting', isReady, ...(failedChecks > 0 ? { failedChecks } : {}) };
   };
 
-  const notStartable = (message: string, { stderr }: EngineResult): Fault =>
-    new Fault('COMPONENT_NOT_STARTABLE', `${message}: ${lastLine(stderr)}`, { details: { reason: stderr } });
-
-  const pull = async ({ id, image, registryConfig }: InstanceSpec): Promise<void> => {
-    const there = await engine.run(['image', 'inspect', '--format', '{{.Id}}', image]);
-    if (there.code === 0) return;
-    await assertEngine(there);
-    log.info({ instance: id, image }, 'image is pulled');
-    const run = (environment: Readonly<Record<string, string>>) =>
-      engine.run(['pull', '--quiet', image], { timeoutMs: PULL_MS, environment, withProxies: true });
-    const pulled =
-      registryConfig === undefined
-        ? await run({})
-        : await files.withFile(id, 'config.json', registryConfig, (path) =>
-            // The one is podman's, the other docker's.
-            run({ REGISTRY_AUTH_FILE: path, DOCKER_CONFIG: path.slice(0, -'/config.json'.length) }),
-          );
-    if (pulled.code === 0) return;
-    if (pulled.code === undefined)
-      throw notStartable(`image ${image} is not on this machine, and pulling it took longer than ten minutes`, pulled);
-    const how = registryConfig === undefined ? 'without credentials' : 'with the credentials of its imagePullSecret';
-    throw notStartable(`image ${image} is not on this machine and cannot be pulled ${how}`, pulled);
-  };
+  const pull = createImagePull({ engine, files, inventory, log });
 
   /** Ports as the component finds them: its own in a network of its own, free ones on the host's. */
   const givePorts = async (spec: InstanceSpec) => {
@@ -187,16 +165,34 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
     return isComing ? startedByOther(id) : found;
   };
 
+  /** Another runtime on this folder that believes to lead may be starting it. */
+  const lock = async (id: string): Promise<() => void> => {
+    const untilMs = Date.now() + OTHERS_START_MS;
+    for (;;) {
+      try {
+        return files.lock(id);
+      } catch (error) {
+        if (!isFault(error, 'CONFIG_INVALID')) throw error;
+        if (Date.now() > untilMs)
+          throw new Fault('COMPUTE_UNAVAILABLE', `${id} is being started by another runtime`, { cause: error });
+        await pause(LOOK_AGAIN_MS);
+      }
+    }
+  };
+
   const startOne = async (spec: InstanceSpec): Promise<InstanceState> => {
     const { id } = spec;
-    const before = await settled(id);
-    if (before?.phase === 'running') return stateOf(before);
-    if (before !== undefined) await retire(before);
+    const unlock = await lock(id);
     try {
+      const before = await settled(id);
+      if (before?.phase === 'running') return await stateOf(before);
+      if (before !== undefined) await retire(before);
       return await stateOf(await launch(spec));
     } catch (error) {
       files.remove(id);
       throw error;
+    } finally {
+      unlock();
     }
   };
 

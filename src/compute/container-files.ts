@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Fault } from '../core/fault.ts';
+import { lockFolder } from './folder-lock.ts';
 import type { InstanceFile } from '../engine/supervision/ports.ts';
 
 const ABANDONED_MS = 600_000;
@@ -24,11 +25,17 @@ export const createContainerFiles = (root: string) => {
     return join(folderOf(id), name);
   };
   return {
+    /** Until the returned function is called. Faults: CONFIG_INVALID while another start of the instance is going on. */
+    lock: (id: string): (() => void) => {
+      mkdirSync(folderOf(id), { recursive: true, mode: 0o700 });
+      return lockFolder(folderOf(id), 'starting.pid');
+    },
     /** Path of the folder to mount. Faults: COMPONENT_NOT_STARTABLE. */
     writeSecrets: (id: string, files: readonly InstanceFile[]): string => {
       const folder = make(id, 'secrets');
-      rmSync(folder, { recursive: true, force: true });
-      mkdirSync(folder, { mode: 0o755 });
+      mkdirSync(folder, { recursive: true, mode: 0o755 });
+      // Emptied and not made anew: the engine of a runtime that was killed may be mounting it.
+      for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
       for (const { name, content } of files) {
         const isPlain = basename(name) === name && !['', '.', '..'].includes(name);
         if (!isPlain) throw refuse(`a secret's file cannot be called ${name}`);

@@ -114,3 +114,5 @@ export const createContainerInventory = (engine: Engine, prefix: string, home: s
     tidy,
   };
 };
+
+export type ContainerInventory = ReturnType<typeof createContainerInventory>;

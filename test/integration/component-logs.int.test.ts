@@ -45,7 +45,7 @@ const operator = (change: JsonObject = {}): JsonObject =>
   });
 const apply = async (manifest: JsonObject): Promise<void> => {
   const receipt = await instance.client.send('apply', encodeJson(manifest));
-  assert.equal(receipt.accepted, true, JSON.stringify(receipt.error));
+  assert.equal(receipt.accepted, true, JSON.stringify(receipt.rejection));
 };
 
 const stored = async () => {

@@ -27,7 +27,7 @@ const operator = (script: string, change: JsonObject = {}): JsonObject =>
   });
 const apply = async (manifest: JsonObject): Promise<void> => {
   const receipt = await instance.client.send('apply', encodeJson(manifest));
-  assert.equal(receipt.accepted, true, JSON.stringify(receipt.error));
+  assert.equal(receipt.accepted, true, JSON.stringify(receipt.rejection));
 };
 const handles = async (): Promise<readonly string[]> =>
   ((await componentOf(instance.client, 'boxed'))?.instances ?? []).flatMap(({ state, handle }) =>

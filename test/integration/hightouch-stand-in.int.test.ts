@@ -3,12 +3,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, test } from 'node:test';
-import {
-  defaultOptions,
-  parseOptions,
-  UsageError,
-  type StandInOptions,
-} from '../../src/stand-ins/hightouch/options.ts';
+import { defaultOptions, type StandInOptions } from '../../src/stand-ins/hightouch/options.ts';
 import { startStandIn } from '../../src/stand-ins/hightouch/server.ts';
 
 type Json = Readonly<Record<string, unknown>>;

@@ -184,7 +184,8 @@ describe('two types of one operator', () => {
     for (const name of ['books', 'nightly']) {
       const answer = await instance.client.query('status', { name, refresh: true });
       assert.ok(answer.ok, answer.ok ? '' : answer.error.message);
-      assert.equal(answer.value.status?.key, `public.${name}`);
+      assert.ok(answer.value.status !== undefined && 'key' in answer.value.status);
+      assert.equal(answer.value.status.key, `public.${name}`);
     }
     await waitFor(() => replies.length > 0, { what: 'an answer on the reply subject' });
     assert.deepEqual(

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { allVerbs } from '../../src/cli/verbs/index.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../src/core/json.ts';
+import { isJsonObject, type JsonValue } from '../../src/core/json.ts';
 import { knownVariables } from '../../src/messages/manifest/lint/known-variables.ts';
 import { operatorSchema } from '../../src/messages/manifest/operator-schema.ts';
 import { parseManifests } from '../../src/messages/manifest/parse.ts';
@@ -146,7 +146,7 @@ describe('the README', () => {
     const entries = [...Object.values(azureSettings), ...Object.values(hightouchSettings)];
     assert.ok(entries.length > 15);
     for (const entry of entries) {
-      const { env, fallback } = entry as JsonObject & { readonly env: string; readonly fallback?: string };
+      const { env, fallback } = entry as unknown as { readonly env: string; readonly fallback?: string };
       const line =
         readme.split('\n').find((one) => one.startsWith(`| \`${env}\``) && one.split('|').length === 5) ?? '';
       assert.ok(readme.includes(`\`${env}\``), env);

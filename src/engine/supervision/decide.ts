@@ -194,8 +194,9 @@ export const decideComponent = (input: DecideInput): ComponentDecision => {
     ...observed.filter((one) => !wanted.has(replicaOf(one))),
     ...slots.flatMap((slot) => toStop(slot, input.settings)),
   ];
-  // One replica changes at a time: the first that still has an old instance.
-  const changing = slots.find(({ olds }) => olds.length > 0);
+  // One replica changes at a time: the one that is in the middle of it, else the first that still has an old instance.
+  const old = slots.filter(({ olds }) => olds.length > 0);
+  const changing = old.find(({ current }) => current !== undefined && isAlive(current)) ?? old[0];
   const mayStart = slots.filter((slot) => slot.current === undefined && (slot.olds.length === 0 || slot === changing));
   const due = new Set(mayStart.filter(({ history }) => nowMs >= history.nextStartMs));
   const later = mayStart.filter((slot) => !due.has(slot)).map(({ history }) => history.nextStartMs);

@@ -6,4 +6,4 @@
 import { runOperator } from '../../sdk/index.ts';
 import { assembleReconciler } from './assemble.ts';
 
-await runOperator({ createReconciler: ({ environment }) => assembleReconciler(environment) });
+await runOperator({ name: 'http', createReconciler: ({ environment }) => assembleReconciler(environment) });

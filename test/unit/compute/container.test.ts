@@ -47,6 +47,7 @@ describe('the command line of a container', () => {
     const parts = {
       prefix: 'p',
       name: 'n',
+      home: 'h',
       runFlags: [],
       handedOn: [],
       ports: {},

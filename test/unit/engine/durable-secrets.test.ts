@@ -24,6 +24,7 @@ const deliver = async (body: object, options: { readonly header?: string; readon
       record: async (_origin, receipt) => {
         assert.ok(!JSON.stringify(receipt).includes('hidden-value'));
         happened.push('outcome');
+        return receipt;
       },
     },
     ids: { next: () => 'id' },

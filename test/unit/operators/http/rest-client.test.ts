@@ -55,7 +55,7 @@ describe('one operation as a request', () => {
       assert.equal(fault.retry, 'never');
       assert.ok(!fault.message.includes(token));
     }
-    assert.deepEqual(asked, []);
+    assert.equal(asked.length, 0);
     await clientFor(url, { auth: { type: 'bearer', token: 'from-a-file\n' } }).send({ url: '/' }, {}, context);
     assert.equal(asked[0]?.headers.authorization, 'Bearer from-a-file', 'a line end after a secret is no part of it');
   });

@@ -3,7 +3,7 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after } from 'node:test';
-import { createAuth } from '../../../../src/operators/http/auth.ts';
+import { createAuth, type CallContext } from '../../../../src/operators/http/auth.ts';
 import type { Definition } from '../../../../src/operators/http/definition.ts';
 import { createGate } from '../../../../src/operators/http/gate.ts';
 import { createRestClient } from '../../../../src/operators/http/rest-client.ts';
@@ -60,7 +60,7 @@ export const clientFor = (url: string, { limit, now = Date.now, ...http }: Clien
     ...{ auth: createAuth(http.auth, 5000, now), gate: createGate(limit, now) },
   });
 
-export const context = { signal: new AbortController().signal };
+export const context: CallContext = { signal: new AbortController().signal };
 
 /** The Fault that `work` fails with. */
 export const faultOf = async (work: () => unknown): Promise<Fault> => {

@@ -94,6 +94,8 @@ const withComponents = (ready: Omit<Told, 'type'>, seen: ComponentsReport | unde
   return [isHeldUp ? { ...components, type: 'Ready', status: 'False' } : own, ...seen.conditions];
 };
 
+const NOTHING_WATCHED = { seen: undefined, validity: [] } as const;
+
 export const createOperatorCare = (options: OperatorCareOptions) => {
   const { names, directory, clock, log, signal } = options;
   const attending = new Map<string, { again: boolean }>();
@@ -103,6 +105,11 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
     return { sequence: message?.sequence ?? 0, status: operatorStatusIn(message) };
   };
 
+  const watched = (operator: OperatorDocument) => ({
+    seen: options.componentsOf === undefined ? undefined : (options.componentsOf(operator) ?? NOT_LOOKED),
+    validity: options.validityOf?.(operator) ?? [],
+  });
+
   const report = async (
     operator: OperatorDocument,
     status: LifecycleStatus,
@@ -111,9 +118,7 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
     const { name } = operator;
     const last = await lastStatus(name);
     const time = new Date(clock.nowMs()).toISOString();
-    const isSupervised = options.componentsOf !== undefined && (status === 'active' || status === 'error');
-    const seen = isSupervised ? (options.componentsOf?.(operator) ?? NOT_LOOKED) : undefined;
-    const validity = status === 'active' || status === 'error' ? (options.validityOf?.(operator) ?? []) : [];
+    const { seen, validity } = status === 'active' || status === 'error' ? watched(operator) : NOTHING_WATCHED;
     const conditions = [...withComponents(ready, seen), ...validity].map((told): Condition => {
       const before = last.status?.conditions.find(({ type }) => type === told.type);
       const lastTransitionTime = before?.status === told.status ? before.lastTransitionTime : time;

@@ -87,6 +87,19 @@ export const createValidityWatch = (options: ValidityWatchOptions) => {
     return lines.length === 0 ? VALID : misfits(lines);
   };
 
+  /** Known to be fine without a look: it is what was looked at, or nothing that could break a resource has changed since. */
+  const isKnownFine = (operator: OperatorDocument): boolean => {
+    const before = known.get(operator.name);
+    if (before === undefined || before.uid !== operator.uid || before.told.status !== 'True') return false;
+    if (before.manifest === operator.manifest) return true;
+    if (before.manifest === undefined || canBreak(before.manifest, operator.manifest)) return false;
+    tell(operator, VALID);
+    return true;
+  };
+
+  const isToBeWatched = (operator: OperatorDocument | undefined): operator is OperatorDocument =>
+    operator !== undefined && operator.deletionRequestedAt === undefined;
+
   /** Until the operator, as it is by then, is known to be fine. */
   const watch = async (name: string): Promise<void> => {
     let isFirst = true;
@@ -94,18 +107,11 @@ export const createValidityWatch = (options: ValidityWatchOptions) => {
     try {
       while (!signal.aborted) {
         const operator = options.current(name);
-        if (operator === undefined || operator.deletionRequestedAt !== undefined) return;
+        if (!isToBeWatched(operator)) return;
         try {
           if (isFirst && !known.has(name)) await recall(operator);
           isFirst = false;
-          const before = known.get(name);
-          const isSame = before?.manifest === operator.manifest && before.uid === operator.uid;
-          if (isSame && before.told.status === 'True') return;
-          const wasFine = before?.told.status === 'True' && before.uid === operator.uid;
-          if (wasFine && before.manifest !== undefined && !canBreak(before.manifest, operator.manifest)) {
-            tell(operator, VALID);
-            return;
-          }
+          if (isKnownFine(operator)) return;
           // Looks at many resources come less often: this may go on for as long as nobody mends them.
           await clock.sleep(Math.max(graceMs, lookMs * MAX_SHARE), signal);
           if (signal.aborted) return;

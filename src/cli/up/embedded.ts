@@ -102,6 +102,19 @@ export const metricPort = (
   return configured === undefined ? {} : { METRIC_PORT: String(configured + processNames.indexOf(name)) };
 };
 
+type Environments = (name: (typeof processNames)[number]) => EmbeddedOptions['environment'];
+
+/** What each process is told, beside what all are. */
+const environmentsAt = (directory: string, url: string, { environment }: EmbeddedOptions): Environments => {
+  const keyFile = hasOwnKeys(environment) ? undefined : ensureKeyFile(directory);
+  return (name) => ({
+    ...environmentOf(name, environment, keyFile),
+    ...metricPort(environment, name),
+    OPSTREAM_NATS_URL: url,
+    OPSTREAM_DATA: directory,
+  });
+};
+
 /** Faults: CONFIG_INVALID, NATS_UNREACHABLE; what was started before is stopped. */
 export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded> => {
   const directory = resolve(options.directory);
@@ -130,13 +143,7 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded>
     if (natsUrl === undefined)
       server = await startEmbeddedServer({ directory, binary, port, nextFreePort, syncAlways });
     const url = natsUrl ?? server?.url ?? '';
-    const keyFile = hasOwnKeys(options.environment) ? undefined : ensureKeyFile(directory);
-    const environmentFor = (name: (typeof processNames)[number]): EmbeddedOptions['environment'] => ({
-      ...environmentOf(name, options.environment, keyFile),
-      ...metricPort(options.environment, name),
-      OPSTREAM_NATS_URL: url,
-      OPSTREAM_DATA: directory,
-    });
+    const environmentFor = environmentsAt(directory, url, options);
     for (const name of options.processes ?? processNames) {
       const environment = environmentFor(name);
       const program = join(programFolder, `${name}${ending}`);

@@ -66,6 +66,8 @@ const childEnvironment = (
   ...(config.natsCreds === undefined ? {} : { OPSTREAM_NATS_CREDS: resolve(config.natsCreds) }),
 });
 
+const NO_EXAMPLE = { environment: {}, processes: [] } as const;
+
 export const up: Verb = {
   name: 'up',
   about: 'run a whole instance on this machine: nats-server and the four processes',
@@ -102,9 +104,8 @@ export const up: Verb = {
     const natsServer = natsUrl === undefined ? await findServer(environment) : '';
     terminal.info(`starting in ${directory}`);
     const log = createFollowUpLog(terminal);
-    const example = has(args, 'example')
-      ? await exampleOf({ directory, environment: environmentOf('stand-in', environment, undefined) })
-      : undefined;
+    const standIn = environmentOf('stand-in', environment, undefined);
+    const example = has(args, 'example') ? await exampleOf({ directory, environment: standIn }) : NO_EXAMPLE;
     const embedded = await startEmbedded({
       directory,
       natsServer,
@@ -113,18 +114,15 @@ export const up: Verb = {
       // A port that was asked for is meant: clients will look for it there.
       nextFreePort: !has(args, 'port'),
       syncAlways: !has(args, 'fast'),
-      environment: { ...environment, ...example?.environment },
+      environment: { ...environment, ...example.environment },
       log,
     });
     if (natsUrl === undefined && !has(args, 'port') && !embedded.url.endsWith(`:${port}`))
       terminal.warn(`port ${port} is taken by another program; the NATS server is at ${embedded.url}`);
-    const stopped = new Promise<'stop'>((done) => {
-      if (signal.aborted) done('stop');
-      signal.addEventListener('abort', () => done('stop'), { once: true });
-    });
+    const stopped = whenStopped(signal);
     const further: Supervised[] = [];
     try {
-      for (const definition of example?.processes ?? []) further.push(await supervise(definition, directory, log));
+      for (const definition of example.processes) further.push(await supervise(definition, directory, log));
       await Promise.race([awaitServices(embedded.url, context, READY_MS), stopped]);
       if (!signal.aborted) announce(embedded, directory, further.length > 0, context);
       const end = await Promise.race([stopped, embedded.serverExited.then(() => 'server' as const)]);
@@ -139,6 +137,12 @@ export const up: Verb = {
     }
   },
 };
+
+const whenStopped = (signal: AbortSignal): Promise<'stop'> =>
+  new Promise((done) => {
+    if (signal.aborted) done('stop');
+    signal.addEventListener('abort', () => done('stop'), { once: true });
+  });
 
 const announce = (embedded: Embedded, directory: string, hasExample: boolean, context: CliContext): void => {
   const { terminal, names } = context;

@@ -59,6 +59,21 @@ const failureOf = (facts: ComponentFacts): { readonly slot: SlotHistory; readonl
 
 type Verdict = Omit<ReportedComponent, 'status'> & Pick<ComponentStatus, 'state'> & { readonly message?: string };
 
+/** Of a replica that failed last because its instance ended, does not answer, or nothing is known. */
+const progressOf = (
+  settings: ComponentFacts['settings'],
+  code: string,
+  why: string,
+  late: InstanceSpec | undefined,
+): Verdict => {
+  const isStalled = late !== undefined;
+  if (code === UNHEALTHY) return { state: 'Progressing', message: why, problem: { code, message: why }, isStalled };
+  const told = why === '' ? 'instances are starting' : why;
+  if (late === undefined) return { state: 'Progressing', message: told, isStalled };
+  const message = `replica ${late.replica} is not ready after ${Math.round(settings.progressDeadlineMs / 1000)} s: ${told}; what ran before is kept`;
+  return { state: 'Progressing', message, problem: { code: 'ProgressDeadlineExceeded', message }, isStalled };
+};
+
 /** Of a component that has an instance to start for each replica. */
 const judge = (facts: ComponentFacts, alive: readonly ObservedInstance[]): Verdict => {
   const { desired, history, settings, nowMs } = facts;
@@ -80,11 +95,7 @@ const judge = (facts: ComponentFacts, alive: readonly ObservedInstance[]): Verdi
     const message = `${why}, after ${failures} failures in a row`;
     return { state: 'CrashLoopBackOff', message, problem: { code: 'CrashLoopBackOff', message }, isStalled };
   }
-  if (code === UNHEALTHY) return { state: 'Progressing', message: why, problem: { code, message: why }, isStalled };
-  const told = why === '' ? 'instances are starting' : why;
-  if (late === undefined) return { state: 'Progressing', message: told, isStalled };
-  const message = `replica ${late.replica} is not ready after ${Math.round(settings.progressDeadlineMs / 1000)} s: ${told}; what ran before is kept`;
-  return { state: 'Progressing', message, problem: { code: 'ProgressDeadlineExceeded', message }, isStalled };
+  return progressOf(settings, code, why, late);
 };
 
 export const reportComponent = (facts: ComponentFacts): ReportedComponent => {

@@ -222,8 +222,10 @@ describe('opstream contract', { concurrency: 5, timeout: 400_000 }, () => {
     }
   });
 
-  for (const flaw of flaws) {
-    it(`finds out a component that ${flaw.what}: ${flaw.check}`, python, async () => {
+  for (const [index, flaw] of flaws.entries()) {
+    const isLeftOut = process.env['OPSTREAM_TEST_FLAWS'] !== 'all' && index % 2 === 1;
+    const how = isLeftOut ? { skip: 'takes long; OPSTREAM_TEST_FLAWS=all runs it' } : python;
+    it(`finds out a component that ${flaw.what}: ${flaw.check}`, how, async () => {
       const program = flawedCopy(flaw);
       const spec = specFile(`spec-of-${flaw.check}`, { text: 'hello' });
       const args = [

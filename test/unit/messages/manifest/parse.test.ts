@@ -278,7 +278,8 @@ describe('whatever the bytes', () => {
         const result = parseManifests(bytes(text));
         if (result.ok)
           assert.deepEqual(result.value[0]?.value, JSON.parse(text.replaceAll(/(?<=[:,[])-0(?=[,\]}])/g, '0')));
-        else assert.match(result.error.message, /exactly/);
+        // Letters written as escapes may spell a secret: then the reason is not shown.
+        else assert.match(result.error.message, /exactly|is not shown/);
       }),
     );
   });

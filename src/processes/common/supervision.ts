@@ -124,9 +124,7 @@ export const openSupervision = (instance: Instance): Supervision => {
       ...{ engineFlags: config.containerEngineFlags, runFlags: config.containerRunFlags },
     }),
   ];
-  const places: Places = Object.fromEntries(
-    drivers.map(({ name }) => [name, join(hostname(), resolve(config.data))]),
-  );
+  const places: Places = Object.fromEntries(drivers.map(({ name }) => [name, join(hostname(), resolve(config.data))]));
   const planner = createPlanner({
     ...{ prefix, computes: config.computes, vault, log },
     drivers: new Set(drivers.map(({ name }) => name)),

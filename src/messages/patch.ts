@@ -68,7 +68,8 @@ const segmentsOf = (path: string): readonly string[] => {
  */
 const applyPlain = (document: object, patch: readonly Plain[]): Container => {
   const root = shallow(document);
-  const copies = new Set<unknown>([root]);
+  // One operation meets nothing twice.
+  const copies = patch.length === 1 ? undefined : new Set<unknown>([root]);
   for (const operation of patch) {
     const segments = segmentsOf(operation.path);
     let at: Container = root;
@@ -76,9 +77,9 @@ const applyPlain = (document: object, patch: readonly Plain[]): Container => {
       const segment = segments[index] ?? '';
       let child = Object.hasOwn(at, segment) ? (at as Record<string, unknown>)[segment] : undefined;
       if (typeof child !== 'object' || child === null) throw new DoesNotFit(operation.path);
-      if (!copies.has(child)) {
+      if (copies?.has(child) !== true) {
         child = shallow(child);
-        copies.add(child);
+        copies?.add(child);
         (at as Record<string, unknown>)[segment] = child;
       }
       at = child as Container;

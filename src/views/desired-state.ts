@@ -15,6 +15,22 @@ const document = (value: Entity | OperatorDocument | SecretDocument | undefined)
   document: value,
 });
 
+const MAX_REMEMBERED = 10_000;
+
+/** The same for a subject that was asked for lately: in a history each comes many times. */
+const remembered = (keyOf: (subject: string) => string | undefined): ((subject: string) => string | undefined) => {
+  const known = new Map<string, string>();
+  return (subject) => {
+    const before = known.get(subject);
+    if (before !== undefined) return before;
+    const key = keyOf(subject);
+    if (key === undefined) return undefined;
+    if (known.size >= MAX_REMEMBERED) known.clear();
+    known.set(subject, key);
+    return key;
+  };
+};
+
 /** Reads every event, so that the bucket's checkpoint says of any sequence whether it is in; folds those of resources. */
 export const entities: ProjectionOf = (names) => ({
   name: 'entities',
@@ -22,10 +38,10 @@ export const entities: ProjectionOf = (names) => ({
   bucket: names.buckets.entities,
   filters: [names.eventFilter],
   keyFilter: 'entity.>',
-  keyOf: (subject) => {
+  keyOf: remembered((subject) => {
     const ref = names.parseEvent(subject);
     return ref?.kind === 'resource' ? viewKeys.entity(ref.workspace, ref.name) : undefined;
-  },
+  }),
   step: (previous, message) => {
     const decoded = decodeEventOf('resource', message.data);
     if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };

@@ -40,11 +40,15 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
   const isOver = event.type === 'io.opstream.resource.deleted.v1' || event.type === 'io.opstream.resource.released.v1';
   if (isOver) return { generation };
   if (state.entity === undefined) return state;
-  const entity = { ...state.entity, generation, updatedAt: event.time, updatedBy: event.actor, sequence };
+  // A plain copy that is then changed: a spread with new values beside it is several times as slow, and a history has one for each event.
+  const entity: { -readonly [K in keyof Entity]: Entity[K] } = { ...state.entity };
+  entity.generation = generation;
+  entity.updatedAt = event.time;
+  entity.updatedBy = event.actor;
+  entity.sequence = sequence;
   switch (event.type) {
     case 'io.opstream.resource.changed.v1': {
       const { patch, run, externalName } = event.data;
-      // In place: this copy is ours, and most events of a history are changes.
       entity.manifest = applyStored(entity.manifest, patch, resourceManifestProblem);
       if (run === undefined && externalName === undefined) return { generation, entity };
       return { generation, entity: { ...renamed(entity, externalName), ...wanted(run) } };

@@ -4,6 +4,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../../core/fault.ts';
 import { pause } from '../../jetstream/pause.ts';
@@ -27,6 +28,8 @@ export type EmbeddedServerOptions = {
   readonly nextFreePort?: boolean;
   /** Every acknowledgement means: on disk. Default true. */
   readonly syncAlways: boolean;
+  /** Of the server's process. Default: nothing but GOMAXPROCS, half of the cores; one that is set here wins. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 };
 
 const START_MS = 15_000;
@@ -77,6 +80,15 @@ const portFor = async ({ port, nextFreePort = false }: EmbeddedServerOptions): P
   );
 };
 
+/**
+ * The server shares the machine with the processes that it serves. On all cores its scheduler keeps them awake for each message, which costs
+ * it a third more CPU, and them their latency; on half of them it stores no less.
+ */
+const serverEnvironment = (given: EmbeddedServerOptions['environment'] = {}): Record<string, string | undefined> => ({
+  GOMAXPROCS: String(Math.max(1, Math.floor(availableParallelism() / 2))),
+  ...given,
+});
+
 const configuration = (options: EmbeddedServerOptions, port: number): string =>
   [
     '# Written by `opstream up` at each start; changes are lost.',
@@ -105,7 +117,11 @@ export const startEmbeddedServer = async (options: EmbeddedServerOptions): Promi
   const log = openSync(logPath, 'a');
   // A group of its own: a Ctrl-C on the terminal must not end the server before the processes that use it.
   const child: ChildProcess = killOnExit(
-    spawn(binary, ['-c', configPath], { stdio: ['ignore', log, log], detached: true }),
+    spawn(binary, ['-c', configPath], {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: serverEnvironment(options.environment),
+    }),
   );
   closeSync(log);
   const exited = new Promise<number | null>((resolve) => {

@@ -139,9 +139,9 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded>
   };
   try {
     await endEarlier(directory);
-    const { natsUrl, natsServer: binary, port, nextFreePort = false, syncAlways, log } = options;
+    const { natsUrl, natsServer: binary, port, nextFreePort = false, syncAlways, environment: env, log } = options;
     if (natsUrl === undefined)
-      server = await startEmbeddedServer({ directory, binary, port, nextFreePort, syncAlways });
+      server = await startEmbeddedServer({ directory, binary, port, nextFreePort, syncAlways, environment: env });
     const url = natsUrl ?? server?.url ?? '';
     const environmentFor = environmentsAt(directory, url, options);
     for (const name of options.processes ?? processNames) {

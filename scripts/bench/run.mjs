@@ -33,6 +33,9 @@ const registerOperator = async ({ connection }) => {
   }
 };
 
+/** What is measured is the steady state: a process that has just begun spends most of its time compiling its own code. */
+const WARM_UP = 10_000;
+
 const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
   const scale = (isQuick ? 0.2 : 1) * (syncAlways ? 0.4 : 1);
   const size = (count) => Math.max(200, Math.round(count * scale));
@@ -41,21 +44,21 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
   try {
     await registerOperator(instance);
     log(`sync ${mode}: the raw limit`);
-    const raw1 = await rawPublishes(instance, { count: size(4000), inFlight: 1, label: 'raw1' });
     const limits = [await rawPublishes(instance, { count: size(40_000), inFlight: 256, label: 'rawa' })];
+    const raw1 = await rawPublishes(instance, { count: size(4000), inFlight: 1, label: 'raw1' });
     log(`sync ${mode}: accepted applies (only the command-handler runs)`);
     const acceptedBy = {};
-    await accepted(instance, { count: size(5000), inFlight: 64, label: 'warm' });
+    await accepted(instance, { count: size(WARM_UP), inFlight: 256, label: 'warm' });
     for (const [inFlight, count] of [
+      [256, 15_000],
+      [32, 5000],
       [1, 1500],
-      [32, 6000],
-      [256, 12_000],
     ]) {
       acceptedBy[inFlight] = await accepted(instance, { count: size(count), inFlight, label: `acc${inFlight}` });
     }
     await instance.start('command-handler-2', 'dist/processes/command-handler.js');
-    await accepted(instance, { count: size(3000), inFlight: 64, label: 'warm2' });
-    const acceptedByTwo = await accepted(instance, { count: size(12_000), inFlight: 256, label: 'two' });
+    await accepted(instance, { count: size(WARM_UP), inFlight: 256, label: 'warm2' });
+    const acceptedByTwo = await accepted(instance, { count: size(10_000), inFlight: 256, label: 'two' });
     await instance.end('command-handler-2');
     limits.push(await rawPublishes(instance, { count: size(40_000), inFlight: 256, label: 'rawb' }));
 
@@ -63,12 +66,12 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
     for (const name of ['projector', 'operator-runtime', 'query-responder'])
       await instance.start(name, `dist/processes/${name}.js`);
     await instance.start('component', 'scripts/bench/component.mjs', componentVariables);
-    await reconciled(instance, { count: size(3000), inFlight: 64, label: 'rwarm' });
+    await reconciled(instance, { count: size(WARM_UP), inFlight: 256, label: 'rwarm' });
     const reconciledBy = {};
     for (const [inFlight, count] of [
-      [1, 800],
+      [256, 15_000],
       [32, 3000],
-      [256, 8000],
+      [1, 800],
     ]) {
       reconciledBy[inFlight] = await reconciled(instance, { count: size(count), inFlight, label: `rec${inFlight}` });
     }
@@ -93,11 +96,13 @@ const measureMode = async ({ natsServer, syncAlways, isQuick, entities }) => {
     const history = await writeHistory(instance, { things: size(4000), changes: 14 });
     const rounds = [];
     const newThings = [];
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 5; round += 1) {
       rounds.push({
         consume: await consumeAndParse(instance, history.events, history.stream),
         rebuild: await rebuild(instance, history.events, `h${round}`, history),
       });
+    }
+    for (let round = 0; round < 2; round += 1) {
       newThings.push({
         consume: await consumeAndParse(instance, last),
         rebuild: await rebuild(instance, last, round),

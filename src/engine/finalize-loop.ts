@@ -22,7 +22,9 @@ const CHECKPOINT = 'checkpoint.finalize';
 /** In every status event that says `deleted`; nearly all others need not be parsed. */
 const DELETED = new TextEncoder().encode('"deleted"');
 const RETRY_MS = 1000;
-const CHECKPOINT_EVERY = 1000;
+/** Statuses come at the rate of the components' work, and hardly any is of a deletion: none is worth a wake-up of its own. */
+const REST_MS = 50;
+const CHECKPOINT_EVERY_MS = 1000;
 
 export type Finalizer = (
   target: { readonly type: Kind; readonly workspace: string; readonly name: string; readonly uid: string },
@@ -77,13 +79,24 @@ export const runFinalization = async (options: {
   readonly follower: StreamFollower;
   readonly positions: KeyValueStore;
   readonly finalize: Finalizer;
+  readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
 }): Promise<void> => {
-  const { names, positions, log, signal } = options;
+  const { names, positions, clock, log, signal } = options;
   const stored = await positions.get(CHECKPOINT);
   let handled = sequenceIn(stored) ?? 0;
-  let sinceCheckpoint = 0;
+  let written = handled;
+  let writtenMs = clock.nowMs();
+
+  /** Deletions since the last one are finished again after a crash, which the command's id makes harmless. */
+  const writeCheckpoint = async (): Promise<void> => {
+    if (handled === written) return;
+    const sequence = handled;
+    await positions.commit([{ key: CHECKPOINT, data: encodeJson({ sequence }) }]);
+    written = sequence;
+    writtenMs = clock.nowMs();
+  };
 
   const finish = async (message: StoredMessage): Promise<void> => {
     if (!includesBytes(message.data, DELETED)) return;
@@ -108,15 +121,14 @@ export const runFinalization = async (options: {
   await options.follower.follow({
     fromSequence: handled + 1,
     filters: [names.statusFilter],
+    restMs: REST_MS,
     signal,
-    onBatch: async (batch, pending) => {
+    onBatch: async (batch) => {
       await Promise.all(batch.map(finish));
       if (signal.aborted) return;
       handled = batch.at(-1)?.sequence ?? handled;
-      sinceCheckpoint += batch.length;
-      if (sinceCheckpoint < CHECKPOINT_EVERY && pending > 0) return;
-      sinceCheckpoint = 0;
-      await positions.commit([{ key: CHECKPOINT, data: encodeJson({ sequence: handled }) }]);
+      if (clock.nowMs() - writtenMs >= CHECKPOINT_EVERY_MS) await writeCheckpoint();
     },
   });
+  await writeCheckpoint();
 };

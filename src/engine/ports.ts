@@ -61,6 +61,8 @@ export type KeyValueWrite = {
   readonly key: string;
   readonly data: Uint8Array | undefined;
   readonly expectedRevision?: number;
+  /** Of the view that this document is in: it has everything of `stream` up to `sequence` with this write. Goes into a header. */
+  readonly reached?: { readonly stream: string; readonly sequence: number };
 };
 
 export interface KeyValueStore {
@@ -90,6 +92,11 @@ export type FollowOptions = {
   readonly maxBatch?: number;
   /** Only the last message of each subject that exists at the start, then everything that comes. Default false. */
   readonly lastPerSubject?: boolean;
+  /**
+   * For who is in no hurry: after a batch nothing is heard for so long, then everything that has come meanwhile at once. Spares this
+   * process and the server a wake-up for each message. Default 0.
+   */
+  readonly restMs?: number;
   /**
    * Called with one batch at a time, in stream order, without gaps, each message once; the next call waits for the promise. While it
    * works, further messages are buffered (bounded) and come as the next batch. `pending`: how many messages the stream held beyond

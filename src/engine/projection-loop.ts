@@ -1,8 +1,9 @@
 // Runs one projection: reads its stream in order from the checkpoint, folds, and commits documents and checkpoint together. Called
 // by the projector process (live) and by rebuilds (into a fresh bucket, with a larger `maxUnwritten`).
 //
-// The checkpoint is never ahead of the documents: it is in the same atomic batch, or written after all of them are confirmed. Every
-// write expects the revision that this loop knows, so a second projector (a zombie after a lost lease) is refused instead of
+// The checkpoint is never ahead of the documents: it is in the same atomic batch, or written after all of them are confirmed. A document
+// that is alone (one apply at a time) says in a header how far the view is, and the checkpoint follows a little later: half the writes.
+// Every write expects the revision that this loop knows, so a second projector (a zombie after a lost lease) is refused instead of
 // overwriting. After a crash between documents and checkpoint, messages come again and are recognised by the document's sequence.
 
 import { encodeJson } from '../core/decode.ts';
@@ -10,7 +11,7 @@ import { Fault, isFault } from '../core/fault.ts';
 import { viewKeys } from '../messages/subjects.ts';
 import { sequenceIn } from './position.ts';
 import { createDocumentCache } from './document-cache.ts';
-import type { Clock, KeyValueStore, Log, StoredMessage, StreamFollower } from './ports.ts';
+import type { Clock, KeyValueStore, KeyValueWrite, Log, StoredMessage, StreamFollower } from './ports.ts';
 import type { Projection } from '../views/projection.ts';
 
 export type ProjectionLoopOptions = {
@@ -34,6 +35,8 @@ export type ProjectionLoopOptions = {
 
 /** Names of documents kept in memory, so that a new one is written without a look; with more of them each is looked for. */
 const MAX_KNOWN_KEYS = 300_000;
+/** A checkpoint is at most so far behind a document that says the position itself. */
+const CHECKPOINT_DELAY_MS = 100;
 
 type Position = { sequence: number; revision: number };
 
@@ -64,6 +67,8 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
   const signal = AbortSignal.any([options.signal, stop.signal]);
   let writing: Promise<void> | undefined;
   let isWanted = false;
+  let isCheckpointDue = false;
+  let checkpointing: Promise<void> | undefined;
   let lastPending = 0;
   let failure: { readonly error: unknown } | undefined;
 
@@ -82,16 +87,26 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
     await options.deadLetter(message, reason);
   };
 
-  const writeOnce = async (): Promise<void> => {
-    const sequence = lastRead;
-    const pending = lastPending;
-    const writes = cache.takeWrites();
-    const data = encodeJson({ stream: projection.stream, sequence });
-    const checkpoint = { key: checkpointKey, data, expectedRevision: position.revision };
-    const revisions = await store.commit(writes, checkpoint);
+  const commit = async (writes: readonly KeyValueWrite[], sequence: number): Promise<void> => {
+    const { stream } = projection;
+    const [only] = writes;
+    if (only !== undefined && writes.length === 1 && !isCheckpointDue) {
+      cache.written(writes, await store.commit([{ ...only, reached: { stream, sequence } }]));
+      checkpointing ??= checkpointSoon();
+      return;
+    }
+    isCheckpointDue = false;
+    const data = encodeJson({ stream, sequence });
+    const revisions = await store.commit(writes, { key: checkpointKey, data, expectedRevision: position.revision });
     cache.written(writes, revisions);
     position.revision = revisions.at(-1) ?? position.revision;
     position.sequence = sequence;
+  };
+
+  const writeOnce = async (): Promise<void> => {
+    const sequence = lastRead;
+    const pending = lastPending;
+    await commit(cache.takeWrites(), sequence);
     lastCommitMs = clock.nowMs();
     options.onCommitted?.(sequence, pending);
   };
@@ -109,6 +124,19 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
     } finally {
       writing = undefined;
     }
+  };
+
+  const writeCheckpoint = (): Promise<void> | undefined => {
+    if (failure !== undefined || position.sequence === lastRead) return undefined;
+    isCheckpointDue = true;
+    isWanted = true;
+    return (writing ??= write());
+  };
+
+  const checkpointSoon = async (): Promise<void> => {
+    await clock.sleep(CHECKPOINT_DELAY_MS, signal);
+    checkpointing = undefined;
+    await writeCheckpoint();
   };
 
   const isDue = (pending: number): boolean =>
@@ -137,6 +165,8 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
   try {
     await options.follower.follow({ fromSequence, filters: projection.filters, onBatch, signal });
     await writing;
+    await checkpointing;
+    await writeCheckpoint();
     if (failure !== undefined) throw failure.error;
   } catch (error) {
     if (!isFault(error, 'JS_CONFLICT')) throw error;

@@ -1,8 +1,10 @@
 // Follows the view buckets and keeps the directory and the checkpoints in memory. Used by the query-responder. A bucket is a stream:
-// its order is the order of the projector's commits, so a checkpoint seen here means that every document before it was seen too.
+// its order is the order of the projector's commits, so a checkpoint seen here means that every document before it was seen too. A
+// document that was written alone says the position itself, before the checkpoint does.
 
 import { decodeJson } from '../core/decode.ts';
 import { isJsonObject } from '../core/json.ts';
+import { REACHED_HEADER } from '../messages/envelope.ts';
 import type { Directory } from '../views/directory.ts';
 import type { Clock, StoredMessage, StreamFollower } from './ports.ts';
 
@@ -22,23 +24,29 @@ export const createViewMirror = (options: { readonly directory: Directory; reado
   const checkpoints = new Map<string, number>();
   let waiters: readonly Waiter[] = [];
 
-  const absorb = (bucket: string, message: StoredMessage): void => {
-    const key = message.subject.slice(`$KV.${bucket}.`.length);
-    const isDeleted = message.data.length === 0 || message.header('KV-Operation') !== undefined;
-    const value = isDeleted ? undefined : decodeJson(message.data);
-    const stream = CHECKPOINT.exec(key)?.[1];
-    if (stream === undefined) {
-      directory.absorb(key, isJsonObject(value) ? value : undefined);
-      return;
-    }
-    const sequence = isJsonObject(value) && typeof value['sequence'] === 'number' ? value['sequence'] : 0;
+  const reach = (bucket: string, stream: string, sequence: number): void => {
     checkpoints.set(`${bucket}/${stream}`, sequence);
+    if (waiters.length === 0) return;
     const isDone = (waiter: Waiter): boolean =>
       waiter.bucket === bucket && waiter.stream === stream && waiter.sequence <= sequence;
     const done = waiters.filter(isDone);
     if (done.length === 0) return;
     waiters = waiters.filter((waiter) => !isDone(waiter));
     for (const { resolve } of done) resolve(true);
+  };
+
+  const absorb = (bucket: string, message: StoredMessage): void => {
+    const key = message.subject.slice(`$KV.${bucket}.`.length);
+    const isDeleted = message.data.length === 0 || message.header('KV-Operation') !== undefined;
+    const value = isDeleted ? undefined : decodeJson(message.data);
+    const stream = CHECKPOINT.exec(key)?.[1];
+    if (stream !== undefined) {
+      reach(bucket, stream, isJsonObject(value) && typeof value['sequence'] === 'number' ? value['sequence'] : 0);
+      return;
+    }
+    directory.absorb(key, isJsonObject(value) ? value : undefined);
+    const [of, upTo] = message.header(REACHED_HEADER)?.split(' ') ?? [];
+    if (of !== undefined) reach(bucket, of, Number(upTo));
   };
 
   return {

@@ -11,19 +11,10 @@ import type { FollowOptions, StoredMessage, StreamFollower } from '../engine/por
 import { faultOfApi, type ApiError } from './faults.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { pause } from './pause.ts';
+import { createPulls, HEARTBEAT_MS } from './pulls.ts';
 
-const PULL_MESSAGES = 2000;
-/**
- * The server hangs up on a client that 64 MiB wait for, and with it everything else on the connection. A pull of large messages would
- * reach that, so each also ends at this many bytes; two may be open, of several followers on one connection.
- */
-const PULL_BYTES = 8 * 1024 * 1024;
-/** The next pull is asked for when fewer than this of the last one are still to come. */
-const PULL_AGAIN_BELOW = 1000;
 const MAX_BUFFERED_MESSAGES = 8000;
 const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
-const HEARTBEAT_MS = 2000;
-const PULL_EXPIRES_MS = 30_000;
 const API_TIMEOUT_MS = 5000;
 const INACTIVE_MS = 60_000;
 const RETRY_MS = 250;
@@ -122,7 +113,7 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
 
   /** One consumer, from its creation until it has to be made anew. `cursor.next` moves with what was handed over. */
   const readRound = async (options: FollowOptions, cursor: Cursor): Promise<Round> => {
-    const { signal, onBatch, maxBatch = 500 } = options;
+    const { signal, onBatch, maxBatch = 500, restMs = 0 } = options;
     const consumer = await createConsumer(options, cursor.next, cursor.isFirst);
     const name = consumer.name ?? '';
     if (cursor.isFirst && !cursor.isEmptyTold && consumer.num_pending === 0) {
@@ -134,9 +125,8 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
     let bufferedBytes = 0;
     let pending = consumer.num_pending ?? 0;
     let delivered = 0;
-    let asked = 0;
+    const pulls = createPulls(restMs > 0);
     let isBroken = false;
-    let isBounded = true;
     // Looked at by a timer: the clock would cost more than the rest of a message.
     let isHeard = true;
     let silentMs = 0;
@@ -148,29 +138,17 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
       wake();
     };
     const pull = (): void => {
-      if (isBroken || asked >= PULL_AGAIN_BELOW) return;
-      if (buffer.length >= MAX_BUFFERED_MESSAGES || bufferedBytes >= MAX_BUFFERED_BYTES) return;
-      const request = {
-        batch: PULL_MESSAGES,
-        ...(isBounded ? { max_bytes: PULL_BYTES } : {}),
-        expires: PULL_EXPIRES_MS * NANOS,
-        idle_heartbeat: HEARTBEAT_MS * NANOS,
-      };
-      asked += PULL_MESSAGES;
+      if (isBroken || buffer.length >= MAX_BUFFERED_MESSAGES || bufferedBytes >= MAX_BUFFERED_BYTES) return;
+      const request = pulls.next();
+      if (request === undefined) return;
       nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, encoder.encode(JSON.stringify(request)), {
         reply: inbox,
       });
     };
     const onStatus = (code: number, message: Msg): void => {
       if (code === 100) return;
-      // 408 and 409 with a count: this pull is over, having brought so many fewer than asked for (its time or its bytes ran out).
-      // Anything else: the consumer is gone.
-      const missing = message.headers?.get('Nats-Pending-Messages') ?? '';
-      if ((code !== 408 && code !== 409) || missing === '') return breakOff();
-      // One message that is larger than a whole pull: only a pull without that limit brings it.
-      if (code === 409 && Number(missing) === PULL_MESSAGES) isBounded = false;
-      asked = Math.max(0, asked - Number(missing));
-      pull();
+      if (pulls.ended(code, message.headers?.get('Nats-Pending-Messages') ?? '')) pull();
+      else breakOff();
     };
     const onMessage = (error: Error | null, message: Msg): void => {
       if (error !== null) return breakOff();
@@ -180,7 +158,7 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
       if (position === undefined) return onStatus(message.headers?.code ?? 0, message);
       if (position.delivery !== delivered + 1) return breakOff();
       delivered = position.delivery;
-      asked = Math.max(0, asked - 1);
+      pulls.delivered();
       pending = position.pending;
       const stored = toStored(message, position);
       buffer.push(stored);
@@ -193,7 +171,7 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
     const forgetListener = connection.onReconnect(breakOff);
     const silence = setInterval(() => {
       // Without a pull, for want of room, nothing can be heard.
-      silentMs = isHeard || asked === 0 ? 0 : silentMs + HEARTBEAT_MS;
+      silentMs = isHeard || !pulls.isOpen ? 0 : silentMs + HEARTBEAT_MS;
       isHeard = false;
       if (silentMs >= HEARTBEAT_MS * 3) breakOff();
     }, HEARTBEAT_MS);
@@ -226,6 +204,8 @@ export const createFollower = (connection: JetStreamConnection, stream: string):
           // From here on by sequence, also if the last of each subject are not all read yet: they are all beyond this one.
           cursor.isFirst = false;
         }
+        if (restMs > 0 && buffer.length === 0) await pause(restMs, signal);
+        pulls.rested();
         pull();
       }
     } finally {

@@ -1,6 +1,8 @@
 // Small pure pieces of the key-value store: what a write looks like on the stream, and how writes are split.
 
 import type { KeyValueWrite, StoredMessage } from '../engine/ports.ts';
+import { REACHED_HEADER } from '../messages/envelope.ts';
+import { headerLine } from './raw-headers.ts';
 import { MAX_BATCH_MESSAGES, type Write } from './stored-write.ts';
 
 const EMPTY = new Uint8Array();
@@ -15,11 +17,12 @@ export const subjectOfKey = (bucket: string, key: string): string => {
   return `$KV.${bucket}.${key}`;
 };
 
-export const toWrite = (bucket: string, { key, data, expectedRevision }: KeyValueWrite): Write => ({
+export const toWrite = (bucket: string, { key, data, expectedRevision, reached }: KeyValueWrite): Write => ({
   subject: subjectOfKey(bucket, key),
   data: data ?? EMPTY,
   ...(data === undefined ? { operation: 'DEL' as const } : {}),
   ...(expectedRevision === undefined ? {} : { expectedLastSequence: expectedRevision }),
+  ...(reached === undefined ? {} : { moreLines: headerLine(REACHED_HEADER, `${reached.stream} ${reached.sequence}`) }),
 });
 
 type Stored = Pick<StoredMessage, 'data' | 'header'>;

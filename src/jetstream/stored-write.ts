@@ -18,6 +18,8 @@ export type Write = {
   readonly id?: string;
   readonly expectedLastSequence?: number;
   readonly operation?: 'DEL';
+  /** Further header lines, each from headerLine. */
+  readonly moreLines?: string;
 };
 
 type Connection = Pick<JetStreamConnection, 'slots'>;
@@ -28,8 +30,8 @@ type PubAck = { readonly seq?: number; readonly error?: ApiError };
 
 const decoder = new TextDecoder();
 
-const linesOf = ({ id, expectedLastSequence, operation }: Write): string => {
-  let lines = '';
+const linesOf = ({ id, expectedLastSequence, operation, moreLines = '' }: Write): string => {
+  let lines = moreLines;
   if (id !== undefined) lines += headerLine('Nats-Msg-Id', id);
   if (expectedLastSequence !== undefined) {
     lines += headerLine('Nats-Expected-Last-Subject-Sequence', expectedLastSequence);

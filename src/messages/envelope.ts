@@ -49,4 +49,10 @@ export const commandHeaders = {
   traceparent: 'traceparent',
 } as const;
 
+/**
+ * On a document in a view's bucket, `<stream> <sequence>`: the bucket has everything of the stream up to there. A document that is
+ * written alone says it itself; the checkpoint follows.
+ */
+export const REACHED_HEADER = 'Opstream-Reached';
+
 export const schemaUri = (type: string): string => `https://opstream.io/schemas/${type}.json`;

@@ -130,7 +130,7 @@ const work = async (
       deadLetter,
       metrics,
     }),
-    runFinalization({ names, follower: createFollower(connection, streams.status), positions, finalize, log, signal }),
+    runFinalization({ names, follower: createFollower(connection, streams.status), positions, finalize, clock, log, signal }),
   ];
   try {
     await Promise.all(loops);

@@ -53,6 +53,8 @@ export type ConnectedComponent = {
 
 /** A command is settled as soon as it is kept: what a killed replica left is not waited for longer than this. */
 const ACK_WAIT_MS = 5000;
+/** A replica that is killed in between leaves commands that are known already. */
+const ACK_DELAY_MS = 20;
 
 /** Waits for the server. Faults: NATS_UNREACHABLE when `signal` aborted meanwhile, SERVER_TOO_OLD. */
 export const connectComponent = async (options: {
@@ -78,7 +80,7 @@ export const connectComponent = async (options: {
     ports: {
       commands: createWorkQueue(connection, config.stream, config.queue, {
         filterSubjects: [config.commandSubject],
-        ackWaitMs: ACK_WAIT_MS,
+        ...{ ackWaitMs: ACK_WAIT_MS, ackDelayMs: ACK_DELAY_MS },
       }),
       subscriber: createSubscriber(connection),
       publisher: createPublisher(connection),

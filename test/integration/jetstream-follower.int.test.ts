@@ -98,6 +98,27 @@ after(async () => {
 });
 
 describe('follower', () => {
+  it('rests between what it takes, and misses nothing', async () => {
+    await makeStream('RESTING');
+    for (let count = 0; count < 3; count += 1) await put('RESTING.one', `${count}`);
+    const following = follow('RESTING', { restMs: 500 });
+    await waitFor(() => following.sequences.length === 3, { what: 'what was there at the start' });
+    for (let count = 0; count < 60; count += 1) await put('RESTING.two', `${count}`);
+    await waitFor(() => following.sequences.length === 63, { what: 'what came meanwhile' });
+    await dropConsumers('RESTING');
+    for (let count = 0; count < 20; count += 1) await put('RESTING.three', `${count}`);
+    await waitFor(() => following.sequences.length === 83, {
+      what: 'what came after its consumer was gone',
+      timeoutMs: 20_000,
+    });
+    await following.stop();
+    assert.deepEqual(
+      following.sequences,
+      Array.from({ length: 83 }, (_, index) => index + 1),
+    );
+    assert.ok(following.batches.length < 20, `each message by itself: ${following.batches.length} batches`);
+  });
+
   it('reads all in order over a restart and a kill of the server', async () => {
     const remade = count('consumer is made anew');
     let restarts = 0;

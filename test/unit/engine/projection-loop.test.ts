@@ -7,7 +7,7 @@ import { silentLog } from '../../../src/runtime/logger.ts';
 import { namesFor, resourceRef } from '../../../src/messages/subjects.ts';
 import { entities } from '../../../src/views/desired-state.ts';
 import type { NewEvent } from '../../../src/messages/events.ts';
-import type { StoredMessage } from '../../../src/engine/ports.ts';
+import type { KeyValueWrite, StoredMessage } from '../../../src/engine/ports.ts';
 import { dated, resourceManifest } from '../../support/fixtures.ts';
 import { arrayFollower, manualClock, memoryStore, stored, type MemoryStore } from '../../support/memory-ports.ts';
 
@@ -65,6 +65,21 @@ describe('the projection loop', () => {
     const a = JSON.parse(contents(store)['entity.public.a'] ?? '') as { generation: number; sequence: number };
     assert.deepEqual([a.generation, a.sequence], [2, 4]);
     assert.equal(contents(store)[CHECKPOINT], '{"stream":"OPSTREAM_EVENTS","sequence":7}');
+  });
+
+  it('lets a document that is alone say how far the view is, and writes the checkpoint after it', async () => {
+    const store = memoryStore();
+    const written: KeyValueWrite[] = [];
+    store.beforeWrite = (write) => written.push(write);
+    await run([message(3, 'a', declared('a', 1))], store);
+    assert.deepEqual(
+      written.map(({ key, reached }) => [key, reached]),
+      [
+        ['entity.public.a', { stream: 'OPSTREAM_EVENTS', sequence: 3 }],
+        [CHECKPOINT, undefined],
+      ],
+    );
+    assert.equal(contents(store)[CHECKPOINT], '{"stream":"OPSTREAM_EVENTS","sequence":3}');
   });
 
   it('sets aside what it cannot read and goes on', async () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { StreamFollower } from '../../../src/engine/ports.ts';
 import { createViewMirror } from '../../../src/engine/view-mirror.ts';
+import { REACHED_HEADER } from '../../../src/messages/envelope.ts';
 import { createDirectory } from '../../../src/views/directory.ts';
 import { drivenClock } from '../../support/driven-clock.ts';
 import { entityAt } from '../../support/entities.ts';
@@ -53,6 +54,15 @@ describe('the mirror of a bucket', () => {
     assert.equal(directory.size, 1);
     void give([{ ...stored(2, `$KV.${BUCKET}.entity.public.run-1`, ''), header: () => 'DEL' }]);
     assert.equal(directory.size, 0);
+  });
+
+  it('believes a document that says how far the view is', async () => {
+    const { give, mirror } = mirrored();
+    void give([checkpoint(3)]);
+    const header = (name: string) => (name === REACHED_HEADER ? `${STREAM} 5` : undefined);
+    void give([{ ...stored(9, `$KV.${BUCKET}.entity.public.run-1`, entityAt(5)), header }]);
+    assert.equal(mirror.position(BUCKET, STREAM), 5);
+    assert.equal(await mirror.reached(BUCKET, STREAM, 5, 0), true);
   });
 
   it('answers at once when the sequence is there, later when it comes', async () => {

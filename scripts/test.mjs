@@ -125,6 +125,7 @@ await runScript(async () => {
   const { passed, failed, skipped, failures, skips } = await runTiers(wanted, {
     ...process.env,
     OPSTREAM_NATS_SERVER: natsServer,
+    OPSTREAM_TEST_BUILT: '1',
     ...(cli.path === undefined ? { OPSTREAM_NATS_CLI_MISSING: cli.reason } : { OPSTREAM_NATS_CLI: cli.path }),
   });
   if (passed + failed + skipped === 0) throw new Error(`no test file matches ${wanted.join(', ')}`);

@@ -9,7 +9,7 @@ import type { JsonObject } from '../../src/core/json.ts';
 import { decodeLogMessage } from '../../src/messages/component-log.ts';
 import { endComponents } from '../../src/compute/instance-records.ts';
 import { ended, temporaryFolder, track } from '../support/children.ts';
-import { root } from '../support/processes.ts';
+import { nodeArguments, root } from '../support/processes.ts';
 import { startInstance, type RunningInstance } from '../support/running-instance.ts';
 import { componentOf, supervisedOperator } from '../support/supervised-operator.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -60,7 +60,7 @@ const stored = async () => {
 
 /** `opstream logs` as a program. */
 const logs = (...flags: readonly string[]) => {
-  const args = ['--import', 'tsx', 'src/cli/main.ts', 'logs', '-t', 'operator', '-n', OPERATOR, ...flags];
+  const args = [...nodeArguments('src/cli/main.ts'), 'logs', '-t', 'operator', '-n', OPERATOR, ...flags];
   const env = { ...process.env, OPSTREAM_NATS_URL: instance.server.url };
   const child = track(
     spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] }),

@@ -18,7 +18,7 @@ import {
   type StatusUpdate,
 } from '../../src/sdk/index.ts';
 import { mustApply } from '../support/manifests.ts';
-import { leakGuard } from '../support/processes.ts';
+import { leakGuard, nodeArguments } from '../support/processes.ts';
 import { startInstance, type RunningInstance } from '../support/running-instance.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -133,7 +133,7 @@ const startComponent = (server: string, type: string): Component => {
 const runOpstream = (argv: readonly string[], env: Readonly<Record<string, string>>) =>
   new Promise<{ readonly code: number; readonly stderr: string }>((resolve) => {
     const options = { env: { PATH: process.env['PATH'], ...env }, timeout: 60_000 };
-    const program = ['--import', 'tsx', 'src/cli/main.ts', ...argv];
+    const program = [...nodeArguments('src/cli/main.ts'), ...argv];
     const child = execFile(process.execPath, program, options, (_error, _stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stderr }),
     );

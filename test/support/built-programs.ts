@@ -6,10 +6,11 @@ import { cpSync, symlinkSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { temporaryFolder } from './children.ts';
-import { root } from './processes.ts';
+import { isBuilt, root } from './processes.ts';
 
-/** Path of the folder that holds what `src` holds, compiled. Removed when the test process ends. */
+/** Path of the folder that holds what `src` holds, compiled: that of `npm test`, else one that is removed when the test process ends. */
 export const buildPrograms = async (): Promise<string> => {
+  if (isBuilt) return join(root, 'dist');
   const { path } = temporaryFolder();
   for (const name of ['node_modules', 'streams']) symlinkSync(join(root, name), join(path, name));
   cpSync(join(root, 'package.json'), join(path, 'package.json'));

@@ -2,7 +2,7 @@
 // here ends with the test process; see children.ts.
 
 import { spawn } from 'node:child_process';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { track } from './children.ts';
 import { waitFor, type WaitOptions } from './wait-for.ts';
@@ -73,13 +73,26 @@ const lineReader = (take: (line: string) => void): ((chunk: string) => void) => 
   };
 };
 
-/** Starts a program of src/ or scripts/ (through tsx when it is TypeScript) or of dist/. `program` is relative to the repository. */
+/** `npm test` has built dist/ from src/ as it is now. A file that is run by hand takes src/ itself. */
+export const isBuilt = process.env['OPSTREAM_TEST_BUILT'] === '1';
+
+const builtOf = (path: string): string => {
+  const fromSources = relative(join(root, 'src'), path);
+  const isSource = !fromSources.startsWith('..') && !isAbsolute(fromSources) && fromSources.endsWith('.ts');
+  return isBuilt && isSource ? join(root, 'dist', fromSources.replace(/ts$/, 'js')) : path;
+};
+
+/** How Node runs a program of the repository: what was built of it, which starts three times as fast, else through tsx. */
+export const nodeArguments = (program: string): readonly string[] => {
+  const path = builtOf(isAbsolute(program) ? program : join(root, program));
+  return [...(/\.m?ts$/.test(path) ? ['--import', import.meta.resolve('tsx')] : []), path];
+};
+
+/** Starts a program of src/, scripts/ or dist/ as `nodeArguments` says. `program` is relative to the repository. */
 export const startProcess = (program: string, options: StartOptions = {}): TestProcess => {
   const { env = {}, name = program, cwd = root } = options;
-  const path = isAbsolute(program) ? program : join(root, program);
-  const loader = /\.m?ts$/.test(path) ? ['--import', import.meta.resolve('tsx')] : [];
   const child = track(
-    spawn(process.execPath, [...loader, path, ...(options.arguments ?? [])], {
+    spawn(process.execPath, [...nodeArguments(program), ...(options.arguments ?? [])], {
       cwd,
       env: { ...cleanEnvironment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -52,6 +52,7 @@ export const runDemo = async ({ natsServer }) => {
         natsServer,
         port: 0,
         syncAlways: true,
+        files: example.files,
         environment: { ...process.env, ...example.environment },
         log: silentLog,
       });

@@ -16,36 +16,47 @@ export const ageOf = (time: string, nowMs: number): string => {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 };
 
-const rowOf = (summary: Summary, { isWide, withTags, nowMs }: TableOptions): readonly string[] => [
+const wideCells = (summary: Summary, nowMs: number): readonly string[] => [
+  summary.operator ?? '',
+  summary.resourceType ?? '',
+  `${summary.observedGeneration}/${summary.generation}`,
+  summary.layer ?? '',
+  summary.externalName ?? '',
+  summary.externalId ?? '',
+  ageOf(summary.createdAt, nowMs),
+];
+
+// Nothing runs an operator, but its components may be what nobody would expect of one that is active.
+const runtimeOf = ({ runtime, notReady }: Summary): string => (runtime === '' ? (notReady?.reason ?? '') : runtime);
+
+const rowOf = (
+  summary: Summary,
+  { isWide, withTags, nowMs }: TableOptions,
+  withReasons: boolean,
+): readonly string[] => [
   summary.name,
   summary.version,
   summary.type,
   summary.workspace,
   summary.status,
-  summary.runtime,
+  runtimeOf(summary),
   summary.owner,
-  ...(isWide === true
-    ? [
-        summary.operator ?? '',
-        summary.resourceType ?? '',
-        `${summary.observedGeneration}/${summary.generation}`,
-        summary.layer ?? '',
-        summary.externalName ?? '',
-        summary.externalId ?? '',
-        ageOf(summary.createdAt, nowMs),
-      ]
-    : []),
+  ...(isWide === true ? wideCells(summary, nowMs) : []),
+  ...(isWide === true && withReasons ? [summary.notReady?.message ?? ''] : []),
   ...(withTags === true ? [summary.tags.join(',')] : []),
 ];
 
-export const summaryHeaders = ({ isWide, withTags }: TableOptions): readonly string[] => [
+export const summaryHeaders = ({ isWide, withTags }: TableOptions, withReasons = false): readonly string[] => [
   ...SEED_HEADERS,
   ...(isWide === true ? ['OPERATOR', 'RESOURCE TYPE', 'OBSERVED', 'LAYER', 'EXTERNAL NAME', 'EXTERNAL ID', 'AGE'] : []),
+  ...(isWide === true && withReasons ? ['WHY NOT READY'] : []),
   ...(withTags === true ? ['TAGS'] : []),
 ];
 
-export const summaryTable = (summaries: readonly Summary[], options: TableOptions): string =>
-  renderTable(
-    summaryHeaders(options),
-    summaries.map((summary) => rowOf(summary, options)),
+export const summaryTable = (summaries: readonly Summary[], options: TableOptions): string => {
+  const withReasons = summaries.some(({ notReady }) => notReady !== undefined);
+  return renderTable(
+    summaryHeaders(options, withReasons),
+    summaries.map((summary) => rowOf(summary, options, withReasons)),
   );
+};

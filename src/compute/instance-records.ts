@@ -81,6 +81,10 @@ const rootsIn = (data: string): readonly string[] => {
 /** The folder of an instance's components. */
 export const componentsFolder = (data: string, prefix: string): string => join(data, 'components', prefix);
 
+/** Every component that runs on a data folder as a process. */
+export const runningComponents = (data: string): readonly InstanceRecord[] =>
+  rootsIn(data).flatMap((root) => allRecords(root).filter(isRunning));
+
 /** Ends every component that runs on a data folder, whoever started it. Used when the instance as a whole ends. */
 export const endComponents = async (data: string, graceMs = 10_000): Promise<void> => {
   const running = rootsIn(data).flatMap((root) =>

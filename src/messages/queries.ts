@@ -65,6 +65,8 @@ export type Summary = {
   readonly externalId?: string;
   /** The operator is gone: nobody looks after it. Its status is then `error`, or `deleting`. */
   readonly orphaned?: true;
+  /** Of an operator: why it cannot work at the moment, though it is active: its condition `Ready`. */
+  readonly notReady?: { readonly reason: string; readonly message: string };
   readonly tags: readonly string[];
   readonly generation: number;
   readonly observedGeneration: number;

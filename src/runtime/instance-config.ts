@@ -22,15 +22,23 @@ export const tokenEntry = (options: Parameters<typeof textEntry>[0]): ConfigEntr
   parse: (text) => (isToken(text) ? text : undefined),
 });
 
+/** `nats://host:port`, `tls://…`, `host:port` or `host`, a user before the host. The NATS client takes what it cannot read for a bug. */
+const isServerAddress = (text: string): boolean => {
+  const { scheme = 'nats', rest = '' } = /^(?:(?<scheme>[a-z+]+):\/\/)?(?<rest>.*)$/s.exec(text)?.groups ?? {};
+  return ['nats', 'tls'].includes(scheme) && /^[^\s,/?#]+\/?$/.test(rest) && URL.canParse(`http://${rest}`);
+};
+
 export const natsEntries = {
-  natsUrl: textEntry({
-    env: ['OPSTREAM_NATS_URL', 'NATS_URL'],
-    flag: 'nats-url',
-    about: 'NATS servers, comma separated',
-    fallback: 'nats://127.0.0.1:4222',
-    pattern: /^[^\s,]+(,[^\s,]+)*$/,
+  natsUrl: {
+    ...textEntry({
+      env: ['OPSTREAM_NATS_URL', 'NATS_URL'],
+      flag: 'nats-url',
+      about: 'NATS servers, comma separated',
+      fallback: 'nats://127.0.0.1:4222',
+    }),
     expected: 'server addresses such as nats://127.0.0.1:4222',
-  }),
+    parse: (text: string) => (text.split(',').every(isServerAddress) ? text : undefined),
+  },
   natsUser: optional(textEntry({ env: 'OPSTREAM_NATS_USER', flag: 'nats-user', about: 'NATS user' })),
   natsPassword: optional(textEntry({ env: 'OPSTREAM_NATS_PASSWORD', about: 'NATS password', secret: true })),
   natsToken: optional(textEntry({ env: 'OPSTREAM_NATS_TOKEN', about: 'NATS token', secret: true })),

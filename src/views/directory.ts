@@ -37,7 +37,8 @@ type EntityRow = Pick<
 type StatusRow = Pick<
   EntityStatus,
   'uid' | 'operator' | 'status' | 'runtime' | 'run' | 'observedGeneration' | 'externalId'
->;
+> &
+  Partial<Pick<OperatorStatus, 'conditions'>>;
 
 export type ListPage = { readonly items: readonly Summary[]; readonly total: number; readonly next?: string };
 
@@ -105,6 +106,8 @@ export const createDirectory = () => {
     ...('run' in status && status.run !== undefined ? { run: { id: status.run.id, state: status.run.state } } : {}),
     ...externalIdOf(status),
     observedGeneration: status.observedGeneration,
+    // Of the few operators; those of a hundred thousand resources would be too much.
+    ...('uid' in status ? {} : { conditions: status.conditions }),
   });
 
   const hasOperator = (name: string): boolean => rows.get(`operator._.${name}`)?.operator !== undefined;

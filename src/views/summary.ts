@@ -1,7 +1,7 @@
 // The row of the seed's table (NAME | VERSION | TYPE | WORKSPACE | STATUS | RUNTIME | OWNER), from what is wanted and what was seen.
 // A status that was reported for an earlier incarnation, or by another operator, does not count.
 
-import type { Entity, EntityStatus, LifecycleStatus, OperatorStatus } from '../messages/entity.ts';
+import type { Condition, Entity, EntityStatus, LifecycleStatus, OperatorStatus } from '../messages/entity.ts';
 import type { OperatorDocument, SecretDocument, Summary } from '../messages/queries.ts';
 
 type EntityFacts = Pick<
@@ -69,9 +69,16 @@ export const summaryOfEntity = (
   };
 };
 
+/** The condition that says that it cannot work, if it does. */
+const notReadyOf = (conditions: readonly Condition[] | undefined): Pick<Summary, 'notReady'> => {
+  const failing = conditions?.find(({ type, status }) => type === 'Ready' && status === 'False');
+  return failing === undefined ? {} : { notReady: { reason: failing.reason, message: failing.message } };
+};
+
 export const summaryOfOperator = (
   operator: Omit<OperatorDocument, 'sequence'>,
-  status: Pick<OperatorStatus, 'status' | 'observedGeneration'> | undefined,
+  status:
+    (Pick<OperatorStatus, 'status' | 'observedGeneration'> & Partial<Pick<OperatorStatus, 'conditions'>>) | undefined,
 ): Summary => ({
   name: operator.name,
   version: operator.manifest.version,
@@ -81,6 +88,7 @@ export const summaryOfOperator = (
   runtime: '',
   owner: operator.manifest.owner,
   layer: operator.manifest.layer,
+  ...notReadyOf(status?.conditions),
   tags: operator.manifest.tags,
   generation: operator.generation,
   observedGeneration: status?.observedGeneration ?? 0,

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
 import { findNatsServer } from '../../scripts/nats-server.mjs';
 import { exampleManifests } from '../../src/cli/up/example.ts';
+import { processNames } from '../../src/cli/up/embedded.ts';
 import { startEmbeddedServer } from '../../src/cli/up/embedded-server.ts';
 import { allRecords, componentsFolder, isRunning } from '../../src/compute/instance-records.ts';
+import { pidIn } from '../../src/compute/os-process.ts';
 import { cliProgram, dataFolder, runningOf, startUp, untilUp } from '../support/instance.ts';
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';
 import { leakGuard, startProcess } from '../support/processes.ts';
@@ -65,17 +67,25 @@ describe('opstream up', () => {
     await waitFor(() => runningOf(folder).length === 0, { what: 'all of them to be gone', timeoutMs: 3000 });
   });
 
-  it('starts again a process that dies', async () => {
+  it('starts again whatever of it dies, also the server', async () => {
     const folder = newFolder();
     const up = await startUp(folder);
     const url = await untilUp(up);
-    const pidPath = join(folder, 'query-responder.pid');
-    const first = Number(readFileSync(pidPath, 'utf8'));
-    process.kill(first, 'SIGKILL');
-    await waitFor(() => Number(readFileSync(pidPath, 'utf8')) !== first, { what: 'another query-responder' });
-    await waitFor(async () => (await opstream(url, 'get')).code === 0, { timeoutMs: 20_000, what: 'an answer' });
-    assert.match(up.output(), /process ended, starting it again process=query-responder/);
-    await up.terminate(25_000);
+    const applied = await opstream(url, 'apply', '-f', join(exampleManifests, 'operator.yaml'));
+    assert.equal(applied.code, 0, applied.text);
+    const pidOf = (name: string): number => pidIn(readFileSync(join(folder, `${name}.pid`), 'utf8'));
+    const all = [...processNames, 'nats-server'];
+    const first = all.map(pidOf);
+    for (const pid of first) process.kill(pid, 'SIGKILL');
+    const isAnother = (name: string, index: number): boolean => pidOf(name) > 0 && pidOf(name) !== first[index];
+    await waitFor(() => all.every(isAnother), { timeoutMs: 15_000, what: 'another of each' });
+    for (const name of all) assert.match(up.output(), new RegExp(`process ended, starting it again process=${name}`));
+    await waitFor(() => /process runs again process=nats-server url=/.test(up.output()), { what: 'that to be said' });
+    await waitFor(async () => (await opstream(url, 'doctor')).code === 0, { timeoutMs: 20_000, what: 'all of them' });
+    assert.match((await opstream(url, 'get', '-t', 'operator', '-a')).text, /adf-operator/);
+    assert.equal(runningOf(folder).length, 6);
+    assert.equal((await up.terminate(25_000)).code, 0);
+    assert.deepEqual(runningOf(folder), []);
   });
 
   it('goes on where a killed one was, and ends what that one left', async () => {
@@ -144,6 +154,13 @@ describe('opstream up --example', () => {
       const applied = await opstream(url, 'apply', '-f', join(exampleManifests, 'operator.yaml'), '--wait=30s');
       assert.equal(applied.code, 0, applied.text);
       assert.equal(componentsOf(folder).length, 2);
+      // Whoever starts a second one there by mistake disturbs nothing: the table of images is still the first one's.
+      const table = (): string => readFileSync(join(folder, 'local-images.json'), 'utf8');
+      const before = table();
+      const second = await startUp(folder, { arguments: ['--port', '0', '--example'] });
+      assert.equal((await second.ended).code, 2);
+      assert.match(second.output(), new RegExp(`another opstream \\(process ${up.pid}\\) is running on`));
+      assert.equal(table(), before);
       const details = await opstream(url, 'get', '-t', 'operator', '-n', 'adf-operator', '-d');
       assert.match(details.text, /components:\n\s+- name: adf-controller\n[^]*state: Running/);
       up.signal('SIGINT');
@@ -152,8 +169,30 @@ describe('opstream up --example', () => {
       assert.deepEqual(await up.ended, { code, signal: null });
       await waitFor(() => componentsOf(folder).length === 0, { what: 'the components to be gone', timeoutMs: 3000 });
       assert.deepEqual(runningOf(folder), []);
+      assert.match(up.output(), /stopping, with 2 of the operators' components/);
     });
   }
+
+  it('has the components once after a kill -9 and another up', async () => {
+    const folder = newFolder();
+    const killed = await startUp(folder, { arguments: ['--port', '0', '--example'] });
+    const applied = await opstream(
+      await untilUp(killed),
+      ...['apply', '-f', join(exampleManifests, 'operator.yaml'), '--wait=30s'],
+    );
+    assert.equal(applied.code, 0, applied.text);
+    const left = componentsOf(folder);
+    await killed.kill9();
+    assert.deepEqual(componentsOf(folder), left);
+    const next = await startUp(folder, { arguments: ['--port', '0', '--example'] });
+    await untilUp(next);
+    // The stand-in has another address now, so that they are other ones.
+    const areOthers = (): boolean =>
+      componentsOf(folder).length === 2 && componentsOf(folder).every((pid) => !left.includes(pid));
+    await waitFor(areOthers, { timeoutMs: 20_000, what: 'two new ones in place of the old ones' });
+    assert.equal((await next.terminate(25_000)).code, 0);
+    assert.deepEqual(componentsOf(folder), []);
+  });
 });
 
 describe('the port of opstream up', () => {

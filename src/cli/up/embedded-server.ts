@@ -132,7 +132,7 @@ export const startEmbeddedServer = async (options: EmbeddedServerOptions): Promi
   writeFileSync(pidPath, String(pid));
   const startedMs = performance.now();
   while (!(await answers(port))) {
-    const isGone = child.exitCode !== null || child.pid === undefined;
+    const isGone = child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
     if (isGone || performance.now() - startedMs > START_MS) {
       if (!isGone) child.kill('SIGKILL');
       throw new Fault('NATS_UNREACHABLE', `nats-server did not start; see ${logPath}`, { retry: 'never' });

@@ -1,12 +1,12 @@
 // A whole instance on this machine: a nats-server (or one that is there already) and one of each process, data in one folder. Used by
 // `opstream up`, the demo, the bench and the end-to-end tests. Everything it starts it also stops, at the latest when this process ends.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../engine/ports.ts';
-import { startEmbeddedServer, type EmbeddedServer } from './embedded-server.ts';
+import { keepServer, type KeptServer } from './kept-server.ts';
 import { endComponents, killComponents } from '../../compute/instance-records.ts';
 import { LOCK_FILE, lockFolder } from '../../compute/folder-lock.ts';
 import { endProcess, isProcessOf, pidIn } from '../../compute/os-process.ts';
@@ -28,6 +28,8 @@ export type EmbeddedOptions = {
   readonly syncAlways: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
+  /** Written to the folder before anything is started, once the folder is this instance's: text by name. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Which of the four to start; default all. */
   readonly processes?: readonly (typeof processNames)[number][];
 };
@@ -37,8 +39,8 @@ export type Embedded = {
   /** Undefined: the server is somebody else's. */
   readonly serverPid: number | undefined;
   readonly processes: readonly Supervised[];
-  /** Resolves when the server that was started here has ended. */
-  readonly serverExited: Promise<number | null>;
+  /** Resolves when the server that was started here has ended and could not be started again. */
+  readonly serverExited: Promise<null>;
   stop(): Promise<void>;
 };
 
@@ -102,6 +104,10 @@ export const metricPort = (
   return configured === undefined ? {} : { METRIC_PORT: String(configured + processNames.indexOf(name)) };
 };
 
+const writeFiles = (directory: string, files: EmbeddedOptions['files'] = {}): void => {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+};
+
 type Environments = (name: (typeof processNames)[number]) => EmbeddedOptions['environment'];
 
 /** What each process is told, beside what all are. */
@@ -120,7 +126,7 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded>
   const directory = resolve(options.directory);
   const unlock = lockNew(directory);
   const processes: Supervised[] = [];
-  let server: EmbeddedServer | undefined;
+  let server: KeptServer | undefined;
   // Components outlive the runtime that started them; an instance that ends at once must not leave them.
   const killNow = (): void => killComponents(directory);
   process.once('exit', killNow);
@@ -138,10 +144,11 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded>
     }
   };
   try {
+    writeFiles(directory, options.files);
     await endEarlier(directory);
     const { natsUrl, natsServer: binary, port, nextFreePort = false, syncAlways, environment: env, log } = options;
     if (natsUrl === undefined)
-      server = await startEmbeddedServer({ directory, binary, port, nextFreePort, syncAlways, environment: env });
+      server = await keepServer({ directory, binary, port, nextFreePort, syncAlways, environment: env }, log);
     const url = natsUrl ?? server?.url ?? '';
     const environmentFor = environmentsAt(directory, url, options);
     for (const name of options.processes ?? processNames) {
@@ -151,7 +158,9 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded>
     }
     return {
       url,
-      serverPid: server?.pid,
+      get serverPid() {
+        return server?.pid;
+      },
       processes,
       serverExited: server?.exited ?? new Promise(() => undefined),
       stop,

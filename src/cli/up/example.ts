@@ -2,11 +2,9 @@
 // says which program of this machine the image in the seed's operator manifest is. The component itself is started by the
 // operator-runtime, once the manifest is applied.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { anyFreePort } from './embedded-server.ts';
-import { folderFault } from './embedded.ts';
 import type { ProcessDefinition } from './supervised.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -15,19 +13,22 @@ const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 /** Manifests are read from the sources: the compiler does not copy them. */
 export const exampleManifests = resolve(here, '..', '..', '..', 'src', 'operators', 'azure-data-factory', 'manifests');
 
+const TABLE = 'local-images.json';
 /** As the seed's manifest names it, without the tag. */
 const SEED_IMAGE = 'docker.io/rubiklabs/azure-operator';
 
 export type Example = {
   readonly standInUrl: string;
+  /** For the data folder, once it is the instance's: another `up` may be running there, with a table of its own. */
+  readonly files: Readonly<Record<string, string>>;
   /** For the processes of the instance: the runtime finds the table by it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly processes: readonly ProcessDefinition[];
 };
 
-/** To be called before the instance is started. */
+/** To be called before the instance is started. Changes nothing. */
 export const exampleOf = async (options: {
-  /** Data folder of the instance; the table is written there. */
+  /** Data folder of the instance; the table will be there. */
   readonly directory: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** How long a run is queued and runs, at the stand-in. Default 1 s and 5 s. */
@@ -41,16 +42,10 @@ export const exampleOf = async (options: {
     command: ['node', join(programs, 'operators', 'azure-data-factory', `main${ending}`)],
     environment: { AZURE_AUTHORITY_HOST: standInUrl, AZURE_MANAGEMENT_URL: standInUrl, AZURE_POLL_INTERVAL: '500ms' },
   };
-  const table = resolve(directory, 'local-images.json');
-  try {
-    mkdirSync(directory, { recursive: true });
-    writeFileSync(table, `${JSON.stringify({ [SEED_IMAGE]: component }, undefined, 2)}\n`);
-  } catch (error) {
-    throw folderFault(error, directory);
-  }
   return {
     standInUrl,
-    environment: { OPSTREAM_LOCAL_IMAGES: table },
+    files: { [TABLE]: `${JSON.stringify({ [SEED_IMAGE]: component }, undefined, 2)}\n` },
+    environment: { OPSTREAM_LOCAL_IMAGES: resolve(directory, TABLE) },
     processes: [
       {
         name: 'stand-in',

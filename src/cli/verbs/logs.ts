@@ -28,6 +28,7 @@ const explain = async (
   context: CliContext,
   operator: string,
   component: string | undefined,
+  replica: number | undefined,
 ): Promise<number> => {
   const { terminal } = context;
   const answer = await client.query('get', { type: 'operator', name: operator });
@@ -41,6 +42,14 @@ const explain = async (
     const nearest = nearestName(component, names);
     const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
     terminal.error(`operator ${operator} has no component "${component}"; it has ${names.join(', ') || 'none'}${hint}`);
+    return exitCodes.failed;
+  }
+  const replicas = Math.max(
+    0,
+    ...components.filter(({ name }) => component === undefined || name === component).map((one) => one.replicas),
+  );
+  if (replica !== undefined && replica >= replicas) {
+    terminal.error(`there is no replica ${replica}; there are ${replicas}, counted from 0`);
     return exitCodes.failed;
   }
   terminal.info(
@@ -99,7 +108,7 @@ export const logsVerb: Verb = {
     const since = sinceMs === undefined ? {} : { sinceMs: clock.nowMs() - sinceMs };
     const onFound = async (replicas: number): Promise<boolean> => {
       found = replicas;
-      if (replicas === 0) exitCode = await explain(client, context, operator, component);
+      if (replicas === 0) exitCode = await explain(client, context, operator, component, replica);
       return exitCode === exitCodes.done;
     };
     await client.readLogs(selection, { tail, ...since, follow: has(args, 'follow'), signal, onFound, onLine: show });

@@ -15,6 +15,7 @@ import { countOf, UsageError, type Verb } from '../verb.ts';
 import { has, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import type { Embedded } from '../up/embedded.ts';
+import { runningComponents } from '../../compute/instance-records.ts';
 
 const run = promisify(execFile);
 const DEFAULT_PORT = 4222;
@@ -66,7 +67,7 @@ const childEnvironment = (
   ...(config.natsCreds === undefined ? {} : { OPSTREAM_NATS_CREDS: resolve(config.natsCreds) }),
 });
 
-const NO_EXAMPLE = { environment: {}, processes: [] } as const;
+const NO_EXAMPLE = { files: {}, environment: {}, processes: [] } as const;
 
 export const up: Verb = {
   name: 'up',
@@ -114,6 +115,7 @@ export const up: Verb = {
       // A port that was asked for is meant: clients will look for it there.
       nextFreePort: !has(args, 'port'),
       syncAlways: !has(args, 'fast'),
+      files: example.files,
       environment: { ...environment, ...example.environment },
       log,
     });
@@ -127,16 +129,19 @@ export const up: Verb = {
       if (!signal.aborted) announce(embedded, directory, further.length > 0, context);
       const end = await Promise.race([stopped, embedded.serverExited.then(() => 'server' as const)]);
       if (end === 'stop') return 0;
-      terminal.error(`nats-server ended by itself; see ${join(directory, 'logs', 'nats-server.log')}`);
+      terminal.error(`nats-server does not stay up; see ${join(directory, 'logs', 'nats-server.log')}`);
       return 1;
     } finally {
-      terminal.info('stopping');
+      terminal.info(stoppingText(runningComponents(directory).length));
       await Promise.all(further.map((one) => one.stop()));
       await embedded.stop();
-      terminal.info('stopped');
+      terminal.info(`stopped; what is stored stays in ${directory}`);
     }
   },
 };
+
+const stoppingText = (components: number): string =>
+  components === 0 ? 'stopping' : `stopping, with ${components} of the operators' components`;
 
 const whenStopped = (signal: AbortSignal): Promise<'stop'> =>
   new Promise((done) => {

@@ -51,6 +51,9 @@ describe('opstream', () => {
     assert.equal((await opstream(['run'])).code, 2);
     assert.equal((await opstream(['apply', '-f', join(folder, 'nope.yaml')])).code, 2);
     assert.equal((await opstream(['get', '--prefix', 'Not A Token'])).code, 2);
+    const address = await opstream(['get', '--nats-url', 'nats://127.0.0.1:99999']);
+    assert.equal(address.code, 2);
+    assert.match(address.err, /--nats-url.*server addresses such as nats:/);
   });
 
   it('answers an unreachable server with 4 and what to do, without passwords', async () => {

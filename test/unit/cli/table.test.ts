@@ -66,6 +66,19 @@ describe('the table of get', () => {
     );
   });
 
+  it('says at a glance what an operator that is active suffers from', () => {
+    const notReady = { reason: 'CrashLoopBackOff', message: 'replica 0 ended with exit code 3' };
+    const lines = (isWide: boolean): readonly (readonly string[])[] =>
+      summaryTable([summary({ runtime: '', notReady }), summary({ runtime: '' })], { nowMs: 0, isWide })
+        .split('\n')
+        .map((line) => line.split('|').map((cell) => cell.trim()));
+    assert.equal(lines(false)[2]?.[5], 'CrashLoopBackOff');
+    assert.deepEqual(
+      lines(true).map((cells) => cells[14]),
+      ['WHY NOT READY', lines(true)[1]?.[14], 'replica 0 ended with exit code 3', ''],
+    );
+  });
+
   it('gives wide characters their width and breaks no line', () => {
     assert.equal(displayWidth('a漢'), 3);
     const lines = renderTable(['A', 'B'], [['漢', 'one\ntwo']]).split('\n');

@@ -89,6 +89,14 @@ test('durations', () => {
   assert.deepEqual([90_000, 60_000, 1500, 0].map(formatDurationMs), ['90s', '1m', '1500ms', '0ms']);
 });
 
+test('addresses of servers are those that the NATS client can read', () => {
+  const isTaken = (url: string): boolean => loadConfig(instanceTable, { OPSTREAM_NATS_URL: url }).ok;
+  for (const url of ['host', 'host:4222', 'nats://me:secret@host:1', 'tls://[::1]:4222', 'nats://a:1,nats://b:2/'])
+    assert.ok(isTaken(url), url);
+  for (const url of ['nats://host:99999', 'nats://', 'http://host:1', 'a,,b', 'nats://host/path', 'nats://a b', 'h:x'])
+    assert.ok(!isTaken(url), url);
+});
+
 test('the table of an instance has its defaults', () => {
   const loaded = loadConfig(instanceTable, {});
   assert.ok(loaded.ok);

@@ -190,5 +190,23 @@ describe('a row', () => {
     const row = summaryOfOperator({ ...operator, manifest }, { status: 'active', observedGeneration: 3 });
     assert.deepEqual([row.workspace, row.runtime, row.status, row.observedGeneration], ['', '', 'active', 3]);
     assert.equal(summaryOfOperator({ ...operator, manifest }, undefined).status, 'pending');
+    assert.equal('notReady' in row, false);
+    const since = { lastTransitionTime: '', observedGeneration: 3 };
+    const failing = {
+      type: 'Ready',
+      status: 'False',
+      reason: 'CrashLoopBackOff',
+      message: 'it ended',
+      ...since,
+    } as const;
+    const status = { status: 'active', observedGeneration: 3, conditions: [failing] } as const;
+    const why = { reason: 'CrashLoopBackOff', message: 'it ended' };
+    assert.deepEqual(summaryOfOperator({ ...operator, manifest }, status).notReady, why);
+    const fine = { ...status, conditions: [{ ...failing, status: 'True' }] } as const;
+    assert.equal('notReady' in summaryOfOperator({ ...operator, manifest }, fine), false);
+    const directory = createDirectory();
+    directory.absorb('operator.op', { ...operator, manifest, sequence: 1 });
+    directory.absorb('status.op', { operator: 'op', observedSequence: 1, ...status });
+    assert.deepEqual(directory.list({ type: 'operator' }).items[0]?.notReady, why);
   });
 });

@@ -163,8 +163,10 @@ const showComponents = async (environment, signal) => {
   );
   for (const { name, state, ready, desired, instances } of components ?? []) {
     process.stdout.write(`  component ${name}: ${state}, ${ready} of ${desired} ready\n`);
-    for (const { replica, handle, addresses } of instances)
-      process.stdout.write(`    replica ${replica}: process ${handle}, metrics and health at ${addresses.metrics}\n`);
+    for (const { replica, handle, addresses } of instances) {
+      const places = Object.entries(addresses).map(([what, address]) => `${what} at ${address}`);
+      process.stdout.write(`    replica ${replica}: process ${handle}, ${places.join(', ')}\n`);
+    }
   }
 };
 

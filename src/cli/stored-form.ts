@@ -67,6 +67,7 @@ const operatorForm = ({ operator, status, summary }: Extract<GetAnswer, { type: 
       aggregateStatus: summary.status,
       observedGeneration: summary.observedGeneration,
       message: status?.message,
+      nats: status?.nats,
       components: status?.components,
       conditions: status?.conditions,
       updated: status?.updatedAt,

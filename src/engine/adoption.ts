@@ -20,7 +20,8 @@ export type AdoptionOptions = {
   readonly requester: Requester;
   /** The view of entities. */
   readonly entities: KeyValueStore;
-  appenderOf(stream: string): Appender;
+  /** Of an operator's channel. */
+  appenderOf(stream: string, operator: string): Appender;
   readonly fence: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -87,7 +88,7 @@ export const createAdoption = (options: AdoptionOptions): Adopt => {
     }
     let sent = 0;
     for (const [stream, messages] of byStream) {
-      const appender = options.appenderOf(stream);
+      const appender = options.appenderOf(stream, operator.name);
       const store = async (message: AppendMessage): Promise<void> => {
         try {
           await appender.append([message]);

@@ -56,7 +56,10 @@ const CHECKPOINT_EVERY = 2000;
 const CHECKPOINT_DELAY_MS = 200;
 const RETRY_MS = 200;
 const MAX_TRIES = 3;
-const OWED_RETRY_MS = 5000;
+const OWED_RETRY_MS = 1000;
+
+/** Two operators may name their streams alike and have them on different servers. */
+const channelKey = ({ operator, stream }: Command): string => `${operator}/${stream}`;
 
 type Command = { readonly stream: string; readonly operator: string; readonly message: AppendMessage };
 
@@ -179,10 +182,15 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
   const payOff = async (): Promise<void> => {
     while (!signal.aborted) {
       await clock.sleep(OWED_RETRY_MS, signal);
+      const failed = new Set<string>();
       for (const [subject, command] of owed) {
         if (signal.aborted) return;
-        if (!(await sendOnce(command))) continue;
-        broken.delete(command.stream);
+        if (failed.has(channelKey(command))) continue;
+        if (!(await sendOnce(command))) {
+          failed.add(channelKey(command));
+          continue;
+        }
+        broken.delete(channelKey(command));
         if (owed.get(subject) === command) owed.delete(subject);
       }
     }
@@ -190,11 +198,11 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
 
   const send = async (subject: string, command: Command): Promise<void> => {
     owed.delete(subject);
-    for (let tries = 1; tries <= MAX_TRIES && !signal.aborted && !broken.has(command.stream); tries += 1) {
+    for (let tries = 1; tries <= MAX_TRIES && !signal.aborted && !broken.has(channelKey(command)); tries += 1) {
       if (await sendOnce(command)) return;
       await clock.sleep(RETRY_MS * tries, signal);
     }
-    broken.add(command.stream);
+    broken.add(channelKey(command));
     owed.set(subject, command);
   };
 

@@ -6,6 +6,7 @@ import { encodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import {
   OPERATOR_STATUS_TYPE,
+  type ChannelServer,
   type Condition,
   type LifecycleStatus,
   type OperatorStatus,
@@ -48,6 +49,8 @@ export type OperatorCareOptions = {
   componentsOf?(operator: OperatorDocument): ComponentsReport | undefined;
   /** Whether its resources fit it, where that is known. Absent: nobody looks. */
   validityOf?(operator: OperatorDocument): readonly ValidityTold[];
+  /** Which NATS server its channel is in; undefined: the shared one, and its manifest does not speak of another. */
+  natsOf?(operator: OperatorDocument): Promise<ChannelServer | undefined>;
   /** Sends the components what is wanted of the resources that an earlier operator of that name left behind. */
   readonly adopt: Adopt;
 };
@@ -110,6 +113,21 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
     validity: options.validityOf?.(operator) ?? [],
   });
 
+  /** While its server is away, the incarnation that was in use stays: what is known of it is still there. */
+  const natsFor = async (operator: OperatorDocument, last: OperatorStatus | undefined) => {
+    const nats = await options.natsOf?.(operator);
+    const incarnation = nats?.incarnation ?? last?.nats?.incarnation;
+    return nats?.location !== 'own' || incarnation === undefined ? nats : { ...nats, incarnation };
+  };
+
+  /** What is wanted of its resources has to be sent again: it is back, or its channel is on another server than it was. */
+  const mustAdopt = async (operator: OperatorDocument): Promise<boolean> => {
+    const { status: last } = await lastStatus(operator.name);
+    const nats = await options.natsOf?.(operator);
+    const isMoved = last !== undefined && last.nats?.incarnation !== nats?.incarnation;
+    return isMoved || (operator.generation > 1 && last?.status !== 'active');
+  };
+
   const report = async (
     operator: OperatorDocument,
     status: LifecycleStatus,
@@ -124,6 +142,7 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
       const lastTransitionTime = before?.status === told.status ? before.lastTransitionTime : time;
       return { ...told, lastTransitionTime, observedGeneration: operator.generation };
     });
+    const nats = await natsFor(operator, last.status);
     const next: OperatorStatus = {
       operator: name,
       observedGeneration: operator.generation,
@@ -131,6 +150,7 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
       status,
       conditions,
       ...(seen === undefined ? {} : { components: seen.components }),
+      ...(nats === undefined ? {} : { nats }),
     };
     if (last.status !== undefined) {
       const { fence: _fence, ...known } = last.status as OperatorStatus & { readonly fence?: number };
@@ -195,8 +215,7 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
       return false;
     }
     // An operator that was here before may have left resources behind; what was active before has adopted them.
-    const isBack = operator.generation > 1 && (await lastStatus(name)).status?.status !== 'active';
-    if (isBack) await options.adopt(operator);
+    if (await mustAdopt(operator)) await options.adopt(operator);
     await report(operator, 'active', {
       status: 'True',
       reason: 'ChannelReady',

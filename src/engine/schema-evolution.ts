@@ -31,6 +31,15 @@ const changedSchemas = (before: OperatorManifest, after: OperatorManifest): Read
 const removedFrom = (before: readonly string[], after: readonly string[]): ReadonlySet<string> =>
   new Set(before.filter((one) => !after.includes(one)));
 
+/**
+ * Which NATS server the channel is in. While it changes, the old components and the new ones each lead on theirs, and nothing fences one from
+ * the other: so not while there is a resource.
+ */
+const serverOf = ({ operator }: OperatorManifest): string => {
+  const { name, compute } = operator.natsClusterConfig ?? {};
+  return `${name ?? ''}/${compute ?? ''}`;
+};
+
 const typeNames = ({ operator }: OperatorManifest): readonly string[] => operator.resources.map(({ name }) => name);
 
 const specDetails = (who: string, spec: JsonObject, schema: Changed | undefined): readonly RejectionDetail[] =>
@@ -87,12 +96,17 @@ export const breakagesOf = async (
   const changed = changedSchemas(before, after);
   const removedTypes = removedFrom(typeNames(before), typeNames(after));
   const removedWorkspaces = removedFrom(before.operator.enabledWorkspaces, after.operator.enabledWorkspaces);
-  if (changed.size + removedTypes.size + removedWorkspaces.size === 0) return undefined;
+  const moves = serverOf(before) !== serverOf(after);
+  if (!moves && changed.size + removedTypes.size + removedWorkspaces.size === 0) return undefined;
 
   const judge = (entity: Entity): readonly RejectionDetail[] | undefined => {
     const { workspace, name, resource } = entity.manifest;
-    if (isReplaced(entity)) return undefined;
     const who = `resource ${workspace}/${name}`;
+    if (moves) {
+      const message = `${who} is looked after on the NATS server that the operator has now`;
+      return [{ code: 'OPERATOR_HAS_RESOURCES', message, pointer: '/operator/natsClusterConfig' }];
+    }
+    if (isReplaced(entity)) return undefined;
     // Its component must still be told to remove it; what its spec says matters no more.
     if (removedTypes.has(resource.type)) {
       const message = `${who} is of type "${resource.type}", which would be gone`;
@@ -113,6 +127,10 @@ export const breakagesOf = async (
   const all = broken.flatMap(({ found }) => found);
   const rest = all.length - MAX_LISTED;
   const more = rest > 0 ? [{ message: `and ${rest} more problem(s); ${broken.length} resources in all` }] : [];
+  if (moves) {
+    const message = `operator "${before.name}" has ${broken.length} resource(s); its natsClusterConfig can only change while it has none: delete or release them first`;
+    return reject('OPERATOR_HAS_RESOURCES', message, [...all.slice(0, MAX_LISTED), ...more]);
+  }
   const message = `operator "${before.name}" has ${broken.length} resource(s) that it would no longer accept; change or delete them first`;
   return reject('SCHEMA_BREAKS_RESOURCES', message, [...all.slice(0, MAX_LISTED), ...more]);
 };

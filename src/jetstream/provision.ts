@@ -139,9 +139,17 @@ export const ensureStream = async (connection: JetStreamConnection, definition: 
 /** Faults: STREAM_DRIFT, JS_REFUSED (no right to make streams), NATS_NO_RESPONDERS (JetStream is not enabled). */
 export const provision = async (
   connection: JetStreamConnection,
-  options: { readonly prefix: string; readonly replicas?: number; readonly folder?: string },
+  options: {
+    readonly prefix: string;
+    readonly replicas?: number;
+    readonly folder?: string;
+    /** Names of streams; absent: all. */
+    readonly only?: readonly string[];
+  },
 ): Promise<void> => {
-  for (const definition of readStreamDefinitions(options)) await ensureStream(connection, definition);
+  const { only } = options;
+  for (const definition of readStreamDefinitions(options))
+    if (only === undefined || only.includes(definition.name)) await ensureStream(connection, definition);
 };
 
 const channelDefinition = (prefix: string, stream: string, subjects: readonly string[]): StreamDefinition => ({

@@ -3,6 +3,7 @@
 
 import type { MsgHdrs } from 'nats';
 import { Fault } from '../core/fault.ts';
+import { ORIGIN_HEADER } from '../messages/envelope.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import { headerLine, headersOfLines } from './raw-headers.ts';
 import type { JetStreamConnection } from './connection.ts';
@@ -20,6 +21,8 @@ export type Write = {
   readonly operation?: 'DEL';
   /** Further header lines, each from headerLine. */
   readonly moreLines?: string;
+  /** Opstream-Origin. */
+  readonly origin?: string;
 };
 
 type Connection = Pick<JetStreamConnection, 'slots'>;
@@ -30,12 +33,13 @@ type PubAck = { readonly seq?: number; readonly error?: ApiError };
 
 const decoder = new TextDecoder();
 
-const linesOf = ({ id, expectedLastSequence, operation, moreLines = '' }: Write): string => {
+const linesOf = ({ id, expectedLastSequence, operation, origin, moreLines = '' }: Write): string => {
   let lines = moreLines;
   if (id !== undefined) lines += headerLine('Nats-Msg-Id', id);
   if (expectedLastSequence !== undefined) {
     lines += headerLine('Nats-Expected-Last-Subject-Sequence', expectedLastSequence);
   }
+  if (origin !== undefined) lines += headerLine(ORIGIN_HEADER, origin);
   if (operation !== undefined) lines += headerLine('KV-Operation', operation);
   return lines;
 };

@@ -132,6 +132,18 @@ export type ComponentStatus = {
 };
 
 /** Observed state of an operator, reported by the operator-runtime on `opstream.status.<shard>.<operator>._.<operator>`. */
+/** Which NATS server an operator's channel is in, when its manifest has a `natsClusterConfig`. */
+export type ChannelServer = {
+  /** `own`: run for this operator alone, and listed among its components under `name`. */
+  readonly location: 'own' | 'shared';
+  readonly name: string;
+  readonly compute: string;
+  /** Of an own one, as components reach it. */
+  readonly url?: string;
+  /** Of an own one that is in use: another one means that the server began anew, and everything was sent to it again. */
+  readonly incarnation?: string;
+};
+
 export type OperatorStatus = {
   readonly operator: string;
   readonly observedGeneration: number;
@@ -141,6 +153,8 @@ export type OperatorStatus = {
   readonly message?: string;
   /** In the order of the manifest. Absent: nobody has looked yet. */
   readonly components?: readonly ComponentStatus[];
+  /** Absent: the manifest has no `natsClusterConfig`. */
+  readonly nats?: ChannelServer;
 };
 export type OperatorStatusEvent = CloudEvent<typeof OPERATOR_STATUS_TYPE, OperatorStatus & { readonly fence: number }>;
 

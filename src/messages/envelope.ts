@@ -55,4 +55,10 @@ export const commandHeaders = {
  */
 export const REACHED_HEADER = 'Opstream-Reached';
 
+/**
+ * On a status that was stored on an operator's own server first: `<incarnation> <sequence>` there; or, on such a server, on what was brought
+ * from the shared one.
+ */
+export const ORIGIN_HEADER = 'Opstream-Origin';
+
 export const schemaUri = (type: string): string => `https://opstream.io/schemas/${type}.json`;

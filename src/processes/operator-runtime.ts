@@ -24,6 +24,7 @@ import { createStreamReader } from '../jetstream/stream-reader.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
 import { openInstance } from './common/open-instance.ts';
 import { serveReport } from './common/report-service.ts';
+import { openOwnServers } from './common/own-servers.ts';
 import { openSupervision, type Supervision } from './common/supervision.ts';
 import type { Lease } from '../engine/ports.ts';
 import type { Instance } from './common/open-instance.ts';
@@ -49,8 +50,13 @@ const work = async (
   const finalize = createFinalizer({ names, requester: createRequester(connection), clock, log, signal, metrics });
   const statuses = appenderOf(streams.status);
   const statusReader = createStreamReader(connection, streams.status);
+  const servers = openOwnServers(instance, {
+    ...{ data: supervision.data, computes: supervision.computes, directory, signal },
+    onReady: (name) => care.attend(name),
+  });
+  const channelOf = (stream: string, operator: string) => servers.appenderOf(operator, stream) ?? appenderOf(stream);
   const supervisor = await supervision.lead({
-    ...{ directory, fence: lease.token, signal },
+    ...{ servers, fence: lease.token, signal },
     onReport: (name) => care.attend(name),
   });
   const validity = createValidityWatch({
@@ -73,23 +79,28 @@ const work = async (
     clock,
     log,
     signal,
-    componentsOf: supervisor.reportOf,
+    componentsOf: (operator) => supervisor.reportOf(servers.seenWithServer(operator)),
+    natsOf: servers.tellOf,
     validityOf: validity.toldOf,
     adopt: createAdoption({
       names,
       requester: createRequester(connection),
       entities: createKeyValueStore(connection, names.buckets.entities),
-      appenderOf,
+      appenderOf: channelOf,
       fence: lease.token,
       clock,
       log,
     }),
-    ensureChannel: (stream, subjects) => ensureChannelStream(connection, { prefix: names.prefix, stream, subjects }),
+    ensureChannel: async (stream, subjects, operator) => {
+      if (await servers.ensureChannel(operator, stream, subjects)) return;
+      await ensureChannelStream(connection, { prefix: names.prefix, stream, subjects });
+    },
   });
   const supervising = supervisor.run();
   // What is said first of an operator should be what is seen of it.
   await Promise.race([supervisor.looked, clock.sleep(FIRST_LOOK_MS, signal)]);
   for (const { name } of directory.all()) {
+    servers.attend(name);
     validity.attend(name);
     care.attend(name);
   }
@@ -97,11 +108,14 @@ const work = async (
   const ready = new Set<string>();
   const channel = async (stream: string, operatorName: string) => {
     const operator = directory.get(operatorName);
+    // Its own server may be away: then the others must not wait for it.
+    const appender = channelOf(stream, operatorName);
     const version = `${stream}/${operatorName}/${operator?.generation ?? 0}`;
     if (operator !== undefined && !ready.has(version)) await care.makeChannels(operator);
     ready.add(version);
-    return appenderOf(stream);
+    return appender;
   };
+  const tellReleased = createReleasedStatus({ names, statuses, statusReader, ids, clock, log, signal });
   const deadLetter = (message: Parameters<typeof instance.deadLetters>[1], reason: string) =>
     instance.deadLetters(
       { source: 'operator-runtime', stream: streams.events, code: 'DOCUMENT_INVALID', reason },
@@ -110,6 +124,7 @@ const work = async (
 
   const loops = [
     supervising,
+    servers.run(),
     runDispatch({
       names,
       follower: createFollower(connection, streams.events),
@@ -121,8 +136,13 @@ const work = async (
       log,
       signal,
       channel,
-      onReleased: createReleasedStatus({ names, statuses, statusReader, ids, clock, log, signal }),
+      onReleased: async (entity, release, sequence) => {
+        await tellReleased(entity, release, sequence);
+        const { workspace, name, resource } = entity.manifest;
+        await servers.copy(resource.operator, names.status({ operator: resource.operator, workspace, name }));
+      },
       onOperator: (name) => {
+        servers.attend(name);
         validity.attend(name);
         supervisor.wake();
         care.attend(name);
@@ -130,7 +150,15 @@ const work = async (
       deadLetter,
       metrics,
     }),
-    runFinalization({ names, follower: createFollower(connection, streams.status), positions, finalize, clock, log, signal }),
+    runFinalization({
+      names,
+      follower: createFollower(connection, streams.status),
+      positions,
+      finalize,
+      clock,
+      log,
+      signal,
+    }),
   ];
   try {
     await Promise.all(loops);

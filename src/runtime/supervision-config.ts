@@ -40,6 +40,11 @@ export const supervisionTable = {
       about: 'YAML or JSON file that names the program of this machine for an image: {image: {command, environment}}',
     }),
   ),
+  natsServer: textEntry({
+    env: 'OPSTREAM_NATS_SERVER',
+    about: 'program that is the NATS server of an operator of its own (natsClusterConfig)',
+    fallback: 'nats-server',
+  }),
   ...computeTable,
   componentNatsUrl: optional(
     textEntry({

@@ -14,6 +14,7 @@ import type {
   StoredMessage,
 } from '../../src/engine/ports.ts';
 import type { StatusEvent } from '../../src/messages/entity.ts';
+import { ORIGIN_HEADER } from '../../src/messages/envelope.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
 import { silentLog } from '../../src/runtime/logger.ts';
 import { runComponent } from '../../src/sdk/component.ts';
@@ -55,7 +56,7 @@ export const memoryStream = (nowMs: () => number = () => 0) => {
     subject: message.subject,
     data: message.data,
     timeMs,
-    header: () => undefined,
+    header: (name) => ({ 'Nats-Msg-Id': message.id, [ORIGIN_HEADER]: message.origin })[name],
   });
   return {
     appender,

@@ -18,7 +18,7 @@ const allowed: Record<string, readonly string[]> = {
   jetstream: ['core', 'messages', 'engine/ports.ts'],
   runtime: ['core', 'messages', 'engine/ports.ts'],
   jq: ['core', 'engine/ports.ts'],
-  compute: ['core', 'messages', 'engine/ports.ts', 'engine/supervision/ports.ts'],
+  compute: ['core', 'messages', 'engine/ports.ts', 'engine/supervision/ports.ts', 'engine/own-server/ports.ts'],
   vault: ['core', 'messages', 'engine/ports.ts'],
   sdk: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault'],
   client: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault'],

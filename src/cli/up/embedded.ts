@@ -111,11 +111,14 @@ const writeFiles = (directory: string, files: EmbeddedOptions['files'] = {}): vo
 type Environments = (name: (typeof processNames)[number]) => EmbeddedOptions['environment'];
 
 /** What each process is told, beside what all are. */
-const environmentsAt = (directory: string, url: string, { environment }: EmbeddedOptions): Environments => {
+const environmentsAt = (directory: string, url: string, { environment, natsServer }: EmbeddedOptions): Environments => {
+  // Operators may want a NATS server of their own.
+  const server = natsServer === '' ? {} : { OPSTREAM_NATS_SERVER: natsServer };
   const keyFile = hasOwnKeys(environment) ? undefined : ensureKeyFile(directory);
   return (name) => ({
     ...environmentOf(name, environment, keyFile),
     ...metricPort(environment, name),
+    ...server,
     OPSTREAM_NATS_URL: url,
     OPSTREAM_DATA: directory,
   });

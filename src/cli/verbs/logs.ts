@@ -36,7 +36,9 @@ const explain = async (
     tellRejection(context, answer.error);
     return exitCodes.failed;
   }
-  const components = answer.value.type === 'operator' ? answer.value.operator.manifest.operator.components : [];
+  const { components: declared, natsClusterConfig: server } =
+    answer.value.type === 'operator' ? answer.value.operator.manifest.operator : { components: [] };
+  const components = [...declared, ...(server === undefined ? [] : [{ name: server.name, replicas: 1 }])];
   const names = components.map(({ name }) => name);
   if (component !== undefined && !names.includes(component)) {
     const nearest = nearestName(component, names);

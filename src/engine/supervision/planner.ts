@@ -6,12 +6,11 @@ import type { ComponentSpec } from '../../messages/manifest/types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Log, Vault } from '../ports.ts';
 import type { Obstacle } from './component-report.ts';
+import { isServer } from '../own-server/place.ts';
+import { EXTERNAL, PROCESS } from './drivers.ts';
 import { planComponent, type ComponentSecrets, type ServerAccess } from './plan.ts';
 import type { InstanceSpec } from './ports.ts';
 import { openApiKey } from './secret-reader.ts';
-
-/** In the place of a driver's name: started by somebody else. */
-export const EXTERNAL = 'external';
 
 export type PlannerOptions = {
   readonly prefix: string;
@@ -19,6 +18,8 @@ export type PlannerOptions = {
   readonly computes: ReadonlyMap<string, string>;
   /** Names of the drivers that there are. */
   readonly drivers: ReadonlySet<string>;
+  /** The operator's own NATS server as an instance; faults are obstacles. */
+  server(operator: OperatorDocument, component: ComponentSpec): Promise<InstanceSpec>;
   /** Faults are obstacles. */
   access(operator: OperatorDocument): Promise<ServerAccess>;
   /** Faults are obstacles: SECRET_UNREADABLE, COMPONENT_NOT_STARTABLE (a secret is not there). */
@@ -55,7 +56,13 @@ export const createPlanner = (options: PlannerOptions): Planner => {
         const message = `compute "${component.compute}" needs the driver "${driver}", which this operator-runtime does not have`;
         return { kind: 'obstacle', obstacle: { code: 'COMPUTE_UNAVAILABLE', message } };
       }
+      if (isServer(operator, component) && driver !== PROCESS) {
+        const message = `a NATS server of an operator's own runs as a process; compute "${component.compute}" means the driver "${driver}": name one that means "${PROCESS}" in natsClusterConfig.compute, or "${EXTERNAL}" for the shared server`;
+        return { kind: 'obstacle', obstacle: { code: 'ComputeUnsuitable', message } };
+      }
       try {
+        if (isServer(operator, component))
+          return { kind: 'instances', driver, desired: [await options.server(operator, component)] };
         const [access, secrets] = await Promise.all([options.access(operator), options.secrets(component, driver)]);
         const { prefix, digest } = options;
         const { runAsApiKey: sealed } = component;

@@ -103,6 +103,17 @@ const duplicates = (
   });
 };
 
+/** An own NATS server is listed among the components, and its log is found there. */
+const serverNameProblem = (
+  config: unknown,
+  components: readonly { readonly item: JsonObject }[],
+): readonly RejectionDetail[] => {
+  const name = isJsonObject(config) ? config['name'] : undefined;
+  if (typeof name !== 'string' || components.every(({ item }) => item['name'] !== name)) return [];
+  const message = `the name "${printable(name)}" is that of a component; the NATS server needs one of its own`;
+  return [{ message, pointer: toPointer(['operator', 'natsClusterConfig', 'name']) }];
+};
+
 const sharedChannelProblem = (operator: JsonObject): readonly RejectionDetail[] => {
   if (!isJsonObject(operator['natsApi'])) return [];
   const without = mappings(operator['resources']).filter(({ item }) => item['natsApi'] === undefined);
@@ -119,6 +130,7 @@ export const operatorProblems = (manifest: JsonObject, prefix: string): readonly
   const types = mappings(operator['resources']);
   const workspaces = operator['enabledWorkspaces'];
   const problems: RejectionDetail[] = [
+    ...serverNameProblem(operator['natsClusterConfig'], components),
     ...duplicates(
       ['operator', 'components'],
       'component names',

@@ -7,8 +7,9 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createContainerDriver } from '../../compute/container-driver.ts';
 import { createProcessDriver } from '../../compute/process-driver.ts';
-import type { LocalImages } from '../../compute/local-images.ts';
-import type { OperatorDirectory } from '../../engine/operator-directory.ts';
+import type { LocalImage, LocalImages } from '../../compute/local-images.ts';
+import type { OwnServers } from '../../engine/own-server/own-servers.ts';
+import { SERVER_IMAGE } from '../../engine/own-server/place.ts';
 import { secretsOfComponent } from '../../engine/supervision/component-secrets.ts';
 import { createRecall } from '../../engine/supervision/component-history.ts';
 import { defaultSettings, type SupervisionSettings } from '../../engine/supervision/decide.ts';
@@ -31,14 +32,17 @@ const here = dirname(fileURLToPath(import.meta.url));
 const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 const REFERENCE_OPERATORS = ['azure-data-factory', 'hightouch', 'http'] as const;
 
-/** The reference operators, run as this program is run. */
-const builtInImages: LocalImages = new Map(
-  REFERENCE_OPERATORS.map((name) => {
-    const program = resolve(here, '..', '..', 'operators', name, `main${ending}`);
-    const loader = ending === '.ts' ? ownLoader() : [];
-    return [`opstream/${name}`, { command: ['node', ...loader, program], environment: {} }];
-  }),
-);
+/** The reference operators, run as this program is run, and the NATS server that an operator may have for itself. */
+const builtInImages = (natsServer: string): LocalImages =>
+  new Map<string, LocalImage>([
+    // The server of one operator: what it is sent, one core can do.
+    [SERVER_IMAGE, { command: [natsServer], environment: { GOMAXPROCS: '1' } }],
+    ...REFERENCE_OPERATORS.map((name) => {
+      const program = resolve(here, '..', '..', 'operators', name, `main${ending}`);
+      const loader = ending === '.ts' ? ownLoader() : [];
+      return [`opstream/${name}`, { command: ['node', ...loader, program], environment: {} }] as const;
+    }),
+  ]);
 
 const settingsOf = (config: SupervisionConfig): SupervisionSettings => ({
   ...defaultSettings,
@@ -84,9 +88,11 @@ const accessOf = (config: SupervisionConfig, natsUrl: string, prefix: string): S
 
 export type Supervision = {
   readonly drivers: readonly ComputeDriver[];
+  readonly data: string;
+  readonly computes: ReadonlyMap<string, string>;
   /** A supervisor for one term of leading; `announce` tells the others where this is, before anything is started. */
   lead(term: {
-    readonly directory: OperatorDirectory;
+    readonly servers: OwnServers;
     readonly fence: number;
     readonly signal: AbortSignal;
     onReport(operator: string): void;
@@ -113,7 +119,8 @@ export const openSupervision = (instance: Instance): Supervision => {
   const access = accessOf(config, instance.config.natsUrl, prefix);
   const drivers: readonly ComputeDriver[] = [
     createProcessDriver({
-      ...{ data: config.data, prefix, environment: environment.env, builtInImages, log },
+      ...{ data: config.data, prefix, environment: environment.env, log },
+      builtInImages: builtInImages(config.natsServer),
       livenessPeriodMs: config.livenessPeriodMs,
       ...(config.localImages === undefined ? {} : { localImagesPath: resolve(config.localImages) }),
     }),
@@ -125,10 +132,15 @@ export const openSupervision = (instance: Instance): Supervision => {
     }),
   ];
   const places: Places = Object.fromEntries(drivers.map(({ name }) => [name, join(hostname(), resolve(config.data))]));
+  let servers: OwnServers | undefined;
   const planner = createPlanner({
     ...{ prefix, computes: config.computes, vault, log },
     drivers: new Set(drivers.map(({ name }) => name)),
-    access: () => Promise.resolve(access),
+    access: async (operator) => (await servers?.accessOf(operator)) ?? access,
+    server: (operator, component) => {
+      if (servers === undefined) throw new TypeError('a server is planned while nobody leads');
+      return servers.instanceOf(operator, component);
+    },
     secrets: (component, driver) => secretsOfComponent(secretReader, component, driver),
     digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 10),
   });
@@ -137,8 +149,12 @@ export const openSupervision = (instance: Instance): Supervision => {
 
   return {
     drivers,
-    lead: async ({ directory, fence, signal, onReport }) => {
+    data: config.data,
+    computes: config.computes,
+    lead: async ({ fence, signal, onReport, servers: ofTerm }) => {
       term = signal;
+      servers = ofTerm;
+      const { directory } = ofTerm;
       await announcePlaces(store, places, fence);
       const shipper = createLogShipper({
         ...{ drivers, names, clock, log, signal },

@@ -1,0 +1,55 @@
+// Questions to components on the shared server, for an operator whose components are on a server of their own: passed on to it, and the
+// answers back, to the inbox of who asked and to the manifest's reply subject. Runs in the operator-runtime that leads.
+
+import { isFault } from '../../core/fault.ts';
+import type { NatsApi } from '../../messages/manifest/types.ts';
+import type { Log, ReceivedMessage } from '../ports.ts';
+import type { OwnServer, ServerSide } from './ports.ts';
+
+const QUEUE = 'operator-runtime-bridge';
+const ANSWER_MS = 10_000;
+const INBOX = '_INBOX.';
+
+export const openQueryBridge = async (options: {
+  readonly apis: readonly NatsApi[];
+  readonly own: OwnServer;
+  readonly shared: ServerSide;
+  readonly log: Log;
+}): Promise<() => Promise<void>> => {
+  const { apis, own, shared, log } = options;
+
+  const pass = async ({ subject, data, replySubject }: ReceivedMessage): Promise<void> => {
+    if (replySubject?.startsWith(INBOX) !== true) {
+      own.publisher.publish(subject, data);
+      return;
+    }
+    const answer = await own.requester.request(subject, data, { timeoutMs: ANSWER_MS });
+    shared.publisher.publish(replySubject, answer.data);
+  };
+
+  const safely = (work: Promise<void>, subject: string): void => {
+    work.catch((error: unknown) => {
+      // Who asked runs into the timeout, as when there is no component.
+      log[isFault(error) ? 'debug' : 'error']({ subject, err: error }, 'question to a component not passed on');
+    });
+  };
+
+  const questions = new Set(apis.map(({ query }) => query.subject));
+  const replies = new Set(apis.map(({ query }) => query.replySubject));
+  const open = await Promise.all([
+    ...[...questions].map((subject) =>
+      shared.subscriber.subscribe(subject, QUEUE, (question) => safely(pass(question), subject)),
+    ),
+    ...[...replies].map((subject) =>
+      own.subscriber.subscribe(subject, QUEUE, ({ data }) =>
+        safely(
+          Promise.resolve().then(() => shared.publisher.publish(subject, data)),
+          subject,
+        ),
+      ),
+    ),
+  ]);
+  return async () => {
+    await Promise.allSettled(open.map((one) => one.stop()));
+  };
+};

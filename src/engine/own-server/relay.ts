@@ -1,0 +1,173 @@
+// From an operator's own server into the shared one: what its components report there becomes part of OPSTREAM_STATUS, and what they set
+// aside part of OPSTREAM_DEAD. Runs in the operator-runtime that leads.
+//
+// Each status says in a header (Opstream-Origin) where it comes from, and is appended behind the one before it of the same resource. So
+// what a killed runtime had relayed is recognised however long ago that was, and of two that believe to lead none adds anything twice.
+
+import { decodeJson, encodeJson } from '../../core/decode.ts';
+import { isFault } from '../../core/fault.ts';
+import { isJsonObject } from '../../core/json.ts';
+import { ORIGIN_HEADER } from '../../messages/envelope.ts';
+import { NO_WORKSPACE } from '../../messages/names.ts';
+import type { Names } from '../../messages/subjects.ts';
+import type { DeadLetters } from '../dead-letters.ts';
+import type { Clock, KeyValueStore, Log, StoredMessage } from '../ports.ts';
+import type { OwnServer, ServerSide } from './ports.ts';
+
+const RETRY_MS = 500;
+const CHECKPOINT_EVERY_MS = 1000;
+const MAX_REMEMBERED = 20_000;
+
+export type RelayOptions = {
+  readonly names: Names;
+  readonly operator: string;
+  readonly incarnation: string;
+  readonly own: OwnServer;
+  readonly shared: ServerSide;
+  readonly deadLetters: DeadLetters;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+};
+
+export const originOf = (incarnation: string, sequence: number): string => `${incarnation} ${sequence}`;
+
+/** Sequence in the own server that a message of the shared one comes from; 0: not from there. */
+const originIn = (message: StoredMessage | undefined, incarnation: string): number => {
+  const [from, sequence] = message?.header(ORIGIN_HEADER)?.split(' ') ?? [];
+  return from === incarnation ? Number(sequence) : 0;
+};
+
+const positionKey = (operator: string, what: string): string => `checkpoint.relay.${what}.${operator}`;
+
+const createPosition = async (positions: KeyValueStore, key: string, incarnation: string, clock: Clock) => {
+  const entry = await positions.get(key);
+  const value = entry === undefined ? undefined : decodeJson(entry.data);
+  const isSame = isJsonObject(value) && value['incarnation'] === incarnation && typeof value['sequence'] === 'number';
+  let written = isSame ? (value['sequence'] as number) : 0;
+  let writtenMs = clock.nowMs();
+  let reached = written;
+  const write = async (): Promise<void> => {
+    if (reached === written) return;
+    const sequence = reached;
+    await positions.commit([{ key, data: encodeJson({ incarnation, sequence }) }]);
+    written = sequence;
+    writtenMs = clock.nowMs();
+  };
+  return {
+    start: written + 1,
+    advance: async (sequence: number): Promise<void> => {
+      reached = sequence;
+      if (clock.nowMs() - writtenMs >= CHECKPOINT_EVERY_MS) await write();
+    },
+    write,
+  };
+};
+
+/** Until `signal` aborts. Faults: those of the own server's stream; begin again. */
+export const relayStatuses = async (options: RelayOptions): Promise<void> => {
+  const { names, operator, incarnation, own, shared, clock, log, signal } = options;
+  const position = await createPosition(shared.positions, positionKey(operator, 'status'), incarnation, clock);
+  const lasts = new Map<string, { readonly sequence: number; readonly origin: number }>();
+
+  const lastOn = async (subject: string) => {
+    const known = lasts.get(subject);
+    if (known !== undefined) return known;
+    const message = await shared.statusReader.readLast(subject);
+    return { sequence: message?.sequence ?? 0, origin: originIn(message, incarnation) };
+  };
+
+  const once = async ({ subject, sequence, data, header }: StoredMessage): Promise<void> => {
+    const last = await lastOn(subject);
+    if (last.origin >= sequence) return;
+    const id = header('Nats-Msg-Id') ?? originOf(incarnation, sequence);
+    const origin = originOf(incarnation, sequence);
+    const [stored = 0] = await shared.statuses.append([
+      { subject, id, data, origin, expectedLastSequence: last.sequence },
+    ]);
+    if (lasts.size >= MAX_REMEMBERED) lasts.clear();
+    lasts.set(subject, { sequence: stored, origin: sequence });
+  };
+
+  const setAside = async (message: StoredMessage): Promise<void> => {
+    const stream = names.streams.status;
+    const reason = `a component of operator "${operator}" may report on its own resources only`;
+    await options.deadLetters({ source: 'operator-runtime', stream, code: 'STATUS_FOREIGN', reason }, message);
+  };
+
+  const isOfOperator = ({ subject }: StoredMessage): boolean => {
+    const ref = names.parseStatus(subject);
+    return ref !== undefined && ref.operator === operator && ref.workspace !== NO_WORKSPACE;
+  };
+
+  /** Tells whether to try again, and after what time. */
+  const afterFailure = (message: StoredMessage, error: unknown, failures: number): number | undefined => {
+    if (!isFault(error)) throw error;
+    lasts.delete(message.subject);
+    // Relayed before, by who led then.
+    if (isFault(error, 'JS_DUPLICATE')) return undefined;
+    const isConflict = isFault(error, 'JS_CONFLICT');
+    if (failures === 1 && !isConflict)
+      log.warn({ operator, subject: message.subject, err: error }, 'status cannot be relayed yet');
+    return isConflict && failures < 5 ? 1 : RETRY_MS;
+  };
+
+  const relay = async (message: StoredMessage): Promise<void> => {
+    // Put there by a runtime: it comes from the shared server.
+    if (message.header(ORIGIN_HEADER) !== undefined) return;
+    if (!isOfOperator(message)) return setAside(message);
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        return await once(message);
+      } catch (error) {
+        const waitMs = afterFailure(message, error, failures);
+        if (waitMs === undefined) return;
+        await clock.sleep(waitMs, signal);
+      }
+    }
+  };
+
+  await own.statusFollower.follow({
+    fromSequence: position.start,
+    filters: [names.statusFilter],
+    signal,
+    onBatch: async (batch) => {
+      const bySubject = new Map<string, StoredMessage[]>();
+      for (const message of batch) {
+        const others = bySubject.get(message.subject);
+        if (others === undefined) bySubject.set(message.subject, [message]);
+        else others.push(message);
+      }
+      const inOrder = async (messages: readonly StoredMessage[]): Promise<void> => {
+        for (const message of messages) await relay(message);
+      };
+      await Promise.all([...bySubject.values()].map(inOrder));
+      if (!signal.aborted) await position.advance(batch.at(-1)?.sequence ?? 0);
+    },
+  });
+  await position.write();
+};
+
+/** The same for dead letters; at least once. */
+export const relayDeadLetters = async (options: RelayOptions): Promise<void> => {
+  const { names, operator, incarnation, own, shared, clock, signal } = options;
+  const position = await createPosition(shared.positions, positionKey(operator, 'dead'), incarnation, clock);
+  const prefix = names.dead('component');
+  await own.deadFollower.follow({
+    fromSequence: position.start,
+    signal,
+    onBatch: async (batch) => {
+      for (const { subject, data, sequence } of batch) {
+        if (subject !== prefix) continue;
+        const id = `dead-${originOf(incarnation, sequence).replace(' ', '-')}`;
+        try {
+          await shared.dead.append([{ subject, id, data }]);
+        } catch (error) {
+          if (!isFault(error, 'JS_DUPLICATE')) throw error;
+        }
+      }
+      await position.advance(batch.at(-1)?.sequence ?? 0);
+    },
+  });
+  await position.write();
+};

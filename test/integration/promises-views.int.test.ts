@@ -112,7 +112,8 @@ const startLoad = () => {
       last = Math.max(last, receipt.events[0]?.sequence ?? 0);
     }
   };
-  const workers = Array.from({ length: 12 }, work);
+  // Enough for every kill to hit a projector at work; more would only queue up before it on a small machine.
+  const workers = Array.from({ length: 3 }, work);
   return {
     reached: (wanted: number) => waitFor(() => turns >= wanted, { what: `${wanted} turns`, timeoutMs: 30_000 }),
     stop: async (): Promise<number> => {

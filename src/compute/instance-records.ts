@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path';
 import { decodeJson } from '../core/decode.ts';
 import { isJsonObject } from '../core/json.ts';
+import { SERVER_IMAGE } from '../engine/own-server/ports.ts';
 import { endGroup, isSameProcess, killGroupOf } from './os-process.ts';
 
 export type InstanceRecord = {
@@ -87,12 +88,16 @@ export const runningComponents = (data: string): readonly InstanceRecord[] =>
 
 /** Ends every component that runs on a data folder, whoever started it. Used when the instance as a whole ends. */
 export const endComponents = async (data: string, graceMs = 10_000): Promise<void> => {
-  const running = rootsIn(data).flatMap((root) =>
+  const all = rootsIn(data).flatMap((root) =>
     allRecords(root)
       .filter(({ removedMs }) => removedMs === undefined)
-      .map((record) => endInstance(root, record, graceMs)),
+      .map((record) => ({ root, record })),
   );
-  await Promise.all(running);
+  // A component that stops wants to let go of its lease, on its operator's own server.
+  for (const isServers of [false, true]) {
+    const now = all.filter(({ record }) => (record.image === SERVER_IMAGE) === isServers);
+    await Promise.all(now.map(({ root, record }) => endInstance(root, record, graceMs)));
+  }
 };
 
 /** The same without grace and without waiting: for a program that must exit now. */

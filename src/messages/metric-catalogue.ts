@@ -134,6 +134,13 @@ export const metricCatalogue = {
     programs: runtime,
     help: 'commands that wait because the channel of their operator does not work',
   },
+  statusesRelayed: {
+    name: 'opstream_statuses_relayed_total',
+    kind: 'counter',
+    labels: ['operator'],
+    programs: runtime,
+    help: "statuses that came from an operator's own NATS server (natsClusterConfig)",
+  },
   finalizations: {
     name: 'opstream_finalizations_total',
     kind: 'counter',

@@ -153,7 +153,8 @@ describe('opstream up --example', () => {
       assert.deepEqual(componentsOf(folder), []);
       const applied = await opstream(url, 'apply', '-f', join(exampleManifests, 'operator.yaml'), '--wait=30s');
       assert.equal(applied.code, 0, applied.text);
-      assert.equal(componentsOf(folder).length, 2);
+      // Two replicas, and the NATS server that the operator has for itself.
+      assert.equal(componentsOf(folder).length, 3);
       // Whoever starts a second one there by mistake disturbs nothing: the table of images is still the first one's.
       const table = (): string => readFileSync(join(folder, 'local-images.json'), 'utf8');
       const before = table();
@@ -163,13 +164,14 @@ describe('opstream up --example', () => {
       assert.equal(table(), before);
       const details = await opstream(url, 'get', '-t', 'operator', '-n', 'adf-operator', '-d');
       assert.match(details.text, /components:\n\s+- name: adf-controller\n[^]*state: Running/);
+      assert.match(details.text, /nats:\n\s+location: own\n\s+name: adf-nats\n/);
       up.signal('SIGINT');
       await waitFor(() => /stopping/.test(up.output()), { what: 'the first signal to be seen' });
       if (signals > 1) up.signal('SIGINT');
       assert.deepEqual(await up.ended, { code, signal: null });
       await waitFor(() => componentsOf(folder).length === 0, { what: 'the components to be gone', timeoutMs: 3000 });
       assert.deepEqual(runningOf(folder), []);
-      assert.match(up.output(), /stopping, with 2 of the operators' components/);
+      assert.match(up.output(), /stopping, with 3 of the operators' components/);
     });
   }
 
@@ -188,7 +190,7 @@ describe('opstream up --example', () => {
     await untilUp(next);
     // The stand-in has another address now, so that they are other ones.
     const areOthers = (): boolean =>
-      componentsOf(folder).length === 2 && componentsOf(folder).every((pid) => !left.includes(pid));
+      componentsOf(folder).length === 3 && componentsOf(folder).every((pid) => !left.includes(pid));
     await waitFor(areOthers, { timeoutMs: 20_000, what: 'two new ones in place of the old ones' });
     assert.equal((await next.terminate(25_000)).code, 0);
     assert.deepEqual(componentsOf(folder), []);

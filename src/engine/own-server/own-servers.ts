@@ -9,7 +9,7 @@ import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Names } from '../../messages/subjects.ts';
 import type { DeadLetters } from '../dead-letters.ts';
 import type { OperatorDirectory } from '../operator-directory.ts';
-import type { Appender, Clock, Log } from '../ports.ts';
+import type { Appender, Clock, Log, Metrics } from '../ports.ts';
 import type { ServerAccess } from '../supervision/plan.ts';
 import type { InstanceSpec } from '../supervision/ports.ts';
 import { serverInstance, serverWish, withServer, type ServerWish } from './place.ts';
@@ -33,6 +33,7 @@ export type OwnServersOptions = {
   connect(place: ServerPlace, operator: string, signal: AbortSignal): Promise<OwnServer>;
   readonly shared: ServerSide;
   readonly deadLetters: DeadLetters;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -102,7 +103,8 @@ export const createOwnServers = (options: OwnServersOptions) => {
       if (document !== undefined) bridge(document, entry);
       options.onReady(operator);
       const { incarnation } = place;
-      const relay = { names, operator, incarnation, own, shared, clock, log, deadLetters: options.deadLetters };
+      const { deadLetters, metrics } = options;
+      const relay = { names, operator, incarnation, own, shared, clock, log, deadLetters, metrics };
       await Promise.all([
         persist('statuses', operator, ending, () => relayStatuses({ ...relay, signal: ending })),
         persist('dead letters', operator, ending, () => relayDeadLetters({ ...relay, signal: ending })),

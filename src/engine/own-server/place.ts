@@ -6,10 +6,7 @@ import type { OperatorDocument } from '../../messages/queries.ts';
 import { instanceId } from '../supervision/instance-id.ts';
 import { EXTERNAL } from '../supervision/drivers.ts';
 import type { InstanceSpec } from '../supervision/ports.ts';
-import type { ServerPlace } from './ports.ts';
-
-/** An image that the process driver knows: the nats-server of this machine. */
-export const SERVER_IMAGE = 'opstream/nats-server';
+import { SERVER_IMAGE, type ServerPlace } from './ports.ts';
 
 /** What `natsClusterConfig` comes to here. Undefined: there is none. */
 export type ServerWish = {

@@ -11,6 +11,9 @@ import type {
   Subscriber,
 } from '../ports.ts';
 
+/** An image that the process driver knows: the nats-server of this machine. */
+export const SERVER_IMAGE = 'opstream/nats-server';
+
 export type Login = { readonly user: string; readonly password: string };
 
 /** A server that was prepared: its port and passwords are decided and remembered, whether it runs or not. */

@@ -11,7 +11,9 @@ import { ORIGIN_HEADER } from '../../messages/envelope.ts';
 import { NO_WORKSPACE } from '../../messages/names.ts';
 import type { Names } from '../../messages/subjects.ts';
 import type { DeadLetters } from '../dead-letters.ts';
-import type { Clock, KeyValueStore, Log, StoredMessage } from '../ports.ts';
+import { metricCatalogue } from '../../messages/metric-catalogue.ts';
+import { noMetrics } from '../no-metrics.ts';
+import type { Clock, KeyValueStore, Log, Metrics, StoredMessage } from '../ports.ts';
 import type { OwnServer, ServerSide } from './ports.ts';
 
 const RETRY_MS = 500;
@@ -25,6 +27,8 @@ export type RelayOptions = {
   readonly own: OwnServer;
   readonly shared: ServerSide;
   readonly deadLetters: DeadLetters;
+  /** Default: nothing is counted. */
+  readonly metrics?: Metrics;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -68,6 +72,7 @@ const createPosition = async (positions: KeyValueStore, key: string, incarnation
 export const relayStatuses = async (options: RelayOptions): Promise<void> => {
   const { names, operator, incarnation, own, shared, clock, log, signal } = options;
   const position = await createPosition(shared.positions, positionKey(operator, 'status'), incarnation, clock);
+  const relayed = (options.metrics ?? noMetrics).counter(metricCatalogue.statusesRelayed, operator);
   const lasts = new Map<string, { readonly sequence: number; readonly origin: number }>();
 
   const lastOn = async (subject: string) => {
@@ -85,6 +90,7 @@ export const relayStatuses = async (options: RelayOptions): Promise<void> => {
     const [stored = 0] = await shared.statuses.append([
       { subject, id, data, origin, expectedLastSequence: last.sequence },
     ]);
+    relayed.add();
     if (lasts.size >= MAX_REMEMBERED) lasts.clear();
     lasts.set(subject, { sequence: stored, origin: sequence });
   };

@@ -84,7 +84,7 @@ export const openOwnServers = (
   const { names, connection, clock, log, appenderOf, deadLetters } = instance;
   const { data, ...rest } = term;
   return createOwnServers({
-    ...{ ...rest, names, deadLetters, clock, log },
+    ...{ ...rest, names, deadLetters, clock, log, metrics: instance.vitals.metrics },
     folders: createServerFolders({ data, prefix: names.prefix }),
     connect: (place, operator, signal) => connectOwn(instance, place, operator, signal),
     shared: sideOf(connection, names, appenderOf),

@@ -9,7 +9,7 @@ import { createContainerDriver } from '../../compute/container-driver.ts';
 import { createProcessDriver } from '../../compute/process-driver.ts';
 import type { LocalImage, LocalImages } from '../../compute/local-images.ts';
 import type { OwnServers } from '../../engine/own-server/own-servers.ts';
-import { SERVER_IMAGE } from '../../engine/own-server/place.ts';
+import { SERVER_IMAGE } from '../../engine/own-server/ports.ts';
 import { secretsOfComponent } from '../../engine/supervision/component-secrets.ts';
 import { createRecall } from '../../engine/supervision/component-history.ts';
 import { defaultSettings, type SupervisionSettings } from '../../engine/supervision/decide.ts';

@@ -74,6 +74,17 @@ export const readLocalImages = (path: string): LocalImages => {
   );
 };
 
+/** What the table has for an image, as text to compare; undefined when it has nothing, or cannot be read (the start will say so). */
+export const localImageText = (image: string, tablePath: string): string | undefined => {
+  try {
+    const table = readLocalImages(tablePath);
+    const entry = table.get(image) ?? table.get(imageName(image));
+    return entry === undefined ? undefined : JSON.stringify(entry);
+  } catch {
+    return undefined;
+  }
+};
+
 const isProgram = (path: string): boolean => {
   try {
     accessSync(path, constants.X_OK);

@@ -36,6 +36,8 @@ export type PlanContext = {
   readonly secrets: ComponentSecrets;
   /** `runAsApiKey` in the clear; the manifest holds it sealed, and only that is in the revision. */
   readonly apiKey?: string;
+  /** What this machine has for the image; another one makes another revision. Absent: nothing of its own. */
+  readonly local?: string;
   /** A short hash: lower case letters and digits. */
   digest(text: string): string;
 };
@@ -116,7 +118,7 @@ export const planComponent = (
   const files = secrets.files.map(({ name }) => name);
   const described = manifestFile(operator);
   const pull = component.imagePullSecret ?? '';
-  const versions = access.credentialsVersion === undefined ? [] : [access.credentialsVersion];
+  const versions = [access.credentialsVersion, context.local].filter((version) => version !== undefined);
   const revision = digest(
     JSON.stringify([template, component.compute, sorted, secrets.version, files, pull, ...described, ...versions]),
   );

@@ -26,6 +26,8 @@ export type PlannerOptions = {
   secrets(component: ComponentSpec, driver: string): Promise<ComponentSecrets>;
   /** Opens `runAsApiKey`. */
   readonly vault: Vault;
+  /** What this machine has for an image of that driver: see PlanContext. */
+  localOf(image: string, driver: string): string | undefined;
   digest(text: string): string;
   readonly log: Log;
 };
@@ -43,28 +45,37 @@ export type Planner = {
 export const createPlanner = (options: PlannerOptions): Planner => {
   const { computes, drivers, log } = options;
   const known = [...computes.keys()].join(', ');
+  const unknown = ({ compute }: ComponentSpec): Obstacle => {
+    const message = `there is no compute "${compute}"; known are ${known}; name it in OPSTREAM_COMPUTES of the operator-runtime, or use a known one`;
+    return { code: 'ComputeUnknown', message };
+  };
+
+  /** Why this driver cannot run it. */
+  const obstacleOf = (operator: OperatorDocument, component: ComponentSpec, driver: string): Obstacle | undefined => {
+    const { compute } = component;
+    if (!drivers.has(driver)) {
+      const message = `compute "${compute}" needs the driver "${driver}", which this operator-runtime does not have`;
+      return { code: 'COMPUTE_UNAVAILABLE', message };
+    }
+    if (!isServer(operator, component) || driver === PROCESS) return undefined;
+    const message = `a NATS server of an operator's own runs as a process; compute "${compute}" means the driver "${driver}": name one that means "${PROCESS}" in natsClusterConfig.compute, or "${EXTERNAL}" for the shared server`;
+    return { code: 'ComputeUnsuitable', message };
+  };
+
   return {
     isExternal: ({ compute }) => computes.get(compute) === EXTERNAL,
     plan: async (operator, component) => {
       const driver = computes.get(component.compute);
       if (driver === EXTERNAL) return { kind: 'external' };
-      if (driver === undefined) {
-        const message = `there is no compute "${component.compute}"; known are ${known}; name it in OPSTREAM_COMPUTES of the operator-runtime, or use a known one`;
-        return { kind: 'obstacle', obstacle: { code: 'ComputeUnknown', message } };
-      }
-      if (!drivers.has(driver)) {
-        const message = `compute "${component.compute}" needs the driver "${driver}", which this operator-runtime does not have`;
-        return { kind: 'obstacle', obstacle: { code: 'COMPUTE_UNAVAILABLE', message } };
-      }
-      if (isServer(operator, component) && driver !== PROCESS) {
-        const message = `a NATS server of an operator's own runs as a process; compute "${component.compute}" means the driver "${driver}": name one that means "${PROCESS}" in natsClusterConfig.compute, or "${EXTERNAL}" for the shared server`;
-        return { kind: 'obstacle', obstacle: { code: 'ComputeUnsuitable', message } };
-      }
+      if (driver === undefined) return { kind: 'obstacle', obstacle: unknown(component) };
+      const obstacle = obstacleOf(operator, component, driver);
+      if (obstacle !== undefined) return { kind: 'obstacle', obstacle };
       try {
         if (isServer(operator, component))
           return { kind: 'instances', driver, desired: [await options.server(operator, component)] };
         const [access, secrets] = await Promise.all([options.access(operator), options.secrets(component, driver)]);
         const { prefix, digest } = options;
+        const local = options.localOf(component.image, driver);
         const { runAsApiKey: sealed } = component;
         const apiKey =
           sealed === undefined ? undefined : openApiKey(options.vault, operator.name, component.name, sealed);
@@ -77,6 +88,7 @@ export const createPlanner = (options: PlannerOptions): Planner => {
             secrets,
             digest,
             ...(apiKey === undefined ? {} : { apiKey }),
+            ...(local === undefined ? {} : { local }),
           }),
         };
       } catch (error) {

@@ -7,10 +7,11 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createContainerDriver } from '../../compute/container-driver.ts';
 import { createProcessDriver } from '../../compute/process-driver.ts';
-import type { LocalImage, LocalImages } from '../../compute/local-images.ts';
+import { localImageText, type LocalImage, type LocalImages } from '../../compute/local-images.ts';
 import type { OwnServers } from '../../engine/own-server/own-servers.ts';
 import { SERVER_IMAGE } from '../../engine/own-server/ports.ts';
 import { secretsOfComponent } from '../../engine/supervision/component-secrets.ts';
+import { PROCESS } from '../../engine/supervision/drivers.ts';
 import { createRecall } from '../../engine/supervision/component-history.ts';
 import { defaultSettings, type SupervisionSettings } from '../../engine/supervision/decide.ts';
 import type { ServerAccess } from '../../engine/supervision/plan.ts';
@@ -141,6 +142,10 @@ export const openSupervision = (instance: Instance): Supervision => {
       if (servers === undefined) throw new TypeError('a server is planned while nobody leads');
       return servers.instanceOf(operator, component);
     },
+    localOf: (image, driver) =>
+      driver !== PROCESS || config.localImages === undefined
+        ? undefined
+        : localImageText(image, resolve(config.localImages)),
     secrets: (component, driver) => secretsOfComponent(secretReader, component, driver),
     digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 10),
   });

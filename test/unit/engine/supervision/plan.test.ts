@@ -64,6 +64,7 @@ describe('the plan of a component', () => {
   it('has another revision for whatever an instance is started with, and not for how many there are', () => {
     const plain = revisionOf(component);
     assert.equal(revisionOf({ ...component, replicas: 5 }), plain);
+    assert.notEqual(revisionOf(component, { local: '{"command":["other"]}' }), plain);
     const changes: readonly Partial<ComponentSpec>[] = [
       { image: 'i:2' },
       { command: ['x'] },

@@ -12,7 +12,7 @@ import type { OperatorDirectory } from '../operator-directory.ts';
 import type { Appender, Clock, Log, Metrics } from '../ports.ts';
 import type { ServerAccess } from '../supervision/plan.ts';
 import type { InstanceSpec } from '../supervision/ports.ts';
-import { serverInstance, serverWish, withServer, type ServerWish } from './place.ts';
+import { serverInstance, serverProblem, serverWish, withServer, type ServerWish } from './place.ts';
 import type { OwnServer, ServerFolders, ServerPlace, ServerSide } from './ports.ts';
 import { openQueryBridge } from './query-bridge.ts';
 import { relayDeadLetters, relayStatuses } from './relay.ts';
@@ -21,7 +21,7 @@ import { copyStatus, seedStatuses } from './seed.ts';
 const RETRY_MS = 1000;
 const TIDY_MS = 2000;
 /** A server that is being started is waited for so long before its operator is told to be without one. */
-const START_MS = 10_000;
+const START_MS = 5000;
 
 export type OwnServersOptions = {
   readonly names: Names;
@@ -43,6 +43,7 @@ export type OwnServersOptions = {
 
 type Open = {
   readonly name: string;
+  readonly compute: string;
   readonly place: Promise<ServerPlace>;
   readonly stop: AbortController;
   readonly done: Promise<void>;
@@ -116,11 +117,11 @@ export const createOwnServers = (options: OwnServersOptions) => {
     }
   };
 
-  const begin = (operator: string, name: string): Open => {
+  const begin = (operator: string, { name, compute }: ServerWish): Open => {
     const stop = new AbortController();
     const place = folders.prepare({ operator, name });
     const entry: Open = {
-      ...{ name, place, stop, server: undefined, bridge: undefined },
+      ...{ name, compute, place, stop, server: undefined, bridge: undefined },
       done: Promise.resolve().then(() =>
         persist('connection', operator, AbortSignal.any([signal, stop.signal]), async () =>
           serve(operator, entry, await place),
@@ -138,12 +139,12 @@ export const createOwnServers = (options: OwnServersOptions) => {
   const openFor = (operator: OperatorDocument): Open | undefined => {
     const wish = ownWish(operator);
     const known = open.get(operator.name);
-    if (known !== undefined && known.name !== wish?.name) {
+    if (known !== undefined && (known.name !== wish?.name || known.compute !== wish.compute)) {
       known.stop.abort();
       open.delete(operator.name);
     }
     if (wish === undefined) return undefined;
-    const entry = open.get(operator.name) ?? begin(operator.name, wish.name);
+    const entry = open.get(operator.name) ?? begin(operator.name, wish);
     open.set(operator.name, entry);
     bridge(operator, entry);
     return entry;
@@ -216,6 +217,8 @@ export const createOwnServers = (options: OwnServersOptions) => {
     ensureChannel: async (operator: string, stream: string, subjects: readonly string[]): Promise<boolean> => {
       const entry = opened(operator);
       if (entry === undefined) return false;
+      const problem = serverProblem(entry.compute, computes);
+      if (problem !== undefined) throw new Fault('COMPUTE_UNAVAILABLE', problem);
       await (await upSoon(operator, entry)).ensureChannel(stream, subjects);
       return true;
     },

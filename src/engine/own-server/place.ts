@@ -4,7 +4,7 @@
 import type { ComponentSpec } from '../../messages/manifest/types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import { instanceId } from '../supervision/instance-id.ts';
-import { EXTERNAL } from '../supervision/drivers.ts';
+import { EXTERNAL, PROCESS } from '../supervision/drivers.ts';
 import type { InstanceSpec } from '../supervision/ports.ts';
 import { SERVER_IMAGE, type ServerPlace } from './ports.ts';
 
@@ -24,6 +24,14 @@ export const serverWish = (
   if (config === undefined) return undefined;
   const { name, compute } = config;
   return { location: computes.get(compute) === EXTERNAL ? 'shared' : 'own', name, compute };
+};
+
+/** Why the compute of an own server cannot run it, with what to do. */
+export const serverProblem = (compute: string, computes: ReadonlyMap<string, string>): string | undefined => {
+  const driver = computes.get(compute);
+  if (driver === PROCESS) return undefined;
+  const found = driver === undefined ? 'is not known' : `means the driver "${driver}"`;
+  return `the NATS server of an operator's own runs as a process, and compute "${compute}" ${found}: name one that means "${PROCESS}" in natsClusterConfig.compute (OPSTREAM_COMPUTES), or "${EXTERNAL}" for the shared server`;
 };
 
 const componentFor = ({ name, compute }: ServerWish): ComponentSpec => ({

@@ -6,8 +6,8 @@ import type { ComponentSpec } from '../../messages/manifest/types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Log, Vault } from '../ports.ts';
 import type { Obstacle } from './component-report.ts';
-import { isServer } from '../own-server/place.ts';
-import { EXTERNAL, PROCESS } from './drivers.ts';
+import { isServer, serverProblem } from '../own-server/place.ts';
+import { EXTERNAL } from './drivers.ts';
 import { planComponent, type ComponentSecrets, type ServerAccess } from './plan.ts';
 import type { InstanceSpec } from './ports.ts';
 import { openApiKey } from './secret-reader.ts';
@@ -57,9 +57,8 @@ export const createPlanner = (options: PlannerOptions): Planner => {
       const message = `compute "${compute}" needs the driver "${driver}", which this operator-runtime does not have`;
       return { code: 'COMPUTE_UNAVAILABLE', message };
     }
-    if (!isServer(operator, component) || driver === PROCESS) return undefined;
-    const message = `a NATS server of an operator's own runs as a process; compute "${compute}" means the driver "${driver}": name one that means "${PROCESS}" in natsClusterConfig.compute, or "${EXTERNAL}" for the shared server`;
-    return { code: 'ComputeUnsuitable', message };
+    const problem = isServer(operator, component) ? serverProblem(compute, computes) : undefined;
+    return problem === undefined ? undefined : { code: 'ComputeUnsuitable', message: problem };
   };
 
   return {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isServer, serverInstance, serverWish, withServer } from '../../../../src/engine/own-server/place.ts';
+import {
+  isServer,
+  serverInstance,
+  serverProblem,
+  serverWish,
+  withServer,
+} from '../../../../src/engine/own-server/place.ts';
 import type { OperatorDocument } from '../../../../src/messages/queries.ts';
 import { operatorManifest } from '../../../support/fixtures.ts';
 
@@ -35,6 +41,13 @@ describe('the server of an operator', () => {
 
   it('is wanted where the compute is unknown too: that is an obstacle to be told', () => {
     assert.equal(serverWish(operator('typo'), computes)?.location, 'own');
+  });
+
+  it('is told to be impossible where no process can be started', () => {
+    const drivers = new Map([...computes, ['boxes', 'container']]);
+    assert.equal(serverProblem('runnable-default', drivers), undefined);
+    assert.match(serverProblem('boxes', drivers) ?? '', /compute "boxes" means the driver "container": name one/);
+    assert.match(serverProblem('typo', drivers) ?? '', /compute "typo" is not known/);
   });
 
   it('is one instance, whatever else changes of the operator', () => {

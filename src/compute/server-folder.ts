@@ -39,7 +39,10 @@ const write = (path: string, text: string): void => {
 };
 
 /** Components make their consumers and buckets themselves; what is stored they do not take away. */
-const DENIED = ['$JS.API.STREAM.DELETE.>', '$JS.API.STREAM.PURGE.>', '$JS.API.STREAM.RESTORE.>', '$SYS.>'];
+const DENIED = [
+  ...['DELETE', 'PURGE', 'RESTORE', 'MSG.DELETE'].map((request) => `$JS.API.STREAM.${request}.>`),
+  '$SYS.>',
+];
 
 const configuration = (folder: string, ref: ServerRef, { port, runtime, component }: State): string => {
   const text = (value: string): string => JSON.stringify(value);

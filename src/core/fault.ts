@@ -10,6 +10,7 @@ export const faultCodes = {
   JS_DUPLICATE: 'a message id of an atomic batch was stored before',
   JS_BATCH_LIMIT: 'too many atomic batches are open',
   JS_STORE_FULL: 'a stream has reached its limit',
+  JS_TOO_LARGE: 'a message is larger than the server or the stream takes',
   JS_NOT_FOUND: 'no such stream, consumer or message',
   JS_REFUSED: 'the server refused the request',
   STREAM_DRIFT: 'a stream on the server differs from its definition in a way that cannot be added',

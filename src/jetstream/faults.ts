@@ -15,7 +15,7 @@ const byErrorCode: Readonly<Record<number, readonly [FaultCode, Retry]>> = {
   10176: ['JS_UNAVAILABLE', 'later'],
   10008: ['JS_UNAVAILABLE', 'later'],
   10077: ['JS_STORE_FULL', 'later'],
-  10054: ['JS_STORE_FULL', 'never'],
+  10054: ['JS_TOO_LARGE', 'never'],
   10047: ['JS_STORE_FULL', 'later'],
   10023: ['JS_STORE_FULL', 'later'],
   10014: ['JS_NOT_FOUND', 'never'],
@@ -58,7 +58,7 @@ const byClientCode: Readonly<Record<string, readonly [FaultCode, Retry]>> = {
   EHOSTUNREACH: ['NATS_UNREACHABLE', 'later'],
   ENETUNREACH: ['NATS_UNREACHABLE', 'later'],
   PERMISSIONS_VIOLATION: ['JS_REFUSED', 'never'],
-  MAX_PAYLOAD_EXCEEDED: ['JS_REFUSED', 'never'],
+  MAX_PAYLOAD_EXCEEDED: ['JS_TOO_LARGE', 'never'],
 };
 
 /** A Fault for an error thrown by the client; anything it does not know is a bug and comes back as it is. */

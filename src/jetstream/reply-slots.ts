@@ -126,7 +126,7 @@ export const createReplySlots = (nc: NatsConnection) => {
     send,
 
     /**
-     * No answer wanted; may be lost while the connection is down. The Fault when the client refuses it: JS_REFUSED (too large),
+     * No answer wanted; may be lost while the connection is down. The Fault when the client refuses it: JS_TOO_LARGE,
      * NATS_UNREACHABLE (closed).
      */
     publish: (subject: string, data: Uint8Array, headers?: MsgHdrs): Fault | undefined => {
@@ -136,7 +136,7 @@ export const createReplySlots = (nc: NatsConnection) => {
       const maxBytes = nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
       if (sizeBytes > maxBytes) {
         const text = `${subject}: expected at most ${maxBytes} bytes with headers, found ${sizeBytes}`;
-        return new Fault('JS_REFUSED', text, { retry: 'never' });
+        return new Fault('JS_TOO_LARGE', text, { retry: 'never' });
       }
       outbox.post(() => {
         if (!nc.isClosed()) nc.publish(subject, data, headers === undefined ? {} : { headers });

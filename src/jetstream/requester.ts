@@ -18,7 +18,7 @@ export const createRequester = (connection: Pick<JetStreamConnection, 'slots'>):
   },
 });
 
-/** Throws JS_REFUSED when the message is larger than the server takes, NATS_UNREACHABLE when the connection is closed. */
+/** Throws JS_TOO_LARGE when the message is larger than the server takes, NATS_UNREACHABLE when the connection is closed. */
 export const createPublisher = (connection: Pick<JetStreamConnection, 'slots'>): Publisher => ({
   publish: (subject, data, headers) => {
     const fault = connection.slots.publish(subject, data, headers === undefined ? undefined : rawHeaders(headers));

@@ -210,9 +210,9 @@ describe('appender on a server', () => {
     assert.deepEqual([sequences[0], sequences[999]], [1, 1000]);
     assert.ok(isFault(await failureOf(appender.append(many(1001))), 'JS_REFUSED'));
     const large = { subject: `${name}.large`, id: 'large', data: new Uint8Array(1_100_000) };
-    assert.ok(isFault(await failureOf(appender.append([large])), 'JS_REFUSED'));
+    assert.ok(isFault(await failureOf(appender.append([large])), 'JS_TOO_LARGE'));
     const withLarge = [message(`${name}.p`, 'p'), large, message(`${name}.q`, 'q')];
-    assert.ok(isFault(await failureOf(appender.append(withLarge)), 'JS_REFUSED'));
+    assert.ok(isFault(await failureOf(appender.append(withLarge)), 'JS_TOO_LARGE'));
     assert.equal((await manager.streams.info(name)).state.messages, 1000);
     assert.deepEqual(await appender.append([message(`${name}.next`, 'next', 0)]), [1001]);
   });

@@ -162,6 +162,7 @@ describe("an operator's own NATS server", () => {
     await assert.rejects(connectAs({}), { code: 'NATS_UNREACHABLE' });
     await withConnection(component, async (connection) => {
       await assert.rejects(api(connection, `STREAM.DELETE.${NAME}-channel`));
+      await assert.rejects(api(connection, 'STREAM.MSG.DELETE.OPSTREAM_STATUS', { seq: 1 }));
       assert.equal(await hasStream(connection, `${NAME}-channel`), true);
     });
     const told = JSON.stringify((await instance.messages('OPSTREAM_STATUS')).map(eventIn));

@@ -95,11 +95,21 @@ export const relayStatuses = async (options: RelayOptions): Promise<void> => {
     lasts.set(subject, { sequence: stored, origin: sequence });
   };
 
-  const setAside = async (message: StoredMessage): Promise<void> => {
-    const stream = names.streams.status;
-    const reason = `a component of operator "${operator}" may report on its own resources only`;
-    await options.deadLetters({ source: 'operator-runtime', stream, code: 'STATUS_FOREIGN', reason }, message);
+  const setAside = async (message: StoredMessage, code: string, reason: string): Promise<void> => {
+    // Sequences of two operators' servers are alike: the incarnation tells the letters apart.
+    const stream = `${names.streams.status}@${incarnation}`;
+    await options.deadLetters({ source: 'operator-runtime', stream, code, reason }, message);
   };
+
+  const setAsideForeign = (message: StoredMessage): Promise<void> =>
+    setAside(message, 'STATUS_FOREIGN', `a component of operator "${operator}" may report on its own resources only`);
+
+  const setAsideTooLarge = (message: StoredMessage): Promise<void> =>
+    setAside(
+      message,
+      'STATUS_TOO_LARGE',
+      `with the headers of the relay this status of operator "${operator}" is larger than the shared server takes; report less`,
+    );
 
   const isOfOperator = ({ subject }: StoredMessage): boolean => {
     const ref = names.parseStatus(subject);
@@ -121,11 +131,13 @@ export const relayStatuses = async (options: RelayOptions): Promise<void> => {
   const relay = async (message: StoredMessage): Promise<void> => {
     // Put there by a runtime: it comes from the shared server.
     if (message.header(ORIGIN_HEADER) !== undefined) return;
-    if (!isOfOperator(message)) return setAside(message);
+    if (!isOfOperator(message)) return setAsideForeign(message);
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
         return await once(message);
       } catch (error) {
+        // It never will be: it must not hold up what comes after it.
+        if (isFault(error, 'JS_TOO_LARGE')) return setAsideTooLarge(message);
         const waitMs = afterFailure(message, error, failures);
         if (waitMs === undefined) return;
         await clock.sleep(waitMs, signal);
@@ -169,7 +181,10 @@ export const relayDeadLetters = async (options: RelayOptions): Promise<void> => 
         try {
           await shared.dead.append([{ subject, id, data }]);
         } catch (error) {
-          if (!isFault(error, 'JS_DUPLICATE')) throw error;
+          if (!isFault(error) || error.retry !== 'never') throw error;
+          // Known from before; or never to be taken, which must not hold up those after it.
+          if (error.code !== 'JS_DUPLICATE')
+            options.log.error({ operator, sequence, err: error }, 'dead letter stays on the own server');
         }
       }
       await position.advance(batch.at(-1)?.sequence ?? 0);

@@ -26,6 +26,7 @@ const bench = () => {
   const dead = memoryStream();
   const positions = memoryStore();
   const foreign: string[] = [];
+  const places: string[] = [];
   const shared = { statuses: status.appender, statusReader: status.reader, dead: dead.appender, positions };
   const relay = async (messages: readonly StoredMessage[], what = relayStatuses, incarnation = 'one') => {
     const follower = arrayFollower(messages);
@@ -33,11 +34,14 @@ const bench = () => {
       ...{ names, operator: 'adf', incarnation, clock: manualClock(), log: silentLog },
       own: { statusFollower: follower, deadFollower: follower } as unknown as OwnServer,
       shared: shared as unknown as ServerSide,
-      deadLetters: async ({ code }, { subject }) => void foreign.push(`${code} ${subject}`),
+      deadLetters: async ({ code, stream }, { subject, sequence }) => {
+        foreign.push(`${code} ${subject}`);
+        places.push(`${stream} ${sequence}`);
+      },
       signal: new AbortController().signal,
     });
   };
-  return { status, dead, positions, foreign, relay };
+  return { status, dead, positions, foreign, places, relay };
 };
 const reports = ({ status }: ReturnType<typeof bench>) =>
   status.json().map((one) => (one as { report: number }).report);
@@ -80,6 +84,23 @@ describe('the relay of statuses', () => {
     await one.relay([reported(1, a), reported(2, a)]);
     await one.relay([reported(1, a)], relayStatuses, 'two');
     assert.deepEqual(reports(one), [1, 2, 1]);
+  });
+
+  it('sets aside what the shared server will never take, and goes on', async () => {
+    const one = bench();
+    const [fat, a] = [subjectOf('adf', 'fat'), subjectOf('adf', 'a')];
+    one.status.failures.push(new Fault('JS_TOO_LARGE', 'larger than the server takes', { retry: 'never' }));
+    await one.relay([reported(1, fat), reported(2, a)]);
+    assert.deepEqual(one.foreign, [`STATUS_TOO_LARGE ${fat}`]);
+    assert.deepEqual(reports(one), [2]);
+  });
+
+  it('keeps what is set aside of two servers at the same sequence apart', async () => {
+    const one = bench();
+    const other = subjectOf('hightouch', 'a');
+    await one.relay([reported(1, other)]);
+    await one.relay([reported(1, other)], relayStatuses, 'two');
+    assert.equal(new Set(one.places).size, 2);
   });
 
   it('leaves where it is what came from the shared server, and sets aside what is not of the operator', async () => {

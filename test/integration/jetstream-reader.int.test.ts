@@ -179,7 +179,7 @@ describe('requester', () => {
   it('is heard by nobody when it is too large or not a subject', async () => {
     const requester = createRequester(connection);
     const failure = await failureOf(requester.request('echo', new Uint8Array(1_100_000)));
-    assert.ok(isFault(failure, 'JS_REFUSED'));
+    assert.ok(isFault(failure, 'JS_TOO_LARGE'));
     await assert.rejects(requester.request('a\r\nPUB b 0\r\n', bytes('')));
   });
 

@@ -1,76 +1,52 @@
-"""The lease of the channel's page: one key of the bucket `<prefix>-leases`, written with a time to live and the sequence that it replaces.
-The sequence of the acquisition is the fence of everything that is reported under it."""
+"""The lease: one key of the bucket `<prefix>-leases`, stored with a time to live and the sequence that it replaces. The sequence of the
+taking is the fence of everything that is reported under it."""
+import json, os, socket, time
 
-import json
-import os
-import socket
-import threading
-import time
-
-from nats_client import WRONG_LAST_SEQUENCE, Refused
+from nats_client import Conflict, Lost, NoAnswer
+from settings import PREFIX, QUEUE, TTL, log
 
 
 class Lease:
-    def __init__(self, nats, prefix, name, seconds):
-        self._nats, self._seconds = nats, max(1, round(seconds))
-        self._stream = 'KV_%s-leases' % prefix
-        self._subject = '$KV.%s-leases.%s' % (prefix, name)
-        self._holder = '%s-%d' % (socket.gethostname(), os.getpid())
-        self._sequence = 0
-        self._renewed = 0.0
-        self._gone = threading.Event()
-        self._lock = threading.Lock()
-        self.fence = 0
+    def __init__(self):
+        self.nats, self.fence, self.seq, self.asked = None, 0, 0, 0.0
+        self.bucket, self.subject = f"KV_{PREFIX}-leases", f"$KV.{PREFIX}-leases.component-{QUEUE}"
+        self.holder = f"{socket.gethostname()}-{os.getpid()}"
 
-    def _write(self, value, replaces, **headers):
-        expected = {'Nats-Expected-Last-Subject-Sequence': replaces}
-        return self._nats.store(self._subject, value, {**expected, **{k.replace('_', '-'): v for k, v in headers.items()}})
+    def mine(self):
+        return self.fence > 0 and time.monotonic() - self.asked < TTL * 0.8
 
-    def try_acquire(self):
-        """Whether it is ours now. ConnectionError when the server is away."""
-        sequence, message = self._nats.last(self._stream, self._subject)
-        is_free = message is None or 'KV-Operation' in message.headers or 'Nats-Marker-Reason' in message.headers
-        if not is_free:
-            return False
+    def check(self):
+        if not self.mine():
+            raise Lost("the lease is over")
+
+    def put(self, seq):
         asked = time.monotonic()
-        try:
-            value = json.dumps({'holder': self._holder}).encode()
-            self._sequence = self._write(value, sequence, Nats_TTL='%ds' % self._seconds)
-        except Refused as refused:
-            if refused.code in WRONG_LAST_SEQUENCE:
+        self.seq = self.nats.store(self.subject, {"holder": self.holder}, {"Nats-Expected-Last-Subject-Sequence": seq, "Nats-TTL": f"{TTL}s"})
+        self.asked = asked
+
+    def take(self):
+        msg = self.nats.last(self.bucket, self.subject)
+        if msg and "KV-Operation" not in msg.headers and "Nats-Marker-Reason" not in msg.headers:
+            if json.loads(msg.data).get("holder") != self.holder:  # our own of before a lost connection may be taken again
                 return False
-            raise
-        self.fence, self._renewed = self._sequence, asked
-        self._gone.clear()
-        threading.Thread(target=self._renew, daemon=True).start()
+        try:
+            self.put(int(msg.headers["Nats-Sequence"]) if msg else 0)
+        except Conflict:
+            return False
+        self.fence = self.seq
         return True
 
-    def is_held(self):
-        """Stops believing before the server forgets."""
-        return not self._gone.is_set() and time.monotonic() - self._renewed < 0.8 * self._seconds
-
-    def _renew(self):
-        while not self._gone.wait(self._seconds / 3) and self.is_held():
-            asked = time.monotonic()
+    def keep(self):
+        if time.monotonic() - self.asked >= TTL / 3:
             try:
-                value = json.dumps({'holder': self._holder, 'token': self.fence}).encode()
-                with self._lock:
-                    if self._gone.is_set():
-                        return
-                    self._sequence = self._write(value, self._sequence, Nats_TTL='%ds' % self._seconds)
-                self._renewed = asked
-            except Refused:
-                self._gone.set()
-            except OSError:
-                pass
-        self._gone.set()
+                self.put(self.seq)
+            except Conflict:
+                raise Lost("somebody else has the lease")
+            except NoAnswer as e:
+                log("lease:", e)
+        self.check()
 
-    def release(self):
-        with self._lock:
-            was_held = self.is_held()
-            self._gone.set()
-            try:
-                if was_held:
-                    self._write(b'', self._sequence, KV_Operation='DEL')
-            except (OSError, Refused):
-                pass
+    def let_go(self):
+        if self.mine():
+            self.nats.store(self.subject, b"", {"Nats-Expected-Last-Subject-Sequence": self.seq, "KV-Operation": "DEL"})
+        self.fence = 0

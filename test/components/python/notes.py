@@ -1,384 +1,293 @@
 #!/usr/bin/env python3
-"""A component for opstream without its SDK, written from the section "The channel: components in any language" of the README.
+"""The component of notes-operator: notes are text files, tallies are files that each run adds a line to. Python 3.9+, standard library only.
+Written from the section "The channel: components in any language" of the README alone.
 
-Type `note`: a text file named after the resource, with spec.text in it. Type `tally`: a run takes spec.steps tenths of a second and
-then adds one line, with the id of the run, to a file. Files are in NOTES_DIR, and beside them, in `.kept`, what is wanted and how far
-the runs are: all that a replica needs that takes over. Python 3.9 and its standard library only."""
+One thread does all the work (lease, commands, queries, runs), one reads the connection, one serves /readyz. What is wanted is kept in
+NOTES_DIR/.kept/<queue>/<key>.json, on a disk that all replicas share; a command is acknowledged when it is there."""
+import json, os, queue, signal, threading, time, uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import json
-import os
-import queue
-import re
-import signal
-import sys
-import time
-import uuid
-from datetime import datetime, timezone
-
+from files import kept_file, outside, read, remove, write
 from lease import Lease
-from nats_client import WRONG_LAST_SEQUENCE, Refused, connect_from_environment
+from making import FINAL, Hopeless, Making
+from messages import Unreadable, is_key, is_old, is_released, parse, parse_command, status_subject
+from nats_client import Conflict, Lost, Nats, NoAnswer
+from settings import KEPT_DIR, PREFIX, QUERY, QUEUE, REPLY, STREAM, SUBJECT, TTL, env, log, now
 
-ENV = os.environ
-PREFIX = ENV.get('OPSTREAM_PREFIX') or 'opstream'
-STREAM = ENV.get('ENTITY_OF_INTEREST_MESSAGE_STREAM') or 'notes-commands'
-COMMANDS = ENV.get('ENTITY_OF_INTEREST_MESSAGE_COMMAND_SUBJECT') or 'notes.note'
-QUERIES = ENV.get('ENTITY_OF_INTEREST_MESSAGE_QUERY_SUBJECT') or 'notes.note.query'
-REPLIES = ENV.get('ENTITY_OF_INTEREST_MESSAGE_QUERY_REPLY_SUBJECT') or 'notes.note.reply'
-QUEUE = re.sub('[^A-Za-z0-9_-]', '-', ENV.get('ENTITY_OF_INTEREST_MESSAGE_QUEUE') or COMMANDS)
-FOLDER = os.path.abspath(ENV.get('NOTES_DIR') or 'notes')
-STATUS_STREAM = PREFIX.upper().replace('-', '_') + '_STATUS'
-COMMAND_TYPE, STATUS_TYPE = 'io.opstream.entity.command.v1', 'io.opstream.entity.observed.v1'
-TOKEN = re.compile(r'^[a-z0-9]([-a-z0-9]{0,62}[a-z0-9])?$')
-FINAL = ('succeeded', 'failed', 'cancelled')
-STEP_SECONDS = 0.1
-ACK_WAIT_NS = 5_000_000_000
+DEAD_BYTES = 64 * 1024
 
 
-class Deposed(Exception):
-    """Another replica leads."""
+class Component:
+    def __init__(self):
+        self.stop, self.ready = threading.Event(), False
+        self.nats, self.lease = None, Lease()
+        self.kept, self.due, self.tries, self.gone = {}, {}, {}, {}  # by key; gone: uid -> sequence of its end
+        self.making = Making(self.lease, self.save, lambda key, moment: self.due.update({key: moment}))
 
+    def run(self):
+        while not self.stop.is_set():
+            try:
+                self.nats = self.lease.nats = Nats((env("OPSTREAM_NATS_URL") or "nats://127.0.0.1:4222").split(","))
+                self.nats.send(f"SUB {QUERY} {QUEUE} {Nats.QUERIES}\r\n".encode() if QUERY else b"")
+                self.serve()
+                self.lease.let_go()
+            except (Lost, NoAnswer, Conflict) as e:
+                log("beginning again:", e)
+            self.ready, self.lease.fence = False, 0
+            if self.nats:
+                self.nats.close()
+            self.stop.wait(0.3)
 
-def now():
-    return datetime.now(timezone.utc).isoformat(timespec='milliseconds').replace('+00:00', 'Z')
+    def serve(self):
+        next_try = 0.0
+        while not self.stop.is_set():
+            if self.lease.fence:
+                self.lease.keep()
+                if time.monotonic() >= self.pulled + 3:
+                    self.pull()
+            elif time.monotonic() >= next_try:
+                next_try = time.monotonic() + min(1.0, TTL / 3)
+                self.ready = self.stand_by()
+            moment = time.monotonic()
+            wait = min([0.1] + [at - moment for at in self.due.values()]) if self.lease.fence else 0.1
+            try:
+                msg = self.nats.events.get(timeout=max(wait, 0)) if wait > 0 else self.nats.events.get_nowait()
+                if msg is None:
+                    raise Lost("connection closed")
+                self.receive(msg)
+            except queue.Empty:
+                pass
+            if self.lease.fence:
+                for key in [k for k, at in self.due.items() if at <= time.monotonic()]:
+                    self.lease.keep()
+                    self.reconcile(key)
 
-
-def log(message, **facts):
-    print(json.dumps({'time': now(), 'msg': message, **facts}), flush=True)
-
-
-def fnv1a(text):
-    value = 0x811C9DC5
-    for byte in text.encode():
-        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return value
-
-
-def write_file(path, text):
-    """All of it or nothing, and on the disk when this returns."""
-    with open(path + '.new', 'w', encoding='utf-8') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + '.new', path)
-
-
-def read_json(path):
-    try:
-        with open(path, encoding='utf-8') as file:
-            return json.load(file)
-    except FileNotFoundError:
-        return None
-
-
-def remove(*paths):
-    for path in paths:
+    def stand_by(self):
+        """Begins to work when the lease is free; whether we are of use."""
         try:
-            os.remove(path)
-        except FileNotFoundError:
+            if self.nats.api(f"$JS.API.STREAM.INFO.{STREAM}") is None:
+                return False
+            if self.lease.take():
+                log("working, fence", self.lease.fence)
+                config = {"durable_name": QUEUE, "ack_policy": "explicit", "deliver_policy": "all", "max_deliver": -1,
+                          "ack_wait": 5_000_000_000, "filter_subjects": [SUBJECT]}
+                if self.nats.api(f"$JS.API.CONSUMER.DURABLE.CREATE.{STREAM}.{QUEUE}", {"stream_name": STREAM, "config": config}) is None:
+                    raise Lost("no stream")
+                os.makedirs(KEPT_DIR, exist_ok=True)
+                names = [f[:-5] for f in os.listdir(KEPT_DIR) if f.endswith(".json")]
+                self.kept = {key: json.loads(read(kept_file(key))) for key in names}
+                self.due, self.tries = {key: 0.0 for key in names}, {}
+                self.pull()
+            return True
+        except NoAnswer as e:
+            if self.lease.fence:
+                raise
+            log("waiting:", e)
+            return False
+
+    def pull(self):
+        self.pulled, self.awaited = time.monotonic(), 100
+        self.nats.publish(f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{QUEUE}", {"batch": 100, "expires": 2_000_000_000}, self.nats.inbox + "-pull")
+
+    def receive(self, msg):
+        if msg.sid == Nats.QUERIES:
+            self.answer(msg)
+        elif not self.lease.fence:
+            pass  # it comes again, to whoever works then
+        elif msg.status in (404, 408):
+            self.pull()
+        elif msg.status == 100:
             pass
+        elif msg.status:
+            raise Lost(f"cannot pull: {msg.status}")
+        else:
+            self.awaited -= 1
+            try:
+                self.take(msg)
+            except NoAnswer as e:
+                log("later:", e)
+                self.nats.publish(msg.reply, b'-NAK {"delay": 1000000000}')
+            if self.awaited == 0:
+                self.pull()
 
+    # -- commands
 
-def read_command(data):
-    """The command, or ValueError saying what is wrong with it. It is anybody's bytes, and names become file names."""
-    event = json.loads(data)
-    if not isinstance(event, dict) or event.get('type') != COMMAND_TYPE or not isinstance(event.get('data'), dict):
-        raise ValueError('not a ' + COMMAND_TYPE)
-    entity = event['data'].get('entity')
-    if event['data'].get('command') not in ('apply', 'delete', 'release') or not isinstance(entity, dict):
-        raise ValueError('no command or no entity')
-    try:
-        manifest, resource = entity['manifest'], entity['manifest']['resource']
-        names = (manifest['workspace'], manifest['name'], resource['operator'])
-        is_sound = all(isinstance(name, str) and TOKEN.match(name) for name in names)
-        is_sound = is_sound and entity['key'] == '%s.%s' % names[:2] and isinstance(entity['uid'], str)
-        is_sound = is_sound and all(type(entity[name]) is int and entity[name] > 0 for name in ('sequence', 'generation'))
-        is_sound = is_sound and isinstance(resource['spec'], dict) and isinstance(resource['type'], str)
-    except (KeyError, TypeError) as problem:
-        raise ValueError('entity without %s' % problem) from None
-    if not is_sound:
-        raise ValueError('entity with a name, number or uid that cannot be')
-    return event
+    def take(self, msg):
+        try:
+            record = parse_command(msg.data)
+        except Unreadable as e:
+            self.bury(msg, str(e))
+        else:
+            self.decide(record)
+        self.lease.check()
+        self.nats.publish(msg.reply, b"+ACK")
 
+    def bury(self, msg, reason):
+        token = msg.reply.split(".")
+        sequence = int(token[7 if len(token) >= 11 else 5])
+        letter = {"source": "component", "stream": STREAM, "sequence": sequence, "subject": msg.subject, "code": "COMMAND_INVALID", "reason": reason,
+                  "time": now(), "isTruncated": len(msg.data) > DEAD_BYTES, "data": msg.data[:DEAD_BYTES].decode("utf-8", "replace")}
+        self.nats.store(f"{PREFIX}.dead.component", letter, {"Nats-Msg-Id": f"dead-component-{STREAM}-{sequence}"})
+        log("dead letter:", reason)
 
-class Notes:
-    def __init__(self, nats, lease):
-        self.nats, self.lease = nats, lease
-        self.events = queue.Queue()
-        os.makedirs(os.path.join(FOLDER, '.kept'), exist_ok=True)
+    def decide(self, record):
+        """Keeps what the command wants, unless it is old news."""
+        entity, key = record["entity"], record["entity"]["key"]
+        kept = self.kept.get(key)
+        if entity["sequence"] <= self.gone.get(entity["uid"], -1) or kept and entity["sequence"] < kept["entity"]["sequence"]:
+            return
+        if not kept:
+            _, last = self.last_status(entity)
+            if is_old(entity, last) or is_released(entity, last):
+                return
+        if record["command"] == "release":
+            self.gone[entity["uid"]] = entity["sequence"]
+            if kept and kept["entity"]["uid"] == entity["uid"]:
+                self.drop(key)
+            return
+        self.lease.check()
+        if kept and kept["entity"]["uid"] == entity["uid"]:
+            record["run"] = kept.get("run")
+        elif kept:
+            remove(outside(key))  # the thing that had the name before
+        self.kept[key] = record
+        self.save(record)
+        self.due[key], self.tries[key] = 0.0, 0
 
-    def path(self, key, kind):
-        return os.path.join(FOLDER, key + '.' + kind) if kind in ('txt', 'tally') else os.path.join(FOLDER, '.kept', key + '.' + kind)
+    def save(self, record):
+        self.lease.check()
+        write(kept_file(record["entity"]["key"]), json.dumps(record))
 
-    def kept(self, key):
-        return read_json(self.path(key, 'entity'))
+    def drop(self, key):
+        self.lease.check()
+        remove(kept_file(key))
+        for place in (self.kept, self.due, self.tries):
+            place.pop(key, None)
 
-    def keep(self, event):
-        write_file(self.path(event['data']['entity']['key'], 'entity'), json.dumps(event))
-
-    def all_kept(self):
-        names = sorted(os.listdir(os.path.join(FOLDER, '.kept')))
-        return [self.kept(name[:-7]) for name in names if name.endswith('.entity')]
-
-    # --- reporting
-
-    def status_subject(self, entity):
-        manifest = entity['manifest']
-        shard = fnv1a('resource.%s.%s' % (manifest['workspace'], manifest['name'])) % 16
-        place = (PREFIX, shard, manifest['resource']['operator'], manifest['workspace'], manifest['name'])
-        return '%s.status.%02d.%s.%s.%s' % place
+    # -- work and reports
 
     def last_status(self, entity):
-        sequence, message = self.nats.last(STATUS_STREAM, self.status_subject(entity))
-        return sequence, json.loads(message.data) if message else None
+        msg = self.nats.last(f"{PREFIX.upper()}_STATUS", status_subject(entity))
+        try:
+            return (int(msg.headers["Nats-Sequence"]), json.loads(msg.data)["data"]) if msg else (0, None)
+        except (ValueError, KeyError):  # a marker of a removed status
+            return int(msg.headers["Nats-Sequence"]), None
 
-    def report(self, event, status, reason, run=None, external_id=None, message=''):
-        """Stores a status of the entity in `event`, unless the last one says the same."""
-        entity = event['data']['entity']
-        while self.lease.is_held():
-            sequence, last = self.last_status(entity)
-            before = last['data'] if last and last['data'].get('uid') == entity['uid'] else {'conditions': []}
-            if last and last['data'].get('fence', 0) > self.lease.fence:
-                raise Deposed()
-            if before.get('observedSequence', 0) > entity['sequence'] or before.get('status') == 'deleted':
-                return
-            condition = {'type': 'Ready', 'status': 'True' if status == 'active' else 'False', 'reason': reason, 'message': message}
-            was = next((one for one in before['conditions'] if one['type'] == 'Ready'), {})
-            condition['lastTransitionTime'] = was['lastTransitionTime'] if was.get('status') == condition['status'] else now()
-            condition['observedGeneration'] = entity['generation']
-            data = {'key': entity['key'], 'operator': entity['manifest']['resource']['operator'], 'uid': entity['uid']}
-            data.update(observedGeneration=entity['generation'], observedSequence=entity['sequence'], status=status)
-            if run:
-                data.update(runtime=run['state'], run={name: value for name, value in run.items() if name != 'steps'})
-            data['conditions'] = [condition]
-            if external_id:
-                data['externalId'] = external_id
-            data['properties'] = {}
-            if {name: value for name, value in before.items() if name != 'fence'} == data:
-                return
-            body = self.status_event(event, {**data, 'fence': self.lease.fence})
-            headers = {'Nats-Msg-Id': body['id'], 'Nats-Expected-Last-Subject-Sequence': sequence}
-            try:
-                self.nats.store(self.status_subject(entity), json.dumps(body).encode(), headers)
-                return
-            except Refused as refused:
-                if refused.code not in WRONG_LAST_SEQUENCE:
-                    raise
-        raise Deposed()
+    def reconcile(self, key):
+        record = self.kept[key]
+        del self.due[key]
+        try:
+            self.attempt(key, record, record["entity"])
+        except Conflict:
+            self.due[key] = time.monotonic() + 0.05
+        except NoAnswer as e:
+            log(key, e)
+            self.due[key] = time.monotonic() + 0.5
 
-    def status_event(self, command, data):
-        body = {'specversion': '1.0', 'id': str(uuid.uuid4()), 'source': '/%s/component/%s' % (PREFIX, data['operator'])}
-        body.update(type=STATUS_TYPE, subject='resource.' + data['key'], time=now(), datacontenttype='application/json')
-        body['dataschema'] = 'https://opstream.io/schemas/%s.json' % STATUS_TYPE
-        body.update(correlationid=command.get('correlationid', command['id']), causationid=command['id'])
-        body.update(commandid=command.get('commandid', command['id']), actor=command.get('actor', 'unknown'))
-        if 'traceparent' in command:
-            body['traceparent'] = command['traceparent']
-        return {**body, 'generation': data['observedGeneration'], 'data': data}
-
-    # --- what the outside should be like
-
-    def take(self, event):
-        """One command: keep what is newer, make it so. When this returns it can be acknowledged."""
-        entity, kept = event['data']['entity'], self.kept(event['data']['entity']['key'])
-        if event['data']['command'] == 'release':
-            if kept and kept['data']['entity']['uid'] == entity['uid']:
-                self.forget(entity['key'])
+    def attempt(self, key, record, entity):
+        seq, last = self.last_status(entity)
+        if last and last.get("fence", 0) > self.lease.fence:
+            raise Lost("a later leader has reported")
+        if is_released(entity, last) or last and last["status"] == "deleted" and is_old(entity, last):
+            return self.drop(key)
+        if is_old(entity, last):
             return
-        known = kept['data']['entity']['sequence'] if kept else 0
-        if entity['sequence'] <= known:
+        if last and last["uid"] != entity["uid"]:
+            last = None
+        status, problem, stalled = "active", None, False
+        self.lease.check()
+        try:
+            if record["command"] == "delete":
+                remove(outside(key))
+                status = "deleted"
+                if record.get("run") and record["run"]["state"] not in FINAL:
+                    record["run"].update(state="cancelled", finishedAt=now())
+            else:
+                self.making.make(record, entity, last)
+            self.tries[key] = 0
+        except Hopeless as e:
+            status, problem, stalled = "error", ("SpecInvalid", str(e)), True
+        except OSError as e:
+            log(key, e)
+            status, problem = last["status"] if last else "pending", ("FileFailed", str(e))
+            self.tries[key] = self.tries.get(key, 0) + 1
+            self.due[key] = time.monotonic() + min(30, 0.25 * 2 ** self.tries[key])
+        self.report(record, entity, seq, last, status, problem, stalled)
+        if status == "deleted":
+            self.gone[entity["uid"]] = entity["sequence"]
+            self.drop(key)
+
+    def report(self, record, entity, seq, last, status, problem, stalled):
+        reason, message = problem or ("Deleted" if status == "deleted" else "Reconciled", "")
+        states = [("Ready", "True" if status == "active" and not problem else "False")]
+        if problem:
+            states.append(("Stalled" if stalled else "Reconciling", "True"))
+        since = {(c["type"], c["status"]): c["lastTransitionTime"] for c in (last or {}).get("conditions", [])}
+        data = {"key": entity["key"], "operator": entity["manifest"]["resource"]["operator"], "uid": entity["uid"],
+                "observedGeneration": entity["generation"], "observedSequence": entity["sequence"], "status": status,
+                "conditions": [{"type": t, "status": s, "reason": reason, "message": message, "lastTransitionTime": since.get((t, s)) or now(),
+                                "observedGeneration": entity["generation"]} for t, s in states], "properties": {}}
+        run = record.get("run")
+        if run:
+            data["runtime"] = run["state"]
+            data["run"] = {k: run[k] for k in ("id", "state", "action", "externalId", "startedAt", "finishedAt", "message") if k in run}
+        if last and {k: v for k, v in last.items() if k != "fence"} == data:
             return
-        last = self.last_status(entity)[1]
-        if last and (last['data']['observedSequence'] > entity['sequence'] or
-                     (last['data']['observedSequence'] == entity['sequence'] and last['data']['status'] == 'deleted')):
-            return
-        self.keep(event)
-        self.reconcile(event)
+        self.lease.check()
+        event_id = str(uuid.uuid4())
+        event = {"specversion": "1.0", "id": event_id, "source": f"/{PREFIX}/component/{data['operator']}", "type": "io.opstream.entity.observed.v1",
+                 "subject": "resource." + entity["key"], "time": now(), "datacontenttype": "application/json",
+                 "dataschema": "https://opstream.io/schemas/io.opstream.entity.observed.v1.json", **record["origin"],
+                 "generation": entity["generation"], "data": {**data, "fence": self.lease.fence}}
+        self.nats.store(status_subject(entity), event, {"Nats-Msg-Id": event_id, "Nats-Expected-Last-Subject-Sequence": seq})
 
-    def forget(self, key):
-        remove(self.path(key, 'entity'), self.path(key, 'run'))
+    # -- queries; every replica answers, from the disk and the last status
 
-    def reconcile(self, event):
-        entity = event['data']['entity']
-        key, spec = entity['key'], entity['manifest']['resource']['spec']
-        last = self.last_status(entity)[1]
-        if last and last['data']['uid'] == entity['uid'] and any(c['reason'] == 'Released' for c in last['data']['conditions']):
-            self.forget(key)
-        elif 'deletionRequestedAt' in entity:
-            remove(self.path(key, 'txt'), self.path(key, 'tally'))
-            self.report(event, 'deleted', 'Deleted')
-            self.forget(key)
-        elif entity['manifest']['resource']['type'] == 'note':
-            write_file(self.path(key, 'txt'), spec['text'])
-            self.report(event, 'active', 'Reconciled', external_id=key + '.txt')
-        else:
-            self.report(event, 'active', 'Reconciled', self.advance(entity, spec))
-
-    def advance(self, entity, spec):
-        """The wanted run, one step further; None when none is wanted."""
-        wanted, key = entity.get('run'), entity['key']
-        if wanted is None:
-            return None
-        run = read_json(self.path(key, 'run'))
-        if run is None or run['id'] != wanted['id']:
-            run = {'id': wanted['id'], 'state': 'inprogress', 'externalId': key + '/' + wanted['id'], 'startedAt': now(), 'steps': 0}
-            if 'action' in wanted:
-                run['action'] = wanted['action']
-        elif run['state'] in FINAL:
-            return run
-        elif wanted['cancelRequested']:
-            run.update(state='cancelled', finishedAt=now())
-        elif run['steps'] < spec.get('steps', 3):
-            run['steps'] += 1
-        else:
-            self.count(key, run)
-            run.update(state='succeeded', finishedAt=now())
-        write_file(self.path(key, 'run'), json.dumps(run))
-        return run
-
-    def count(self, key, run):
-        """Once for each run, whatever was killed in between."""
+    def answer(self, msg):
+        answer = {"found": False}
         try:
-            with open(self.path(key, 'tally'), encoding='utf-8') as file:
-                lines = file.read().split()
-        except FileNotFoundError:
-            lines = []
-        if run['id'] not in lines:
-            lines = [*([] if run.get('action') == 'reset' else lines), run['id']]
-            write_file(self.path(key, 'tally'), '\n'.join(lines) + '\n')
-
-    def is_running(self, event):
-        wanted = event['data']['entity'].get('run')
-        run = read_json(self.path(event['data']['entity']['key'], 'run')) if wanted else None
-        return bool(wanted) and not (run and run['id'] == wanted['id'] and run['state'] in FINAL)
-
-    # --- messages
-
-    def on_command(self, message):
-        try:
-            event = read_command(message.data)
-        except (ValueError, RecursionError) as problem:
-            self.set_aside(message, str(problem))
-            self.nats.publish(message.reply, b'+ACK')
-            return None
-        try:
-            self.take(event)
-            self.nats.publish(message.reply, b'+ACK')
-        except (Refused, ConnectionError, TimeoutError, KeyError, TypeError, ValueError) as problem:
-            log('command not kept, it comes again', problem=repr(problem), subject=message.subject)
-            self.nats.publish(message.reply, b'-NAK {"delay": 500000000}')
-        return event['data']['entity']['key']
-
-    def set_aside(self, message, reason):
-        tokens = message.reply.split('.')
-        sequence = int(tokens[7 if len(tokens) >= 11 else 5])
-        letter = {'source': 'component', 'stream': STREAM, 'sequence': sequence, 'subject': message.subject}
-        letter.update(code='COMMAND_INVALID', reason=reason, time=now(), isTruncated=False, data=message.data.decode('utf-8', 'replace'))
-        log('command set aside', sequence=sequence, reason=reason)
-        headers = {'Nats-Msg-Id': 'dead-component-%s-%d' % (STREAM, sequence)}
-        self.nats.store(PREFIX + '.dead.component', json.dumps(letter).encode(), headers)
-
-    def on_query(self, message):
-        try:
-            question = json.loads(message.data)
-            key, what = question['key'], question['query']
-            workspace, name = key.split('.')
-            if not TOKEN.match(workspace) or not TOKEN.match(name) or what not in ('entity', 'status'):
-                raise ValueError('expected entity or status of <workspace>.<name>')
-            event = self.kept(key)
-            answer = {'id': question['id'], 'key': key, 'found': event is not None}
-            if event and what == 'entity':
-                answer['entity'] = event['data']['entity']
-            elif event:
-                last = self.last_status(event['data']['entity'])[1]
-                answer['found'] = last is not None
-                if last:
-                    answer['status'] = {name: value for name, value in last['data'].items() if name != 'fence'}
-        except (ValueError, KeyError, TypeError, AttributeError) as problem:
-            error = {'code': 'QUERY_INVALID', 'message': str(problem), 'details': []}
-            answer = {'id': '', 'key': '', 'found': False, 'error': error}
-        data = json.dumps(answer).encode()
-        self.nats.publish(REPLIES, data)
-        if message.reply and message.reply.startswith('_INBOX.'):
-            self.nats.publish(message.reply, data)
-
-    def ensure_consumer(self):
-        config = {'durable_name': QUEUE, 'ack_policy': 'explicit', 'deliver_policy': 'all', 'ack_wait': ACK_WAIT_NS}
-        config.update(max_deliver=-1, max_ack_pending=1000, filter_subjects=[COMMANDS])
-        self.nats.api('CONSUMER.DURABLE.CREATE.%s.%s' % (STREAM, QUEUE), {'stream_name': STREAM, 'config': config})
-
-    def lead(self, stopping):
-        """One term: until the lease is lost or `stopping` is set. ConnectionError: begin again."""
-        self.ensure_consumer()
-        self.events = queue.Queue()
-        events, inbox = self.events, '_INBOX.pull-' + uuid.uuid4().hex
-        subscriptions = [
-            self.nats.subscribe(inbox, lambda message: events.put(('command', message))),
-            self.nats.subscribe(QUERIES, lambda message: events.put(('query', message)), QUEUE),
-        ]
-        log('leading', fence=self.lease.fence)
-        try:
-            running = {event['data']['entity']['key'] for event in self.all_kept()}
-            asked_at, stepped_at, asked, connection = 0.0, 0.0, 0, self.nats.reconnects
-            while self.lease.is_held() and not stopping:
-                if self.nats.reconnects != connection:
-                    raise ConnectionError('connected anew')
-                if asked <= 0 or time.monotonic() - asked_at > 3:
-                    asked, asked_at = 100, time.monotonic()
-                    body = json.dumps({'batch': asked, 'expires': 2_000_000_000}).encode()
-                    self.nats.publish('$JS.API.CONSUMER.MSG.NEXT.%s.%s' % (STREAM, QUEUE), body, inbox)
-                if time.monotonic() - stepped_at >= STEP_SECONDS:
-                    stepped_at = time.monotonic()
-                    for key in sorted(running):
-                        event = self.kept(key)
-                        if event:
-                            self.reconcile(event)
-                        if event is None or not self.is_running(event):
-                            running.discard(key)
-                try:
-                    kind, message = events.get(timeout=0.02 if running else 0.2)
-                except queue.Empty:
-                    continue
-                if kind == 'query':
-                    self.on_query(message)
-                elif message.status:
-                    asked = 0  # 404 nothing there, 408 time over, 409 consumer gone: ask again
-                    if message.status in (409, 503):
-                        self.ensure_consumer()
-                elif self.lease.is_held():
-                    asked -= 1
-                    key = self.on_command(message)
-                    if key:
-                        running.add(key)
-        finally:
-            for one in subscriptions:
-                self.nats.unsubscribe(one)
+            query = parse(msg.data)
+            answer.update({k: query[k] for k in ("id", "key") if isinstance(query.get(k), str)})
+            if "id" not in answer or query.get("query") not in ("entity", "status") or not is_key(query.get("key")):
+                raise Unreadable("id, query or key is missing or wrong")
+            text = read(kept_file(query["key"]))
+            entity = text and json.loads(text)["entity"]
+            if entity and query["query"] == "entity":
+                answer.update(found=True, entity=entity)
+            elif entity:
+                _, last = self.last_status(entity)
+                if last and last["uid"] == entity["uid"]:
+                    last.pop("fence", None)
+                    answer.update(found=True, status=last)
+        except Unreadable as e:
+            answer["error"] = {"code": "QUERY_INVALID", "message": str(e), "details": []}
+        except NoAnswer as e:
+            log("query:", e)
+        for subject in [REPLY] + [msg.reply] * msg.reply.startswith("_INBOX."):
+            if subject:
+                self.nats.publish(subject, answer)
 
 
 def main():
-    stopping = []
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.append(True))
-    nats = connect_from_environment(PREFIX + '-component-' + QUEUE)
-    amount, unit = re.match(r'^([0-9.]+)(ms|s|m)$', ENV.get('OPSTREAM_LEASE_TTL') or '5s').groups()
-    seconds = float(amount) * {'ms': 0.001, 's': 1, 'm': 60}[unit]
-    lease = Lease(nats, PREFIX, 'component-' + QUEUE.lower().replace('_', '-'), seconds)
-    notes = Notes(nats, lease)
-    while not stopping:
-        try:
-            if not nats.wait_until_up(0.5):
-                continue
-            nats.api('STREAM.INFO.' + STREAM)
-            if lease.try_acquire():
-                notes.lead(stopping)
-        except (Deposed, OSError, Refused) as problem:
-            log('begins again', problem=repr(problem))
-        finally:
-            lease.release()
-        if not stopping:
-            time.sleep(0.3)
-    nats.close()
-    log('stopped')
+    component = Component()
+
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(404 if self.path != "/readyz" else 200 if component.ready else 503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, lambda *_: component.stop.set())
+    if env("METRIC_PORT"):
+        server = ThreadingHTTPServer(("", int(env("METRIC_PORT"))), Ready)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    component.run()
 
 
-if __name__ == '__main__':
-    sys.exit(main())
+if __name__ == "__main__":
+    main()

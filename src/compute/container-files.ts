@@ -8,6 +8,7 @@ import { basename, join, resolve } from 'node:path';
 import { Fault } from '../core/fault.ts';
 import { lockFolder } from './folder-lock.ts';
 import type { InstanceFile } from '../engine/supervision/ports.ts';
+import { makeFolder } from './make-folder.ts';
 
 const ABANDONED_MS = 600_000;
 
@@ -21,19 +22,19 @@ const refuse = (message: string): Fault => new Fault('COMPONENT_NOT_STARTABLE', 
 export const createContainerFiles = (root: string) => {
   const folderOf = (id: string): string => join(root, id);
   const make = (id: string, name: string): string => {
-    mkdirSync(folderOf(id), { recursive: true, mode: 0o700 });
+    makeFolder(folderOf(id), 0o700);
     return join(folderOf(id), name);
   };
   return {
     /** Until the returned function is called. Faults: CONFIG_INVALID while another start of the instance is going on. */
     lock: (id: string): (() => void) => {
-      mkdirSync(folderOf(id), { recursive: true, mode: 0o700 });
+      makeFolder(folderOf(id), 0o700);
       return lockFolder(folderOf(id), 'starting.pid');
     },
     /** Path of the folder to mount. Faults: COMPONENT_NOT_STARTABLE. */
     writeSecrets: (id: string, files: readonly InstanceFile[]): string => {
       const folder = make(id, 'secrets');
-      mkdirSync(folder, { recursive: true, mode: 0o755 });
+      makeFolder(folder, 0o755);
       // Emptied and not made anew: the engine of a runtime that was killed may be mounting it.
       for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
       for (const { name, content } of files) {

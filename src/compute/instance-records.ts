@@ -2,12 +2,13 @@
 // outputs and, while it runs, the files with secrets. A runtime that comes after a killed one reads who runs from here. Records hold
 // no environment, no arguments and no secrets.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeJson } from '../core/decode.ts';
 import { isJsonObject } from '../core/json.ts';
 import { SERVER_IMAGE } from '../engine/own-server/ports.ts';
 import { endGroup, isSameProcess, killGroupOf } from './os-process.ts';
+import { makeFolder } from './make-folder.ts';
 
 export type InstanceRecord = {
   readonly id: string;
@@ -48,7 +49,7 @@ export const readRecord = (root: string, id: string): InstanceRecord | undefined
 
 export const writeRecord = (root: string, record: InstanceRecord): void => {
   const folder = recordFolder(root, record.id);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const path = join(folder, RECORD);
   writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
   renameSync(`${path}.new`, path);

@@ -4,7 +4,7 @@
 // The environment is what the spec says, PATH, HOME and TMPDIR: nothing else of the runtime's.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Fault, isFault } from '../core/fault.ts';
 import type { Log } from '../engine/ports.ts';
@@ -18,6 +18,7 @@ import { followLogFiles } from './log-file.ts';
 import { birthOf, killGroupOf } from './os-process.ts';
 import { createLiveness } from './liveness.ts';
 import { createReadiness } from './readiness.ts';
+import { makeFolder } from './make-folder.ts';
 
 export type ProcessDriverOptions = {
   /** Data folder: OPSTREAM_DATA. */
@@ -118,7 +119,7 @@ export const createProcessDriver = (options: ProcessDriverOptions): ComputeDrive
   const writeSecrets = (spec: InstanceSpec): string => {
     const folder = records.secretsFolder(root, spec.id);
     records.removeSecrets(root, spec.id);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     for (const { name, content } of spec.files) {
       // A name with a slash would be written somewhere else.
       if (basename(name) !== name || name === '..' || name === '.')
@@ -210,7 +211,7 @@ export const createProcessDriver = (options: ProcessDriverOptions): ComputeDrive
   const startOne = async (spec: InstanceSpec): Promise<InstanceState> => {
     const folder = records.recordFolder(root, spec.id);
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder, 0o700);
       // Another runtime of this machine that believes to lead may be at it.
       const unlock = lockFolder(folder, START_LOCK);
       try {

@@ -3,7 +3,7 @@
 // address, its users and its data. Used by the operator-runtime that leads.
 
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { decodeJson } from '../core/decode.ts';
 import { Fault } from '../core/fault.ts';
@@ -11,6 +11,7 @@ import { isJsonObject } from '../core/json.ts';
 import type { Login, ServerFolders, ServerRef } from '../engine/own-server/ports.ts';
 import { freePort } from './free-ports.ts';
 import { isProcessOf, pidIn } from './os-process.ts';
+import { makeFolder } from './make-folder.ts';
 
 const HOST = '127.0.0.1';
 const STATE = 'server.json';
@@ -87,7 +88,7 @@ export const createServerFolders = (options: { readonly data: string; readonly p
     prepare: async (ref) => {
       const folder = folderOf(ref);
       try {
-        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        makeFolder(folder, 0o700);
         const known = readState(folder);
         const port = await portFor(known, folder);
         const state: State = {

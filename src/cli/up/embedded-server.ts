@@ -2,7 +2,7 @@
 // left running after a kill -9 is found by its pid file and ended first.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { Fault } from '../../core/fault.ts';
 import { pause } from '../../jetstream/pause.ts';
 import { killOnExit } from './kill-on-exit.ts';
 import { endProcess, isProcessOf, pidIn } from '../../compute/os-process.ts';
+import { makeFolder } from '../../compute/make-folder.ts';
 
 export type EmbeddedServer = {
   readonly url: string;
@@ -104,7 +105,7 @@ const configuration = (options: EmbeddedServerOptions, port: number): string =>
 /** Faults: CONFIG_INVALID (the port is taken), NATS_UNREACHABLE (it did not start; its log says why). */
 export const startEmbeddedServer = async (options: EmbeddedServerOptions): Promise<EmbeddedServer> => {
   const { directory, binary } = options;
-  mkdirSync(join(directory, 'logs'), { recursive: true });
+  makeFolder(join(directory, 'logs'));
   const configPath = join(directory, 'nats-server.conf');
   const pidPath = join(directory, 'nats-server.pid');
   const logPath = join(directory, 'logs', 'nats-server.log');

@@ -1,7 +1,7 @@
 // A whole instance on this machine: a nats-server (or one that is there already) and one of each process, data in one folder. Used by
 // `opstream up`, the demo, the bench and the end-to-end tests. Everything it starts it also stops, at the latest when this process ends.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../../core/fault.ts';
@@ -13,6 +13,7 @@ import { endProcess, isProcessOf, pidIn } from '../../compute/os-process.ts';
 import { ensureKeyFile, environmentOf, hasOwnKeys } from './secret-keys.ts';
 import { endContainersOf } from './up-containers.ts';
 import { supervise, type Supervised } from './supervised.ts';
+import { makeFolder } from '../../compute/make-folder.ts';
 
 export const processNames = ['command-handler', 'projector', 'query-responder', 'operator-runtime'] as const;
 
@@ -86,7 +87,7 @@ export const folderFault = (error: unknown, directory: string): unknown => {
 
 const lockNew = (directory: string): (() => void) => {
   try {
-    mkdirSync(directory, { recursive: true });
+    makeFolder(directory);
     return lockFolder(directory);
   } catch (error) {
     throw folderFault(error, directory);

@@ -2,11 +2,12 @@
 // in order. Leftovers of an earlier `up` are found by their pid files.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { killOnExit } from './kill-on-exit.ts';
 import { endProcess, isProcessOf, pidIn } from '../../compute/os-process.ts';
 import type { Log } from '../../engine/ports.ts';
+import { makeFolder } from '../../compute/make-folder.ts';
 
 export type ProcessDefinition = {
   /** Names its log and pid file. */
@@ -29,7 +30,7 @@ const isRunning = (child: ChildProcess): boolean =>
 
 export const supervise = async (definition: ProcessDefinition, directory: string, log: Log): Promise<Supervised> => {
   const { name, program } = definition;
-  mkdirSync(join(directory, 'logs'), { recursive: true });
+  makeFolder(join(directory, 'logs'));
   const pidPath = join(directory, `${name}.pid`);
   const logPath = join(directory, 'logs', `${name}.log`);
   const earlier = existsSync(pidPath) ? pidIn(readFileSync(pidPath, 'utf8')) : 0;

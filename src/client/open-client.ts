@@ -2,7 +2,7 @@
 // import the package. It never waits for a server that is not there: NATS_UNREACHABLE at once.
 
 import { decodeJson, encodeJson } from '../core/decode.ts';
-import { Fault, isFault } from '../core/fault.ts';
+import { Fault } from '../core/fault.ts';
 import { isJsonObject } from '../core/json.ts';
 import { err, ok } from '../core/result.ts';
 import { connectNats, type JetStreamConnection } from '../jetstream/connection.ts';
@@ -15,6 +15,7 @@ import { uuidSource } from '../runtime/ids.ts';
 import { connectionOptions } from '../runtime/connection-options.ts';
 import { createLogger } from '../runtime/logger.ts';
 import type { InstanceConfig } from '../runtime/instance-config.ts';
+import { nobodyThere } from './nobody-there.ts';
 import { readLogs } from './read-logs.ts';
 import { sendCommand } from './send-command.ts';
 import type { Client, LiveMessage, ServicePresence } from './types.ts';
@@ -112,11 +113,7 @@ export const openClient = async (options: ClientOptions): Promise<Client> => {
         const reply = await requester.request(subject, encodeJson(body), { timeoutMs: QUERY_TIMEOUT_MS });
         return readAnswer(reply.data) as Awaited<ReturnType<typeof client.query<typeof verb>>>;
       } catch (error) {
-        if (!isFault(error, 'NATS_NO_RESPONDERS')) throw error;
-        throw new Fault('NATS_NO_RESPONDERS', 'no query-responder is running; start one with `opstream up`', {
-          details: { subject },
-          cause: error,
-        });
+        throw nobodyThere(error, names, 'there is no query-responder', { subject });
       }
     },
     waitReady: (identity, generation, waitOptions) =>
@@ -130,7 +127,13 @@ export const openClient = async (options: ClientOptions): Promise<Client> => {
       subscribe(names.liveStatusFilter, 'status', until, onMessage);
       await nc.flush();
     },
-    readLogs: (selection, logOptions) => readLogs(connection, names, selection, logOptions),
+    readLogs: async (selection, logOptions) => {
+      try {
+        await readLogs(connection, names, selection, logOptions);
+      } catch (error) {
+        throw nobodyThere(error, names, 'there are no logs', { stream: names.streams.logs });
+      }
+    },
     services: (waitMs = PING_WAIT_MS) =>
       new Promise((resolve) => {
         const found: ServicePresence[] = [];

@@ -9,6 +9,7 @@ import { commandHeaders } from '../messages/envelope.ts';
 import type { Names } from '../messages/subjects.ts';
 import { traceparentOf } from '../messages/trace.ts';
 import type { Clock, IdSource, Requester } from '../engine/ports.ts';
+import { nobodyThere } from './nobody-there.ts';
 import type { SendOptions } from './types.ts';
 
 const DEADLINE_MS = 15_000;
@@ -78,18 +79,14 @@ export const readReply = (data: Uint8Array): Receipt => {
 };
 
 /** What the caller is told in the end, with the id under which the command may be sent again. */
-const explain = (error: unknown, subject: string, commandId: string): unknown => {
+const explain = (error: unknown, names: Names, subject: string, commandId: string): unknown => {
   if (!isFault(error)) return error;
   const details = { ...error.details, subject, commandId };
-  if (error.code === 'NATS_NO_RESPONDERS') {
-    const message = 'no command-handler is running; start one with `opstream up`';
-    return new Fault('NATS_NO_RESPONDERS', message, { retry: 'later', details, cause: error });
-  }
   if (error.code === 'NATS_TIMEOUT') {
     const message = `no answer on ${subject} within ${DEADLINE_MS / 1000} s; whether the command was carried out is unknown, and it is safe to send it again under its id ${commandId}`;
     return new Fault('NATS_TIMEOUT', message, { retry: 'later', details, cause: error });
   }
-  return error;
+  return nobodyThere(error, names, 'there is no command-handler', details);
 };
 
 const mayWorkLater = (error: unknown): boolean =>
@@ -126,7 +123,7 @@ export const sendCommand = async (
       return readReply(reply.data);
     } catch (error) {
       const isLast = clock.nowMs() + pauseMs >= deadlineMs || signal?.aborted === true;
-      if (isLast || !mayWorkLater(error)) throw explain(error, subject, commandId);
+      if (isLast || !mayWorkLater(error)) throw explain(error, tools.names, subject, commandId);
     }
     await clock.sleep(pauseMs, signal);
   }

@@ -270,6 +270,11 @@ describe('exit codes', () => {
     const large = `${resource('large')}description: ${'x'.repeat(2 * 1024 * 1024)}\n`;
     assert.match(expectCode(await opstream('apply', '-f', write('large.yaml', large)), 1).err, /at most 1024 KiB/);
     const nobody = await opstream('get', '--prefix', 'nobody-there');
-    assert.match(expectCode(nobody, 1).err, /no query-responder is running; start one with `opstream up`/);
+    assert.match(
+      expectCode(nobody, 1).err,
+      /there is no query-responder of the instance "nobody-there" at this server; start/,
+    );
+    const silent = await opstream('logs', '-t', 'operator', '-n', 'x', '-c', 'y', '--prefix', 'nobody-there');
+    assert.match(expectCode(silent, 1).err, /there are no logs of the instance "nobody-there" at this server; start/);
   });
 });

@@ -104,7 +104,8 @@ describe('a command over request/reply', () => {
     const { tools, sent } = world([new Fault('NATS_NO_RESPONDERS', 'nobody')]);
     await assert.rejects(sendCommand(tools, 'run', { name: 'x' }), {
       code: 'NATS_NO_RESPONDERS',
-      message: 'no command-handler is running; start one with `opstream up`',
+      message:
+        'there is no command-handler of the instance "opstream" at this server; start one with `opstream up`, or name another instance with --prefix',
     });
     assert.equal(sent.length, 1);
   });

@@ -6,6 +6,8 @@ import { encodeJson } from '../../src/core/decode.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { LogEntry } from '../../src/client/read-logs.ts';
 import { startContainerEngine } from '../support/container-engine.ts';
+import { startImageRegistry, type ImageRegistry } from '../support/image-registry.ts';
+import { keyLine, secretOf } from '../support/secrets-instance.ts';
 import { temporaryFolder } from '../support/children.ts';
 import { startInstance, type RunningInstance } from '../support/running-instance.ts';
 import { componentOf, supervisedOperator } from '../support/supervised-operator.ts';
@@ -19,6 +21,9 @@ const COUNT = 'trap "echo the last word; exit 0" TERM; i=0; while true; do i=$((
 
 let folder: ReturnType<typeof temporaryFolder>;
 let instance: RunningInstance;
+let registry: ImageRegistry;
+
+const LOGIN = { username: 'puller', password: 'pull-secret-2' };
 
 const operator = (script: string, change: JsonObject = {}): JsonObject =>
   supervisedOperator('boxed', {
@@ -46,10 +51,27 @@ const texts = async (): Promise<readonly string[]> => {
   return lines.map(({ text }) => text);
 };
 
+/** The operator, and its container with it. */
+const remove = async (): Promise<void> => {
+  const { accepted } = await instance.client.send('delete', encodeJson({ type: 'operator', name: 'boxed' }));
+  assert.equal(accepted, true);
+  const left = async (): Promise<readonly string[]> => {
+    const answer = await instance.client.query('get', { type: 'operator', name: 'boxed' });
+    const running = typeof engine === 'string' ? '' : await engine.run('ps', '--format', '{{.Names}}');
+    return [...(answer.ok ? ['boxed'] : []), ...running.split('\n').filter((name) => name !== '')];
+  };
+  await waitFor(async () => (await left()).length === 0, {
+    what: 'no operator and no container',
+    timeoutMs: 30_000,
+    intervalMs: 300,
+  });
+};
+
 describe('components in containers', { skip }, () => {
   before(async () => {
     if (typeof engine === 'string') return;
     folder = temporaryFolder();
+    registry = await startImageRegistry({ layerPath: engine.layerPath, ...LOGIN });
     instance = await startInstance({
       env: {
         OPSTREAM_COMPUTES: 'container=container',
@@ -57,12 +79,15 @@ describe('components in containers', { skip }, () => {
         OPSTREAM_CONTAINER_ENGINE: engine.program,
         OPSTREAM_CONTAINER_ENGINE_FLAGS: JSON.stringify(engine.engineFlags),
         OPSTREAM_CONTAINER_RUN_FLAGS: JSON.stringify(engine.runFlags),
+        OPSTREAM_SECRET_KEYS: keyLine('k1'),
+        ...engine.trusting(registry.address),
       },
     });
   });
   after(async () => {
     if (typeof engine === 'string') return;
     await instance.stop();
+    await registry.close();
     await engine.remove();
     folder.remove();
   });
@@ -93,15 +118,35 @@ describe('components in containers', { skip }, () => {
     });
     assert.ok((await texts()).includes('news 1'));
 
-    const { accepted } = await instance.client.send('delete', encodeJson({ type: 'operator', name: 'boxed' }));
-    assert.equal(accepted, true);
-    const running = async (): Promise<string> =>
-      typeof engine === 'string' ? '' : engine.run('ps', '--format', '{{.Names}}');
-    await waitFor(async () => (await running()).trim() === '', {
-      what: 'no container',
-      timeoutMs: 30_000,
-      intervalMs: 300,
+    await remove();
+  });
+
+  it('take their image from its registry with the secret that the manifest names', async () => {
+    const data = { registry: registry.address, username: LOGIN.username, password: 'another' };
+    const login = (password: string) => secretOf('registry', { ...data, password }, { workspace: 'public' });
+    const typed = (manifest: JsonObject): JsonObject => ({
+      ...manifest,
+      secret: { ...(manifest['secret'] as JsonObject), type: 'cloud-kernel-image-pull' },
     });
+    await apply(typed(login('not the one')));
+    await apply(operator(COUNT, { image: registry.image, imagePullSecret: 'public/registry' }));
+    await waitFor(
+      async () =>
+        JSON.stringify((await componentOf(instance.client, 'boxed')) ?? {}).includes(
+          'cannot be pulled with the credentials',
+        ),
+      {
+        what: 'the refusal of the registry',
+        timeoutMs: 30_000,
+        intervalMs: 200,
+      },
+    );
+    assert.equal(registry.served, 0);
+    await apply(typed(login(LOGIN.password)));
+    await untilReady();
+    assert.equal(registry.served, 1);
+    assert.ok((await texts()).includes('line 1'));
+    await remove();
   });
 
   it('say in the status why there is none', async () => {

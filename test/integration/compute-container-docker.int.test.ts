@@ -1,0 +1,5 @@
+// The container driver on a real docker; what it promises is in support/container-driver-promises.ts.
+
+import { testContainerDriver } from '../support/container-driver-promises.ts';
+
+await testContainerDriver('docker');

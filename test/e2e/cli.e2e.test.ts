@@ -121,7 +121,9 @@ describe('the main job', () => {
       /^ {2}pipeline-run-1 \| v1alpha \| resource \| public {4}\| active \| succeeded \| {2}iamgroot$/m,
     );
     assert.match(err, /^INFO\[0000\] 🔍 get\.\.\.\nINFO\[\d{4}\] 🔍 get\.\.\.complete\n$/);
-    assert.equal((await start(['get'], { env: { OPSTREAM_ACTOR: 'somebody-else' } }).ended).out, '');
+    const others = await start(['get'], { env: { OPSTREAM_ACTOR: 'somebody-else' } }).ended;
+    assert.equal(others.out, '');
+    assert.match(others.err, /nothing of somebody-else in workspace public; -a shows 1 of other owners or workspaces/);
     assert.match(
       (await start(['get', '-a'], { env: { OPSTREAM_ACTOR: 'somebody-else' } }).ended).out,
       /pipeline-run-1/,

@@ -101,6 +101,17 @@ const find = async (args: ParsedArguments, context: CliContext, client: Client):
   return { summaries, answers };
 };
 
+/** What there is beyond the owner and the workspace that the list was narrowed to. */
+const nothingText = async (args: ParsedArguments, context: CliContext, client: Client): Promise<string> => {
+  const { owner, workspace, ...rest } = listQueryOf(args, context.actor);
+  if (owner === undefined && workspace === undefined) return 'nothing';
+  const page = await client.query('list', { ...rest, limit: 1 });
+  if (!page.ok || page.value.total === 0) return 'nothing';
+  const of = owner === undefined ? '' : ` of ${owner}`;
+  const where = workspace === undefined ? '' : ` in workspace ${workspace}`;
+  return `nothing${of}${where}; -a shows ${page.value.total} of other owners or workspaces`;
+};
+
 const print = (args: ParsedArguments, context: CliContext, { summaries, answers }: Found): void => {
   const { terminal, clock } = context;
   const output = choiceOf(args, 'output', OUTPUTS);
@@ -167,7 +178,8 @@ export const getVerb: Verb = {
       return watchSummaries(args, context, client, async () => (await find(args, context, client))?.summaries);
     const found = await find(args, context, client);
     if (found === undefined) return exitCodes.failed;
-    terminal.info(found.summaries.length === 0 ? '🔍 get...nothing' : '🔍 get...complete');
+    const outcome = found.summaries.length === 0 ? await nothingText(args, context, client) : 'complete';
+    terminal.info(`🔍 get...${outcome}`);
     print(args, context, found);
     return exitCodes.done;
   },

@@ -99,7 +99,8 @@ export const patchOf = (args: ParsedArguments): JsonValue => {
   const inline = textOf(args, 'patch');
   const path = textOf(args, 'patch-file');
   if ((inline === undefined) === (path === undefined)) throw new UsageError('expected one of --patch JSON and -p FILE');
-  const text = inline ?? readPatchFile(path ?? '');
+  // `-p` with the operations themselves is kubectl's habit.
+  const text = inline ?? (/^\s*[[{]/.test(path ?? '') ? path : undefined) ?? readPatchFile(path ?? '');
   try {
     return JSON.parse(text) as JsonValue;
   } catch {
@@ -113,12 +114,12 @@ export const patchOf = (args: ParsedArguments): JsonValue => {
 export const patchVerb: Verb = {
   name: 'patch',
   about: 'change some fields of a stored manifest (RFC 6902)',
-  usage: '[-t operator|resource] -n NAME [-w WORKSPACE] --patch JSON | -p FILE [--dry-run] [--wait[=DURATION]]',
+  usage: '[-t operator|resource] -n NAME [-w WORKSPACE] --patch JSON | -p FILE|JSON [--dry-run] [--wait[=DURATION]]',
   flags: {
     type: commonFlags.type,
     ...flags,
     patch: { kind: 'text', value: 'JSON', about: 'list of operations' },
-    'patch-file': { kind: 'text', short: 'p', value: 'FILE', about: 'the same, in a file' },
+    'patch-file': { kind: 'text', short: 'p', value: 'FILE|JSON', about: 'the same, in a file or as it stands' },
   },
   run: runTarget('patch', { icon: '🔧', doing: 'patching', done: 'updated' }, (args) => ({ patch: patchOf(args) })),
 };

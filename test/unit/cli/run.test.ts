@@ -234,6 +234,25 @@ describe('opstream patch, run and delete', () => {
     });
   });
 
+  it('take a patch with --patch, and with -p from a file or as it stands', async () => {
+    const operations = '[{"op":"remove","path":"/description"}]';
+    const path = join(folder, 'patch.json');
+    writeFileSync(path, operations);
+    for (const given of [
+      ['--patch', operations],
+      ['-p', path],
+      ['-p', ` ${operations}`],
+    ]) {
+      const { sent } = await opstream(['patch', '-n', 'run-1', ...given]);
+      assert.deepEqual((sent[0]?.body as { readonly patch?: unknown }).patch, JSON.parse(operations));
+    }
+    assert.match((await opstream(['patch', '-n', 'run-1', '-p', '[{'])).err, /the patch is not JSON/);
+    assert.match(
+      (await opstream(['patch', '-n', 'run-1', '-p', 'none.json'])).err,
+      /none\.json: the file cannot be read/,
+    );
+  });
+
   it('delete what manifests declare, resources before their operators', async () => {
     const both = join(folder, 'both.yaml');
     writeFileSync(both, 'name: adf\ntype: operator\n---\nname: run-1\ntype: resource\n');

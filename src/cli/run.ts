@@ -16,6 +16,7 @@ import type { CliContext } from './context.ts';
 import { globalFlags, overview, verbHelp, verbUsage } from './help.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError, type Verb } from './verb.ts';
+import { withoutUser } from '../core/server-address.ts';
 
 export type CliOptions = {
   readonly verbs: readonly Verb[];
@@ -50,7 +51,10 @@ const usage = ({ terminal }: CliOptions, verb: Verb | undefined, messages: reado
 
 const whatToDo = (fault: Fault, natsUrl: string): string => {
   if (fault.code === 'NATS_UNREACHABLE') {
-    return `no NATS server answers at ${natsUrl.replaceAll(/\/\/[^/@]+@/g, '//')}; start an instance with \`opstream up\`, or say where one is with OPSTREAM_NATS_URL or --nats-url (${fault.message})`;
+    const server = withoutUser(natsUrl);
+    return fault.retry === 'never'
+      ? `the NATS server at ${server} cannot be used: ${fault.message}`
+      : `no NATS server answers at ${server}; start an instance with \`opstream up\`, or say where one is with OPSTREAM_NATS_URL or --nats-url (${fault.message})`;
   }
   const { commandId } = fault.details;
   if (fault.code === 'NATS_TIMEOUT' && typeof commandId === 'string')

@@ -12,7 +12,7 @@ import type { Rejection } from '../core/rejection.ts';
 import type { Clock, IdSource, Log } from '../engine/ports.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { uuidSource } from '../runtime/ids.ts';
-import { connectionOptions } from '../runtime/connection-options.ts';
+import { connectionOptions, type ServerConfig } from '../runtime/connection-options.ts';
 import { createLogger } from '../runtime/logger.ts';
 import type { InstanceConfig } from '../runtime/instance-config.ts';
 import { nobodyThere } from './nobody-there.ts';
@@ -28,7 +28,7 @@ const EMPTY = new Uint8Array();
 
 export type ClientOptions = {
   /** Where the server is and which instance is meant. */
-  readonly config: Pick<InstanceConfig, 'natsUrl' | 'natsUser' | 'natsPassword' | 'natsToken' | 'natsCreds' | 'prefix'>;
+  readonly config: ServerConfig & Pick<InstanceConfig, 'prefix'>;
   /** Default: nothing is logged. */
   readonly log?: Log;
   /** Default: UUID v7. */

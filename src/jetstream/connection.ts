@@ -3,8 +3,9 @@
 
 import { readFileSync } from 'node:fs';
 import { connect, credsAuthenticator, Events, nkeyAuthenticator } from 'nats';
-import type { ConnectionOptions, NatsConnection, Status } from 'nats';
+import type { ConnectionOptions, NatsConnection, Status, TlsOptions } from 'nats';
 import { Fault } from '../core/fault.ts';
+import { withoutUser } from '../core/server-address.ts';
 import type { Log } from '../engine/ports.ts';
 import { toFault } from './faults.ts';
 import { pause } from './pause.ts';
@@ -64,10 +65,27 @@ export const isServerNewEnough = (version: string): boolean => {
 
 const encoder = new TextEncoder();
 
+/** Read here, because the library's own way ends in an error without a reason. */
+const fileAt = (path: string, what: string): Buffer => {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const message = `${path} (${what}) cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`;
+    throw new Fault('CONFIG_INVALID', message, { retry: 'never', cause: error });
+  }
+};
+
+const tlsOf = ({ caFile, certFile, keyFile }: NonNullable<NatsOptions['tls']>): TlsOptions => ({
+  ...(caFile === undefined ? {} : { ca: fileAt(caFile, 'certificate of the authority').toString() }),
+  ...(certFile === undefined ? {} : { cert: fileAt(certFile, 'certificate').toString() }),
+  ...(keyFile === undefined ? {} : { key: fileAt(keyFile, 'key of the certificate').toString() }),
+});
+
 const identityOf = (options: NatsOptions): Partial<ConnectionOptions> => {
   const { user, password, token, credentials, credentialsPath, nkeySeed } = options;
   if (credentials !== undefined) return { authenticator: credsAuthenticator(encoder.encode(credentials)) };
-  if (credentialsPath !== undefined) return { authenticator: credsAuthenticator(readFileSync(credentialsPath)) };
+  if (credentialsPath !== undefined)
+    return { authenticator: credsAuthenticator(fileAt(credentialsPath, 'credentials of NATS')) };
   if (nkeySeed !== undefined) return { authenticator: nkeyAuthenticator(encoder.encode(nkeySeed)) };
   return {
     ...(user === undefined ? {} : { user }),
@@ -84,7 +102,8 @@ const optionsFor = (options: NatsOptions): ConnectionOptions => ({
   reconnectJitter: RECONNECT_WAIT_MS,
   pingInterval: PING_MS,
   noAsyncTraces: true,
-  ...(options.tls === undefined ? {} : { tls: options.tls }),
+  // The library takes `tls://` for `nats://`, and would go on in the clear.
+  ...(options.tls === undefined && !options.url.includes('tls://') ? {} : { tls: tlsOf(options.tls ?? {}) }),
   ...identityOf(options),
 });
 
@@ -92,7 +111,7 @@ const connectOnce = async (options: NatsOptions): Promise<NatsConnection> => {
   try {
     return await connect(optionsFor(options));
   } catch (error) {
-    throw toFault(error, `connecting to ${options.url}`);
+    throw toFault(error, `connecting to ${withoutUser(options.url)}`);
   }
 };
 
@@ -106,7 +125,7 @@ export const connectNats = async (options: NatsOptions): Promise<JetStreamConnec
     } catch (error) {
       const isFinal = !(error instanceof Fault) || error.retry === 'never' || options.waitForServer === false;
       if (isFinal) throw error;
-      if (tries === 1) log.warn({ url: options.url }, 'waiting for the NATS server');
+      if (tries === 1) log.warn({ url: withoutUser(options.url) }, 'waiting for the NATS server');
       await pause(Math.min(2000, 100 * tries), signal);
       if (signal?.aborted) throw error;
     }

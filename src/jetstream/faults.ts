@@ -57,8 +57,33 @@ const byClientCode: Readonly<Record<string, readonly [FaultCode, Retry]>> = {
   ETIMEDOUT: ['NATS_UNREACHABLE', 'later'],
   EHOSTUNREACH: ['NATS_UNREACHABLE', 'later'],
   ENETUNREACH: ['NATS_UNREACHABLE', 'later'],
+  AUTHENTICATION_TIMEOUT: ['NATS_UNREACHABLE', 'later'],
+  ACCOUNT_EXPIRED: ['NATS_UNREACHABLE', 'never'],
   PERMISSIONS_VIOLATION: ['JS_REFUSED', 'never'],
   MAX_PAYLOAD_EXCEEDED: ['JS_TOO_LARGE', 'never'],
+};
+
+/** What Node says of a certificate (X.509 verification), besides `ERR_TLS_…` and `ERR_SSL_…`. */
+const CERTIFICATE_CODES: ReadonlySet<string> = new Set([
+  ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'CERT_UNTRUSTED', 'CERT_REVOKED', 'INVALID_CA'],
+  ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ...['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'CERT_CHAIN_TOO_LONG', 'CERT_REJECTED', 'HOSTNAME_MISMATCH'],
+]);
+
+const ACCESS_PROBLEMS: Readonly<Record<string, string>> = {
+  SERVER_OPT_NA: 'TLS is asked for, and the server does not speak it',
+  TLS: 'TLS cannot be set up with this certificate and key',
+  BAD_CREDS: 'the file of credentials holds none (expected what `nsc generate creds` writes)',
+  BAD_AUTHENTICATION: 'the credentials cannot be used',
+  INVALID_OPTION: 'the credentials cannot be used',
+};
+
+/** Why the server and we do not come together, as far as it is a matter of settings. */
+const accessProblem = (code: string): string | undefined => {
+  if (CERTIFICATE_CODES.has(code) || /^ERR_(?:TLS|SSL|OSSL)_/.test(code))
+    return `no TLS with this server (${code}); --nats-ca names the certificate of its authority, --nats-cert and --nats-key what it asks of us`;
+  const known = ACCESS_PROBLEMS[code];
+  return known === undefined ? undefined : `${known} (${code})`;
 };
 
 /** A Fault for an error thrown by the client; anything it does not know is a bug and comes back as it is. */
@@ -66,9 +91,12 @@ export const toFault = (error: unknown, what: string): unknown => {
   if (error instanceof Fault) return error;
   const { code, api_error: apiError } = (typeof error === 'object' && error !== null ? error : {}) as ClientError;
   if (apiError !== undefined) return faultOfApi(apiError, what);
-  const known = typeof code === 'string' ? byClientCode[code] : undefined;
-  if (known === undefined) return error;
-  return new Fault(known[0], `${what}: ${String(code)}`, { retry: known[1], cause: error });
+  if (typeof code !== 'string') return error;
+  const problem = accessProblem(code);
+  if (problem !== undefined)
+    return new Fault('NATS_UNREACHABLE', `${what}: ${problem}`, { retry: 'never', cause: error });
+  const known = byClientCode[code];
+  return known === undefined ? error : new Fault(known[0], `${what}: ${code}`, { retry: known[1], cause: error });
 };
 
 export const timedOut = (what: string, timeoutMs: number): Fault =>

@@ -45,6 +45,23 @@ export const natsEntries = {
   natsCreds: optional(
     textEntry({ env: 'OPSTREAM_NATS_CREDS', flag: 'nats-creds', about: 'path of a NATS credentials file' }),
   ),
+  natsCa: optional(
+    textEntry({
+      env: ['OPSTREAM_NATS_CA', 'NATS_CA'],
+      flag: 'nats-ca',
+      about: "path of the certificate (PEM) of the authority that the server's is signed by; absent: those of Node",
+    }),
+  ),
+  natsCert: optional(
+    textEntry({
+      env: ['OPSTREAM_NATS_CERT', 'NATS_CERT'],
+      flag: 'nats-cert',
+      about: 'path of the certificate (PEM) to show to the server',
+    }),
+  ),
+  natsKey: optional(
+    textEntry({ env: ['OPSTREAM_NATS_KEY', 'NATS_KEY'], flag: 'nats-key', about: 'path of its key (PEM)' }),
+  ),
   prefix: tokenEntry({
     env: 'OPSTREAM_PREFIX',
     flag: 'prefix',

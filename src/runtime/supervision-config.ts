@@ -65,6 +65,18 @@ export const supervisionTable = {
       about: 'path of a NATS credentials file that components can read',
     }),
   ),
+  componentNatsCa: optional(
+    textEntry({
+      env: 'OPSTREAM_COMPONENT_NATS_CA',
+      about: "path, for components, of the certificate of the server's authority; absent: OPSTREAM_NATS_CA",
+    }),
+  ),
+  componentNatsCert: optional(
+    textEntry({ env: 'OPSTREAM_COMPONENT_NATS_CERT', about: 'path of the certificate that components show' }),
+  ),
+  componentNatsKey: optional(
+    textEntry({ env: 'OPSTREAM_COMPONENT_NATS_KEY', about: 'path of its key, which components can read' }),
+  ),
   restartPauseMs: duration(
     'OPSTREAM_RESTART_PAUSE',
     'pause before the first new start of a component that ended',

@@ -10,6 +10,7 @@ import type { StoredMessage } from '../../src/engine/ports.ts';
 import { connectNats, type JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { createFollower } from '../../src/jetstream/follower.ts';
 import { namesFor, type Names } from '../../src/messages/subjects.ts';
+import { accessOptions, openAccess, type AccessConfig } from '../../src/runtime/connection-options.ts';
 import { silentLog } from './silent-log.ts';
 import { startNatsServer, type TestServer, type TestServerOptions } from './nats-server.ts';
 import { startProcess, type TestProcess } from './processes.ts';
@@ -23,6 +24,8 @@ export type InstanceOptions = {
   /** Default: one of each. */
   readonly copies?: Partial<Readonly<Record<Program, number>>>;
   readonly server?: TestServerOptions;
+  /** How this test gets in; the programs are told by `env`. */
+  readonly access?: Partial<AccessConfig>;
   /** Further variables of the programs. */
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -53,14 +56,12 @@ const READY: Readonly<Record<Program, readonly string[]>> = {
   'operator-runtime': ['waiting for lease'],
 };
 
-export const clientOf = (url: string): Promise<Client> =>
+export const clientOf = (url: string, access: Partial<AccessConfig> = {}): Promise<Client> =>
   openClient({
     config: {
       natsUrl: url,
-      natsUser: undefined,
-      natsPassword: undefined,
-      natsToken: undefined,
-      natsCreds: undefined,
+      ...openAccess,
+      ...access,
       prefix: 'opstream',
     },
   });
@@ -97,8 +98,9 @@ export const startInstance = async (options: InstanceOptions = {}): Promise<Runn
   await Promise.all(
     programs.flatMap((program) => Array.from({ length: copies[program] ?? 1 }, async () => start(program))),
   );
-  const connection = await connectNats({ url: server.url, name: 'test', log: silentLog });
-  const client = await clientOf(server.url);
+  const access = accessOptions({ ...openAccess, ...options.access });
+  const connection = await connectNats({ url: server.url, name: 'test', ...access, log: silentLog });
+  const client = await clientOf(server.url, options.access);
 
   return {
     server,

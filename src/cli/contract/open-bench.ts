@@ -18,6 +18,7 @@ import type { Receipt } from '../../messages/commands.ts';
 import { NO_WORKSPACE } from '../../messages/names.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import { namesFor } from '../../messages/subjects.ts';
+import { openAccess } from '../../runtime/connection-options.ts';
 import { awaitServices } from '../up/await-services.ts';
 import { startEmbedded, type Embedded } from '../up/embedded.ts';
 import { startEmbeddedServer, type EmbeddedServer } from '../up/embedded-server.ts';
@@ -65,10 +66,7 @@ const toTest = ({ operator, ...manifest }: OperatorManifest): JsonObject => {
 
 const connectionConfig = (natsUrl: string) => ({
   natsUrl,
-  natsUser: undefined,
-  natsPassword: undefined,
-  natsToken: undefined,
-  natsCreds: undefined,
+  ...openAccess,
   prefix: PREFIX,
 });
 

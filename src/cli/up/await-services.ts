@@ -10,12 +10,12 @@ import { connectNats } from '../../jetstream/connection.ts';
 import { createRequester } from '../../jetstream/requester.ts';
 import { pause } from '../../jetstream/pause.ts';
 import { namesFor } from '../../messages/subjects.ts';
+import { accessOptions, openAccess, type AccessConfig } from '../../runtime/connection-options.ts';
 import type { InstanceConfig } from '../../runtime/instance-config.ts';
 import type { KeyValueEntry, Log } from '../../engine/ports.ts';
 import { isAlive, pidIn } from '../../compute/os-process.ts';
 
-type Access = Pick<InstanceConfig, 'prefix'> &
-  Partial<Pick<InstanceConfig, 'natsUser' | 'natsPassword' | 'natsToken' | 'natsCreds'>>;
+type Access = Pick<InstanceConfig, 'prefix'> & Partial<AccessConfig>;
 
 const LEASES = ['projector', 'operator-runtime', 'command-intake'] as const;
 const LOOK_AGAIN_MS = 100;
@@ -43,10 +43,7 @@ export const awaitServices = async (
     name: `${config.prefix}-up`,
     log,
     signal,
-    ...(config.natsUser === undefined ? {} : { user: config.natsUser }),
-    ...(config.natsPassword === undefined ? {} : { password: config.natsPassword }),
-    ...(config.natsToken === undefined ? {} : { token: config.natsToken }),
-    ...(config.natsCreds === undefined ? {} : { credentialsPath: config.natsCreds }),
+    ...accessOptions({ ...openAccess, ...config }),
   });
   const requester = createRequester(connection);
   const leases = createKeyValueStore(connection, names.buckets.leases);

@@ -9,6 +9,7 @@ import type { Client } from '../../client/types.ts';
 import type { Names } from '../../messages/subjects.ts';
 import { outputOf, printAs } from '../reporting.ts';
 import { commonFlags, type Verb } from '../verb.ts';
+import { withoutUser } from '../../core/server-address.ts';
 
 export type Finding = { readonly what: string; readonly isGood: boolean; readonly text: string };
 
@@ -106,7 +107,7 @@ export const doctorVerb: Verb = {
       leaseFindings(client, names),
     ]);
     const findings = [
-      good('nats-server', `version ${client.serverVersion} at ${config.natsUrl.replaceAll(/\/\/[^/@]+@/g, '//')}`),
+      good('nats-server', `version ${client.serverVersion} at ${withoutUser(config.natsUrl)}`),
       ...ofStreams,
       ...ofServices,
       ...ofLeases,

@@ -16,6 +16,7 @@ import { has, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import type { Embedded } from '../up/embedded.ts';
 import { runningComponents } from '../../compute/instance-records.ts';
+import { withoutUser } from '../../core/server-address.ts';
 
 const run = promisify(execFile);
 const DEFAULT_PORT = 4222;
@@ -65,6 +66,9 @@ const childEnvironment = (
   ...(has(args, 'log-level') ? { OPSTREAM_LOG_LEVEL: config.logLevel } : {}),
   ...(config.natsUser === undefined ? {} : { OPSTREAM_NATS_USER: config.natsUser }),
   ...(config.natsCreds === undefined ? {} : { OPSTREAM_NATS_CREDS: resolve(config.natsCreds) }),
+  ...(config.natsCa === undefined ? {} : { OPSTREAM_NATS_CA: resolve(config.natsCa) }),
+  ...(config.natsCert === undefined ? {} : { OPSTREAM_NATS_CERT: resolve(config.natsCert) }),
+  ...(config.natsKey === undefined ? {} : { OPSTREAM_NATS_KEY: resolve(config.natsKey) }),
 });
 
 const NO_EXAMPLE = { files: {}, environment: {}, processes: [] } as const;
@@ -102,7 +106,9 @@ export const up: Verb = {
     const environment = childEnvironment(args, context);
     // Says at once when nobody answers there; without it the processes would wait for ever.
     if (natsUrl !== undefined) await context.connect();
-    const natsServer = natsUrl === undefined ? await findServer(environment) : '';
+    // For an operator that wants a server of its own there must be one too; without it that operator says so.
+    const found = findServer(environment);
+    const natsServer = await (natsUrl === undefined ? found : found.catch(() => ''));
     terminal.info(`starting in ${directory}`);
     const log = createFollowUpLog(terminal);
     const standIn = environmentOf('stand-in', environment, undefined);
@@ -153,7 +159,7 @@ const announce = (embedded: Embedded, directory: string, hasExample: boolean, co
   const { terminal, names } = context;
   const { prefix } = names;
   // What an address says of a user stays out of what may be copied.
-  const url = embedded.url.replaceAll(/\/\/[^/@]+@/g, '//');
+  const url = withoutUser(embedded.url);
   const settings = [`OPSTREAM_NATS_URL=${url}`, ...(prefix === 'opstream' ? [] : [`OPSTREAM_PREFIX=${prefix}`])];
   terminal.info('everything is running');
   terminal.out(

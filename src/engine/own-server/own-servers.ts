@@ -158,11 +158,14 @@ export const createOwnServers = (options: OwnServersOptions) => {
     return undefined;
   };
 
-  const notThere = (operator: string): Fault =>
-    new Fault('NATS_UNREACHABLE', `the NATS server of operator "${operator}" does not answer (yet)`);
+  const notThere = (operator: string, { name }: Open): Fault =>
+    new Fault(
+      'NATS_UNREACHABLE',
+      `the NATS server of operator "${operator}" does not answer (yet); its component "${name}" says why`,
+    );
 
   const upNow = (operator: string, entry: Open): OwnServer => {
-    if (entry.server?.isUp !== true) throw notThere(operator);
+    if (entry.server?.isUp !== true) throw notThere(operator, entry);
     return entry.server;
   };
 

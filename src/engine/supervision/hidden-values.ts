@@ -7,7 +7,12 @@ import type { ServerAccess, ComponentSecrets } from './plan.ts';
 const SHORTEST = 4;
 const MASK = '***';
 /** User name and path of a file: of use to whoever reads the log, and of none to others. */
-const OPEN_CREDENTIALS: readonly string[] = ['OPSTREAM_NATS_USER', 'OPSTREAM_NATS_CREDS'];
+const OPEN_CREDENTIALS: readonly string[] = [
+  'OPSTREAM_NATS_USER',
+  'OPSTREAM_NATS_CREDS',
+  'OPSTREAM_NATS_CERT',
+  'OPSTREAM_NATS_KEY',
+];
 
 /** Lines that frame a certificate are in every certificate. */
 const isTelling = (text: string): boolean => text.length >= SHORTEST && !text.startsWith('-----');

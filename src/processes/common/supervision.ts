@@ -5,6 +5,7 @@ import { createHash, scryptSync } from 'node:crypto';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withoutUser } from '../../core/server-address.ts';
 import { createContainerDriver } from '../../compute/container-driver.ts';
 import { createProcessDriver } from '../../compute/process-driver.ts';
 import { localImageText, type LocalImage, type LocalImages } from '../../compute/local-images.ts';
@@ -25,6 +26,7 @@ import { createKeyValueStore } from '../../jetstream/key-value-store.ts';
 import { createStreamReader } from '../../jetstream/stream-reader.ts';
 import { configFault, loadConfig } from '../../runtime/config-table.ts';
 import { ownLoader } from '../../runtime/environment.ts';
+import type { InstanceConfig } from '../../runtime/instance-config.ts';
 import { supervisionTable, type SupervisionConfig } from '../../runtime/supervision-config.ts';
 import type { Instance } from './open-instance.ts';
 import { openVault } from './open-vault.ts';
@@ -61,9 +63,6 @@ const given = (variables: Readonly<Record<string, string | undefined>>): Readonl
     Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
 
-/** An address may hold a user and a password. */
-const withoutUser = (url: string): string => url.replaceAll(/\/\/[^/@,]+@/g, '//');
-
 /** Slow on purpose: it becomes part of the names of instances, and must not tell a weak password to who tries many. */
 const fingerprintOf = (credentials: Readonly<Record<string, string>>, prefix: string): string =>
   scryptSync(
@@ -72,16 +71,26 @@ const fingerprintOf = (credentials: Readonly<Record<string, string>>, prefix: st
     16,
   ).toString('hex');
 
-const accessOf = (config: SupervisionConfig, natsUrl: string, prefix: string): ServerAccess => {
+const absolute = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));
+
+const accessOf = (
+  config: SupervisionConfig,
+  { natsUrl, natsCa, prefix }: Pick<InstanceConfig, 'natsUrl' | 'natsCa' | 'prefix'>,
+): ServerAccess => {
   const credentials = given({
     OPSTREAM_NATS_USER: config.componentNatsUser,
     OPSTREAM_NATS_PASSWORD: config.componentNatsPassword,
     OPSTREAM_NATS_TOKEN: config.componentNatsToken,
-    OPSTREAM_NATS_CREDS: config.componentNatsCreds === undefined ? undefined : resolve(config.componentNatsCreds),
+    OPSTREAM_NATS_CREDS: absolute(config.componentNatsCreds),
+    OPSTREAM_NATS_CERT: absolute(config.componentNatsCert),
+    OPSTREAM_NATS_KEY: absolute(config.componentNatsKey),
   });
   const hasAny = Object.keys(credentials).length > 0;
   return {
-    environment: { OPSTREAM_NATS_URL: config.componentNatsUrl ?? withoutUser(natsUrl) },
+    environment: {
+      OPSTREAM_NATS_URL: config.componentNatsUrl ?? withoutUser(natsUrl),
+      ...given({ OPSTREAM_NATS_CA: absolute(config.componentNatsCa ?? natsCa) }),
+    },
     credentials,
     ...(hasAny ? { credentialsVersion: fingerprintOf(credentials, prefix) } : {}),
   };
@@ -117,7 +126,7 @@ export const openSupervision = (instance: Instance): Supervision => {
   const { config } = loaded.value;
   const { prefix } = names;
   const settings = settingsOf(config);
-  const access = accessOf(config, instance.config.natsUrl, prefix);
+  const access = accessOf(config, instance.config);
   const drivers: readonly ComputeDriver[] = [
     createProcessDriver({
       ...{ data: config.data, prefix, environment: environment.env, log },

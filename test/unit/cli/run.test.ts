@@ -244,7 +244,8 @@ describe('opstream patch, run and delete', () => {
       ['-p', ` ${operations}`],
     ]) {
       const { sent } = await opstream(['patch', '-n', 'run-1', ...given]);
-      assert.deepEqual((sent[0]?.body as { readonly patch?: unknown }).patch, JSON.parse(operations));
+      const { patch } = (sent[0]?.body ?? {}) as { readonly patch?: unknown };
+      assert.deepEqual(patch, JSON.parse(operations));
     }
     assert.match((await opstream(['patch', '-n', 'run-1', '-p', '[{'])).err, /the patch is not JSON/);
     assert.match(

@@ -81,6 +81,8 @@ export type ExecutorOptions = {
 };
 
 type Attempt = {
+  /** The command may come again under its id. */
+  readonly isRepeatable: boolean;
   readonly findOutcome: boolean;
   readonly keepOutcome: boolean;
   /** Decide on what is known, or on nothing, without looking: the append finds out. */
@@ -195,12 +197,17 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     how: Attempt,
   ): Promise<Receipt> => {
     const { findOutcome, keepOutcome, isGuess, isFresh } = how;
-    const [found, ...loaded] = await Promise.all([
+    const known = refs.map((ref) => aggregates.known(ref, Number.POSITIVE_INFINITY));
+    const [kept, ...loaded] = await Promise.all([
       findOutcome ? outcomes.find(request.commandId) : undefined,
       ...refs.map((ref) =>
         isGuess ? aggregates.knownOrNew(ref) : aggregates.load(ref, isFresh ? ALWAYS_LOOK : undefined),
       ),
     ]);
+    // Another copy has changed something since, and may have carried out this command before that, as unchanged: its outcome was stored by
+    // then, so it is found after the load, and perhaps not with it, and perhaps not yet in the index.
+    const isNews = !isGuess && loaded.some((aggregate, index) => aggregate !== known[index]);
+    const found = kept ?? (isNews && how.isRepeatable ? await outcomes.find(request.commandId) : undefined);
     if (found !== undefined) return sameTarget(found, refs) ? found : refusal(request, idReused(request, found));
     const before = appliedBefore(request, loaded);
     if (before !== undefined) {
@@ -257,6 +264,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
             refs[0]?.kind === 'resource';
           const { keepOutcome } = how;
           return await attempt(request, intents, refs, {
+            isRepeatable: isRepeatable && !request.isDryRun,
             findOutcome: mayBeKnown,
             keepOutcome,
             isGuess,

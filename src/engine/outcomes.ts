@@ -9,7 +9,7 @@ import { schemaUri } from '../messages/envelope.ts';
 import { OUTCOME_TYPE, type Receipt } from '../messages/commands.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
 import type { Names } from '../messages/subjects.ts';
-import type { Appender, Clock, StreamReader } from './ports.ts';
+import type { Appender, Clock, StoredMessage } from './ports.ts';
 import type { CommandRequest } from './command-request.ts';
 
 export type Outcomes = {
@@ -31,7 +31,8 @@ export const receiptIn = (data: Uint8Array): Receipt | undefined => {
 
 export const createOutcomes = (options: {
   readonly names: Names;
-  readonly reader: StreamReader;
+  /** Sees everything that was ever acknowledged: a replica that is behind would have a command carried out twice. */
+  readonly reader: { readLast(subject: string): Promise<Pick<StoredMessage, 'data'> | undefined> };
   readonly appender: Appender;
   readonly clock: Clock;
 }): Outcomes => {

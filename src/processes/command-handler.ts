@@ -14,6 +14,7 @@ import { createSpecSchemas } from '../engine/spec-schemas.ts';
 import { createAppender } from '../jetstream/appender.ts';
 import { createEraser } from '../jetstream/erase-message.ts';
 import { createFollower } from '../jetstream/follower.ts';
+import { readFromLeader } from '../jetstream/leader-read.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createServiceHost } from '../jetstream/service-host.ts';
@@ -35,7 +36,7 @@ await runProcess('command-handler', async (signal, context) => {
   const reader = createStreamReader(connection, streams.events);
   const outcomes = createOutcomes({
     names,
-    reader: createStreamReader(connection, streams.outcomes),
+    reader: { readLast: (subject) => readFromLeader(connection, streams.outcomes, { last_by_subj: subject }) },
     appender: appenderOf(streams.outcomes),
     clock,
   });

@@ -83,6 +83,8 @@ export const memoryHandler = (
   outcomeStream: MemoryEvents = memoryEvents(),
   relations: Partial<Relations> = {},
   noResources: Census = { judgeAll: async () => [] },
+  /** Whether the outcomes of other copies have arrived here. */
+  isBehind = false,
 ): MemoryHandler => {
   const clock = manualClock();
   const executor = createCommandExecutor({
@@ -90,7 +92,7 @@ export const memoryHandler = (
     aggregates: createAggregates({ names, reader: events.reader, clock }),
     appender: events.appender,
     outcomes: createOutcomes({ names, reader: outcomeStream.reader, appender: outcomeStream.appender, clock }),
-    outcomeIndex: { mayHave: () => true, add: () => undefined },
+    outcomeIndex: { mayHave: () => !isBehind, add: () => undefined },
     schemas: createSpecSchemas(),
     ids: { next: () => `id-${(ids += 1)}` },
     clock,

@@ -41,6 +41,23 @@ describe('a command id', () => {
     assert.equal(events.kept.length, stored);
   });
 
+  it('that changed nothing at another copy changes nothing here, before this one has heard of it', async () => {
+    const [events, outcomes] = [memoryEvents(), memoryEvents()];
+    const behind = () => memoryHandler(events, outcomes, {}, undefined, true);
+    const [first, second] = [behind(), behind()];
+    await first.send('apply', operatorNamed('op'));
+    await first.send('apply', set(1));
+    await second.send('apply', set(1), { commandId: 'same-again' });
+    await second.send('apply', set(2));
+    const stored = events.kept.length;
+    // One that knows the thing as it was, and one that knows nothing of it.
+    for (const handler of [first, behind()]) {
+      const receipt = await handler.send('apply', set(1), { commandId: 'same-again' });
+      assert.equal(receipt.unchanged, true);
+      assert.equal(events.kept.length, stored);
+    }
+  });
+
   it('of a durable command that named none is its place in the queue, and as good', async () => {
     const { events, first, cold } = await withOperator();
     const again = { commandId: 'cmd-7', isIdGiven: false };

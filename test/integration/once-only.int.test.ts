@@ -81,6 +81,13 @@ const deathOf = async (process: TestProcess, kills: Kills): Promise<void> => {
   kills.places.add(`${String(line['at'])} ${String(line['how'])}`);
 };
 
+/** Whether it is killed before its work is done. If not, it is not armed any more: what it does next must not kill it. */
+const diesFirst = async (given: Lane, component: TestProcess, resource: string): Promise<boolean> => {
+  const isDead = component.ended.then(() => true);
+  const isOver = given.succeeded(resource).then(() => given.disarm(component));
+  return Promise.race([isDead, isOver.then(() => Promise.race([isDead, Promise.resolve(false)]))]);
+};
+
 /** Kills the lane's component at the n-th point of what it does for a new resource. Whether it came to that point. */
 const killAt = async (
   given: Lane,
@@ -98,14 +105,11 @@ const killAt = async (
   }
   await given.arm(component, n);
   await given.want(resource);
-  const isDead = component.ended.then(() => true);
-  const isOver = given.succeeded(resource).then(() => given.disarm(component));
-  const wasKilled = await Promise.race([isDead, isOver.then(() => false)]);
+  const wasKilled = await diesFirst(given, component, resource);
   if (!wasKilled) return { wasKilled, component };
   await deathOf(component, kills);
   let next = started(given.start(way === 'killed twice' ? { crashAt: 1 + ((n * 7) % 60) } : {}));
-  const diesAgain = next.ended.then(() => true);
-  if (way === 'killed twice' && (await Promise.race([diesAgain, given.succeeded(resource).then(() => false)]))) {
+  if (way === 'killed twice' && (await diesFirst(given, next, resource))) {
     await deathOf(next, kills);
     next = started(given.start());
   }

@@ -84,6 +84,11 @@ export const openLane = async (options: LaneOptions): Promise<Lane> => {
     process.signal('SIGUSR2');
     await process.waitForLine(() => armed() > before);
   };
+  /** Before that it may not listen to the signal yet, which would end it. */
+  const armWhenLeading = async (process: TestProcess, crashAt: number): Promise<void> => {
+    await process.waitForLine('lease acquired');
+    await arm(process, crashAt);
+  };
 
   return {
     name,
@@ -93,11 +98,8 @@ export const openLane = async (options: LaneOptions): Promise<Lane> => {
         name: `component of ${name}`,
         env: { ...baseEnv, OPSTREAM_TEST_CRASH_AT: String(crashAt), ...env },
       }),
-    arm: async (process, crashAt) => {
-      await process.waitForLine('lease acquired');
-      await arm(process, crashAt);
-    },
-    disarm: (process) => arm(process, 0).catch(() => undefined),
+    arm: armWhenLeading,
+    disarm: (process) => armWhenLeading(process, 0).catch(() => undefined),
     want: async (resource, changes = {}) => {
       sequence += 1;
       const id = uuidSource.next();

@@ -28,6 +28,25 @@ export const closedLoop = async ({ count, inFlight, once }) => {
   return { rate: (count / elapsedMs) * 1000, elapsedMs, ...summarize(durationsMs) };
 };
 
+export const median = (values) => [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)];
+
+/**
+ * Measures by turns, `rounds` times: the reference, the product, the reference … Machines drift within seconds, so each round of the product
+ * is held against the rounds of the reference before and after it, and what counts is the median of these ratios.
+ */
+export const byTurns = async ({ rounds, reference, product, figure }) => {
+  const references = [await reference(0)];
+  const products = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    products.push(await product(round));
+    references.push(await reference(round));
+  }
+  const ratios = products.map(
+    (one, index) => figure(one) / ((figure(references[index]) + figure(references[index + 1])) / 2),
+  );
+  return { references, products, ratios, ratio: median(ratios) };
+};
+
 export const format = (value, digits = 2) =>
   Number.isFinite(value) ? (value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(digits)) : '-';
 

@@ -40,10 +40,11 @@ export const startInstance = async ({ natsServer, syncAlways, name }) => {
     connection,
     directory,
     pids,
-    start: async (processName, program, variables = {}) => {
+    start: async (processName, program, variables = {}, programArguments = []) => {
       const definition = {
         name: processName,
         program: join(root, program),
+        arguments: programArguments,
         environment: { ...environment, ...variables, OPSTREAM_NATS_URL: embedded.url },
       };
       extra.push(await supervise(definition, directory, silentLog));

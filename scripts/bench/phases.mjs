@@ -2,6 +2,7 @@
 
 import { createStream, countWrites, lastSequence } from './instance.mjs';
 import { closedLoop } from './figures.mjs';
+import { chain, CHAIN_SERVICE, chainStreams } from './bare-chain.mjs';
 import { changeBytes, eventBytes, resource } from './workload.mjs';
 
 const dist = (path) => import(`../../dist/${path}`);
@@ -40,6 +41,18 @@ export const rawPublishes = async ({ connection }, { count, inFlight, label }) =
   return result;
 };
 
+/** Until `ask` is answered: whoever serves it has only just been started. */
+export const untilServed = async (ask) => {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (tries > 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+};
+
 export const sendApply = async ({ connection }) => {
   const { rawHeaders } = await dist('jetstream/raw-headers.js');
   return (name, body = resource(name)) =>
@@ -63,40 +76,88 @@ export const accepted = async (instance, { count, inFlight, label }) => {
   return closedLoop({ count, inFlight, once: (index) => apply(`${label}-${index}`, bodies[index]) });
 };
 
-/** (b) Applies until their status is in KV. */
-export const reconciled = async (instance, { count, inFlight, label }) => {
+const SEEN_MS = 60_000;
+
+/**
+ * What `send(name)` starts is over when it has been answered and a message has come on `<prefix><name>` of `stream`: what a client sees that
+ * waits for it.
+ */
+const untilSeen = async ({ connection }, { stream, prefix, count, inFlight, label, send }) => {
   const { createFollower } = await dist('jetstream/follower.js');
-  const apply = await sendApply(instance);
   const waiting = new Map();
   const stop = new AbortController();
-  const prefix = '$KV.opstream-entities.status.public.';
-  const from = (await lastSequence(instance.connection, 'KV_opstream-entities')) + 1;
-  const following = createFollower(instance.connection, 'KV_opstream-entities').follow({
-    fromSequence: from,
+  const following = createFollower(connection, stream).follow({
+    fromSequence: (await lastSequence(connection, stream)) + 1,
     filters: [`${prefix}*`],
     signal: stop.signal,
     onBatch: (batch) => {
       for (const { subject } of batch) {
         const name = subject.slice(prefix.length);
-        waiting.get(name)?.();
+        waiting.get(name)?.resolve();
         waiting.delete(name);
       }
     },
   });
+  const seen = (name) =>
+    new Promise((resolve, reject) => waiting.set(name, { resolve, reject, sinceMs: performance.now() }));
+  const watch = setInterval(() => {
+    for (const [name, { reject, sinceMs }] of waiting) {
+      if (performance.now() - sinceMs < SEEN_MS) break;
+      reject(new Error(`${prefix}${name}: not seen within ${SEEN_MS} ms`));
+    }
+  }, 1000);
+  try {
+    const once = (index) => Promise.all([seen(`${label}-${index}`), send(`${label}-${index}`)]);
+    return await closedLoop({ count, inFlight, once });
+  } finally {
+    clearInterval(watch);
+    stop.abort();
+    await following;
+  }
+};
+
+/** (b) Applies until their status is in KV. */
+export const reconciled = async (instance, { count, inFlight, label }) => {
+  const send = await sendApply(instance);
+  const prefix = '$KV.opstream-entities.status.public.';
   const writesBefore = await countWrites(instance.connection);
-  const result = await closedLoop({
-    count,
-    inFlight,
-    once: async (index) => {
-      const name = `${label}-${index}`;
-      const visible = new Promise((resolve) => waiting.set(name, resolve));
-      await Promise.all([apply(name), visible]);
-    },
-  });
+  const seen = { stream: 'KV_opstream-entities', prefix, count, inFlight, label, send };
+  const result = await untilSeen(instance, seen);
   const writes = (await countWrites(instance.connection)) - writesBefore;
-  stop.abort();
-  await following;
   return { ...result, writesPerApply: writes / count };
+};
+
+/**
+ * Starts the first link of the bare chain; `extend` starts the others. What is returned sends one message through it at a time: until its
+ * answer, and until it is at the end.
+ */
+export const startChain = async (instance) => {
+  const { connection } = instance;
+  const [first, ...others] = chain;
+  const startLink = ({ role }) => instance.start(`chain-${role}`, 'scripts/bench/bare-chain.mjs', {}, [role]);
+  for (const stream of chainStreams) await createStream(connection, stream);
+  await startLink(first);
+  const send = (name) =>
+    new Promise((resolve, reject) => {
+      connection.slots.send(CHAIN_SERVICE, resource(name), { onReply: resolve, onFault: reject });
+    });
+  await untilServed(() => send('first'));
+  return {
+    extend: async () => {
+      for (const link of others) await startLink(link);
+    },
+    answered: ({ count, label }) => closedLoop({ count, inFlight: 1, once: (index) => send(`${label}-${index}`) }),
+    visible: ({ count, label }) => {
+      const prefix = 'bench-chain.view.';
+      return untilSeen(instance, { stream: 'BENCH_CHAIN_VIEW', prefix, count, inFlight: 1, label, send });
+    },
+    stop: async () => {
+      for (const { role } of chain) await instance.end(`chain-${role}`);
+      for (const { name } of chainStreams) {
+        await connection.slots.request(`$JS.API.STREAM.DELETE.${name}`, new Uint8Array());
+      }
+    },
+  };
 };
 
 /** (c) A stream of its own with `things` resources that were each declared and then changed `changes` times, thing by turns. */

@@ -10,6 +10,7 @@ import { isFault } from '../core/fault.ts';
 import type { FollowOptions, StoredMessage, StreamFollower } from '../engine/ports.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import type { JetStreamConnection } from './connection.ts';
+import { headerReader } from './message-headers.ts';
 import { pause } from './pause.ts';
 import { createPulls, HEARTBEAT_MS } from './pulls.ts';
 
@@ -68,7 +69,7 @@ const toStored = (message: Msg, position: Position): StoredMessage => ({
   subject: message.subject,
   data: message.data,
   timeMs: position.timeMs,
-  header: (name) => (message.headers?.has(name) === true ? message.headers.get(name) : undefined),
+  header: headerReader(message),
 });
 
 type Round = 'again' | 'stopped';

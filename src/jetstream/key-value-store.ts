@@ -4,7 +4,7 @@
 // KV writes carry no message id (the server would remember each for two minutes). After an attempt without an answer a conflict is
 // believed only when what is stored behind the expected revision is not the very value that was sent.
 
-import { isFault } from '../core/fault.ts';
+import { isFault, type Fault } from '../core/fault.ts';
 import { isToken } from '../messages/names.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite, StoredMessage } from '../engine/ports.ts';
 import { createCommitPacer, type CommitPacer } from './commit-pacer.ts';
@@ -14,7 +14,7 @@ import { readFromLeader, readSubjectNames } from './leader-read.ts';
 import { pause } from './pause.ts';
 import { createServiceMeter } from './service-meter.ts';
 import { createStreamReader } from './stream-reader.ts';
-import { publishBatchAsync, publishOneAsync } from './stored-write.ts';
+import { publishBatchAsync, publishOne, type Write } from './stored-write.ts';
 import type { JetStreamConnection } from './connection.ts';
 
 export type KeyValueOptions = {
@@ -89,8 +89,11 @@ export const createKeyValueStore = (
   };
 
   /** `send` until stored, refused, or out of time. */
-  const storeSurely = async (writes: Writes, send: (writes: Writes) => Promise<Revisions>): Promise<Revisions> => {
-    const endMs = performance.now() + deadlineMs;
+  const storeSurely = async (
+    writes: Writes,
+    send: (writes: Writes) => Promise<Revisions>,
+    endMs = performance.now() + deadlineMs,
+  ): Promise<Revisions> => {
     let current = writes;
     for (let failures = 0; ;) {
       try {
@@ -112,17 +115,45 @@ export const createKeyValueStore = (
     }
   };
 
-  const sendOne = async ([write]: Writes): Promise<Revisions> => {
-    if (write === undefined) return [];
-    let isStored = false;
+  /** One attempt. */
+  const publish = (write: Write, answer: (result: number | Fault) => void): void => {
     meter.singleSent();
-    try {
-      const revision = await publishOneAsync(connection, toWrite(bucket, write), attemptTimeoutMs);
-      isStored = true;
-      return [revision];
-    } finally {
-      meter.singleSettled(isStored);
-    }
+    const settle = (result: number | Fault): void => {
+      meter.singleSettled(typeof result === 'number');
+      answer(result);
+    };
+    publishOne(connection, write, settle, attemptTimeoutMs);
+  };
+
+  const sendOne = async ([only]: Writes): Promise<Revisions> => {
+    if (only === undefined) return [];
+    const write = toWrite(bucket, only);
+    return new Promise((resolve, reject) => {
+      publish(write, (result) => (typeof result === 'number' ? resolve([result]) : reject(result)));
+    });
+  };
+
+  /** One attempt at each, pipelined, in order, without a promise for each: the revisions, and a Fault where there is none. */
+  const sendEach = async (wanted: Writes): Promise<readonly (number | Fault)[]> => {
+    const writes = wanted.map((write) => toWrite(bucket, write));
+    return new Promise((resolve) => {
+      const results: (number | Fault)[] = [];
+      let next = 0;
+      let answered = 0;
+      const sendMore = (): void => {
+        while (next < writes.length && next - answered < MAX_SINGLES_IN_FLIGHT) {
+          const index = next;
+          next += 1;
+          publish(writes[index] as Write, (result) => {
+            results[index] = result;
+            answered += 1;
+            if (answered === writes.length) resolve(results);
+            else sendMore();
+          });
+        }
+      };
+      sendMore();
+    });
   };
 
   const sendBatch = async (writes: Writes): Promise<Revisions> => {
@@ -147,10 +178,28 @@ export const createKeyValueStore = (
     return [...early, late].flat();
   };
 
+  /** `first`: how an attempt that was made already has ended. */
+  const storeOne = async (write: KeyValueWrite, endMs: number, first?: Fault): Promise<number> => {
+    let given = first;
+    const send = async (writes: Writes): Promise<Revisions> => {
+      const fault = given;
+      given = undefined;
+      if (fault !== undefined) throw fault;
+      return sendOne(writes);
+    };
+    return (await storeSurely([write], send, endMs))[0] ?? 0;
+  };
+
   const commitSingly = async (writes: Writes, last: KeyValueWrite | undefined): Promise<Revisions> => {
-    const store = async (write: KeyValueWrite): Promise<number> => (await storeSurely([write], sendOne))[0] ?? 0;
-    const revisions = await runAll(writes, MAX_SINGLES_IN_FLIGHT, store);
-    return last === undefined ? revisions : [...revisions, await store(last)];
+    const endMs = performance.now() + deadlineMs;
+    const results = writes.length === 0 ? [] : await sendEach(writes);
+    const revisions = results.every((result) => typeof result === 'number')
+      ? results
+      : await runAll(writes, MAX_SINGLES_IN_FLIGHT, async (write, index) => {
+          const result = results[index];
+          return typeof result === 'number' ? result : storeOne(write, endMs, result);
+        });
+    return last === undefined ? revisions : [...revisions, await storeOne(last, performance.now() + deadlineMs)];
   };
 
   return {

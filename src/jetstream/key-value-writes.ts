@@ -20,9 +20,9 @@ export const subjectOfKey = (bucket: string, key: string): string => {
 export const toWrite = (bucket: string, { key, data, expectedRevision, reached }: KeyValueWrite): Write => ({
   subject: subjectOfKey(bucket, key),
   data: data ?? EMPTY,
-  ...(data === undefined ? { operation: 'DEL' as const } : {}),
-  ...(expectedRevision === undefined ? {} : { expectedLastSequence: expectedRevision }),
-  ...(reached === undefined ? {} : { moreLines: headerLine(REACHED_HEADER, `${reached.stream} ${reached.sequence}`) }),
+  operation: data === undefined ? 'DEL' : undefined,
+  expectedLastSequence: expectedRevision,
+  moreLines: reached === undefined ? undefined : headerLine(REACHED_HEADER, `${reached.stream} ${reached.sequence}`),
 });
 
 type Stored = Pick<StoredMessage, 'data' | 'header'>;
@@ -58,7 +58,7 @@ export const inBatches = (writes: readonly KeyValueWrite[]): readonly (readonly 
 export const runAll = async <T, R>(
   items: readonly T[],
   limit: number,
-  work: (item: T) => Promise<R>,
+  work: (item: T, index: number) => Promise<R>,
 ): Promise<readonly R[]> => {
   const results: R[] = [];
   const failures: unknown[] = [];
@@ -68,7 +68,7 @@ export const runAll = async <T, R>(
       const index = next;
       next += 1;
       try {
-        results[index] = await work(items[index] as T);
+        results[index] = await work(items[index] as T, index);
       } catch (error) {
         failures.push(error);
       }

@@ -2,6 +2,7 @@
 
 import type { Publisher, Requester } from '../engine/ports.ts';
 import type { JetStreamConnection } from './connection.ts';
+import { headerReader } from './message-headers.ts';
 import { rawHeaders } from './raw-headers.ts';
 
 export const createRequester = (connection: Pick<JetStreamConnection, 'slots'>): Requester => ({
@@ -11,10 +12,7 @@ export const createRequester = (connection: Pick<JetStreamConnection, 'slots'>):
       ...(headers === undefined ? {} : { headers: rawHeaders(headers) }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
-    return {
-      data: reply.data,
-      header: (name) => (reply.headers?.has(name) === true ? reply.headers.get(name) : undefined),
-    };
+    return { data: reply.data, header: headerReader(reply) };
   },
 });
 

@@ -7,6 +7,7 @@
 import type { ServiceMsg } from 'nats';
 import type { Log, ServiceHost } from '../engine/ports.ts';
 import type { JetStreamConnection } from './connection.ts';
+import { headerReader } from './message-headers.ts';
 import { rawHeaders } from './raw-headers.ts';
 
 /** Refusals come at the rate of the one who asks; the log does not. */
@@ -60,7 +61,7 @@ export const createServiceHost = (connection: JetStreamConnection, log: Log): Se
         subject: message.subject,
         data: message.data,
         replySubject,
-        header: (header) => (message.headers?.has(header) === true ? message.headers.get(header) : undefined),
+        header: headerReader(message),
         respond: (data, failure) => respond(connection, replySubject, data, failure),
       });
     };

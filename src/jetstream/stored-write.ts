@@ -16,13 +16,13 @@ export const ATTEMPT_TIMEOUT_MS = 2000;
 export type Write = {
   readonly subject: string;
   readonly data: Uint8Array;
-  readonly id?: string;
-  readonly expectedLastSequence?: number;
-  readonly operation?: 'DEL';
+  readonly id?: string | undefined;
+  readonly expectedLastSequence?: number | undefined;
+  readonly operation?: 'DEL' | undefined;
   /** Further header lines, each from headerLine. */
-  readonly moreLines?: string;
+  readonly moreLines?: string | undefined;
   /** Opstream-Origin. */
-  readonly origin?: string;
+  readonly origin?: string | undefined;
 };
 
 type Connection = Pick<JetStreamConnection, 'slots'>;
@@ -44,8 +44,38 @@ const linesOf = ({ id, expectedLastSequence, operation, origin, moreLines = '' }
   return lines;
 };
 
+const CLOSING_BRACE = 0x7d;
+const SMALL_S = 0x73;
+/** Behind `{"`. */
+const FIELD_START = 2;
+const DIGIT_ZERO = 0x30;
+const SEQUENCE_FIELD = new TextEncoder().encode('"seq":');
+
+/**
+ * Of an acknowledgement as the server writes it for a new message, `{"stream":…,"seq":<n>}`: without making text and objects of it. A
+ * refusal, `{"error":…,"seq":0}`, is not taken for one.
+ */
+const sequenceAtEnd = (data: Uint8Array): number | undefined => {
+  let at = data.length - 1;
+  if (data[FIELD_START] !== SMALL_S || data[at] !== CLOSING_BRACE) return undefined;
+  let sequence = 0;
+  let unit = 1;
+  for (at -= 1; ; at -= 1) {
+    const digit = (data[at] ?? 0) - DIGIT_ZERO;
+    if (digit < 0 || digit > 9) break;
+    sequence += digit * unit;
+    unit *= 10;
+  }
+  for (let index = SEQUENCE_FIELD.length - 1; index >= 0; index -= 1, at -= 1) {
+    if (data[at] !== SEQUENCE_FIELD[index]) return undefined;
+  }
+  return sequence > 0 ? sequence : undefined;
+};
+
 /** The sequence in a publish acknowledgement, or the Fault in it. */
 export const readPubAck = (data: Uint8Array, subject: string): number | Fault => {
+  const sequence = sequenceAtEnd(data);
+  if (sequence !== undefined) return sequence;
   let ack: PubAck;
   try {
     ack = JSON.parse(decoder.decode(data)) as PubAck;
@@ -116,17 +146,7 @@ export const publishBatch = (
   }
 };
 
-/** The same as promises. */
-export const publishOneAsync = (connection: Connection, write: Write, timeoutMs?: number): Promise<number> =>
-  new Promise((resolve, reject) => {
-    publishOne(
-      connection,
-      write,
-      (result) => (typeof result === 'number' ? resolve(result) : reject(result)),
-      timeoutMs,
-    );
-  });
-
+/** The same as a promise. */
 export const publishBatchAsync = (
   connection: Connection,
   writes: readonly Write[],

@@ -9,6 +9,7 @@ import type { StoredMessage, StreamReader } from '../engine/ports.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import { repeatRead } from './leader-read.ts';
 import type { JetStreamConnection } from './connection.ts';
+import { headerReader } from './message-headers.ts';
 
 const PAGE = 500;
 const MAX_SUBJECTS = 500;
@@ -24,13 +25,13 @@ const PASSING: readonly number[] = [408, 429, 503];
 
 /** A direct get's answer as a stored message. */
 export const toStored = (message: Msg): StoredMessage => {
-  const { headers } = message;
+  const header = headerReader(message);
   return {
-    sequence: Number(headers?.get('Nats-Sequence')),
-    subject: headers?.get('Nats-Subject') ?? '',
+    sequence: Number(header('Nats-Sequence')),
+    subject: header('Nats-Subject') ?? '',
     data: message.data,
-    timeMs: Date.parse(headers?.get('Nats-Time-Stamp') ?? ''),
-    header: (name) => (headers?.has(name) === true ? headers.get(name) : undefined),
+    timeMs: Date.parse(header('Nats-Time-Stamp') ?? ''),
+    header,
   };
 };
 

@@ -2,22 +2,19 @@
 
 import type { Subscriber } from '../engine/ports.ts';
 import type { JetStreamConnection } from './connection.ts';
+import { headerReader } from './message-headers.ts';
 
 export const createSubscriber = ({ nc, log }: JetStreamConnection): Subscriber => ({
   subscribe: async (subject, queue, onMessage) => {
     const subscription = nc.subscribe(subject, {
       queue,
-      callback: (error, { subject: receivedOn, data, reply, headers }) => {
+      callback: (error, message) => {
         if (error !== null) {
           log.warn({ subject, err: error }, 'message could not be received');
           return;
         }
-        onMessage({
-          subject: receivedOn,
-          data,
-          replySubject: reply,
-          header: (name) => (headers?.has(name) === true ? headers.get(name) : undefined),
-        });
+        const { subject: receivedOn, data, reply } = message;
+        onMessage({ subject: receivedOn, data, replySubject: reply, header: headerReader(message) });
       },
     });
     await nc.flush();

@@ -7,6 +7,7 @@ import { isFault } from '../core/fault.ts';
 import type { Delivery, WorkQueue } from '../engine/ports.ts';
 import { toFault } from './faults.ts';
 import type { JetStreamConnection } from './connection.ts';
+import { headerReader } from './message-headers.ts';
 import { pause } from './pause.ts';
 
 const ACK_WAIT_MS = 30_000;
@@ -42,7 +43,7 @@ const toDelivery = (message: JsMsg, acknowledge: Acknowledge): Delivery => {
     data: message.data,
     timeMs: Math.floor(info.timestampNanos / NANOS),
     attempt: info.redeliveryCount,
-    header: (name) => (message.headers?.has(name) === true ? message.headers.get(name) : undefined),
+    header: headerReader(message),
     ack: () => {
       const { reply } = message as unknown as { readonly reply?: string };
       if (reply === undefined) message.ack();

@@ -1,8 +1,10 @@
 // The documents that a projection is working on: what it has read or written lately, with the bucket revision of each, and which of
-// them are not written yet. Bounded: clean documents are forgotten oldest first; unwritten ones never are.
+// them are not written yet. Bounded: clean documents are forgotten, those used longest ago first; unwritten ones never are. No map loses single
+// keys: a map that does spends more time on the holes than on the keys (generations.ts).
 
 import { encodeJson, decodeJson } from '../core/decode.ts';
 import { isJsonObject } from '../core/json.ts';
+import { createGenerations } from './generations.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from './ports.ts';
 import type { ViewDocument } from '../views/projection.ts';
 
@@ -11,8 +13,6 @@ type Slot = {
   document: ViewDocument | undefined;
   revision: number;
   isStored: boolean;
-  isDirty: boolean;
-  isWriting: boolean;
 };
 
 export type DocumentCache = ReturnType<typeof createDocumentCache>;
@@ -24,8 +24,23 @@ const parse = (entry: KeyValueEntry): ViewDocument | undefined => {
 
 /** `existing`: all keys that the bucket has, so that others need not be looked for; undefined when they are too many to be known. */
 export const createDocumentCache = (store: KeyValueStore, maxClean: number, existing: Set<string> | undefined) => {
-  const slots = new Map<string, Slot>();
-  const dirty = new Set<string>();
+  const clean = createGenerations<Slot>(maxClean);
+  /** Of the batch that is being folded. */
+  let loaded = new Map<string, Slot>();
+  let dirty = new Map<string, Slot>();
+  /** Handed out by `takeWrites`; a key may be in `dirty` again. */
+  let writing = new Map<string, Slot>();
+
+  const read = async (keys: readonly string[]): Promise<void> => {
+    const entries = await store.getMany(keys);
+    for (const [index, key] of keys.entries()) {
+      const entry = entries[index];
+      const document = entry === undefined ? undefined : parse(entry);
+      const slot = { document, revision: entry?.revision ?? 0, isStored: entry !== undefined };
+      clean.set(key, slot);
+      loaded.set(key, slot);
+    }
+  };
 
   return {
     get dirtyCount(): number {
@@ -36,37 +51,25 @@ export const createDocumentCache = (store: KeyValueStore, maxClean: number, exis
     load: async (keys: readonly (string | undefined)[]): Promise<void> => {
       const missing = new Set<string>();
       for (const key of keys) {
-        if (key === undefined || slots.has(key)) continue;
-        if (existing?.has(key) === false)
-          slots.set(key, { document: undefined, revision: 0, isStored: false, isDirty: false, isWriting: false });
+        if (key === undefined || loaded.has(key)) continue;
+        const slot = dirty.get(key) ?? writing.get(key) ?? clean.get(key);
+        if (slot !== undefined) loaded.set(key, slot);
+        else if (existing?.has(key) === false) loaded.set(key, { document: undefined, revision: 0, isStored: false });
         else missing.add(key);
       }
-      if (missing.size === 0) return;
-      const wanted = [...missing];
-      const entries = await store.getMany(wanted);
-      for (const [index, key] of wanted.entries()) {
-        const entry = entries[index];
-        const isStored = entry !== undefined;
-        slots.set(key, {
-          document: isStored ? parse(entry) : undefined,
-          revision: entry?.revision ?? 0,
-          isStored,
-          isDirty: false,
-          isWriting: false,
-        });
-      }
+      if (missing.size > 0) await read([...missing]);
     },
 
-    get: (key: string): ViewDocument | undefined => slots.get(key)?.document,
+    /** `key` has been loaded. */
+    get: (key: string): ViewDocument | undefined => loaded.get(key)?.document,
 
     /** `key` has been loaded. */
     put: (key: string, document: ViewDocument | undefined): void => {
-      const slot = slots.get(key);
+      const slot = loaded.get(key);
       if (slot === undefined) throw new Error(`not loaded: ${key}`);
       slot.document = document;
-      if (slot.isDirty || (document === undefined && !slot.isStored && !slot.isWriting)) return;
-      slot.isDirty = true;
-      dirty.add(key);
+      const isNothing = document === undefined && !slot.isStored && !writing.has(key);
+      if (!isNothing || dirty.has(key)) dirty.set(key, slot);
     },
 
     /**
@@ -75,39 +78,31 @@ export const createDocumentCache = (store: KeyValueStore, maxClean: number, exis
      */
     takeWrites: (): readonly KeyValueWrite[] => {
       const writes: KeyValueWrite[] = [];
-      for (const key of dirty) {
-        const slot = slots.get(key);
-        if (slot === undefined) continue;
-        slot.isDirty = false;
-        slot.isWriting = true;
-        const data = slot.document === undefined ? undefined : encodeJson(slot.document);
-        writes.push({ key, data, expectedRevision: slot.revision });
+      for (const [key, { document, revision }] of dirty) {
+        const data = document === undefined ? undefined : encodeJson(document);
+        writes.push({ key, data, expectedRevision: revision });
       }
-      dirty.clear();
+      writing = dirty;
+      dirty = new Map();
       return writes;
     },
 
     written: (writes: readonly KeyValueWrite[], revisions: readonly number[]): void => {
       for (const [index, { key, data }] of writes.entries()) {
-        const slot = slots.get(key);
+        const slot = writing.get(key);
         const revision = revisions[index];
         if (slot === undefined || revision === undefined) continue;
-        slot.isWriting = false;
         existing?.add(key);
         slot.isStored = data !== undefined;
         slot.revision = revision;
-        // The newest last: what is forgotten first is what was written longest ago.
-        slots.delete(key);
-        slots.set(key, slot);
+        clean.set(key, slot);
       }
+      writing = new Map();
     },
 
-    /** Forgets clean documents beyond the bound. Not between `load` and the last `put` of what was loaded. */
+    /** The batch is folded: its documents may be forgotten when they are clean and many. Not between `load` and the last `put`. */
     trim: (): void => {
-      for (const [key, slot] of slots) {
-        if (slots.size <= maxClean) break;
-        if (!slot.isDirty && !slot.isWriting) slots.delete(key);
-      }
+      loaded = new Map();
     },
   };
 };

@@ -5,6 +5,7 @@ import { decodeEventOf, foldOrProblem } from '../messages/stored-event.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
 import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
 import type { ResourceEvent } from '../messages/events.ts';
+import { createGenerations } from './generations.ts';
 import type { StoredMessage, StreamReader } from './ports.ts';
 
 type Known = { state: ResourceState; sequence: number };
@@ -16,17 +17,7 @@ export type EntityAfter = {
 };
 
 export const createEntitySource = (reader: StreamReader, maxCached = 10_000) => {
-  const known = new Map<string, Known>();
-
-  const remember = (subject: string, entry: Known): Known => {
-    known.delete(subject);
-    known.set(subject, entry);
-    if (known.size > maxCached) {
-      const oldest = known.keys().next().value;
-      if (oldest !== undefined) known.delete(oldest);
-    }
-    return entry;
-  };
+  const known = createGenerations<Known>(maxCached);
 
   const readUpTo = async (subject: string, sequence: number): Promise<Known> => {
     const entry: Known = { state: initialResourceState, sequence: 0 };
@@ -59,9 +50,9 @@ export const createEntitySource = (reader: StreamReader, maxCached = 10_000) => 
       const next = foldOrProblem(() => (isKnown ? before : evolveResource(before, event, message.sequence)));
       if ('problem' in next) return undefined;
       const state = next.folded;
-      const entry = remember(message.subject, { state, sequence: Math.max(base.sequence, message.sequence) });
       if (state.entity === undefined) known.delete(message.subject);
-      return { before, after: entry.state, event };
+      else known.set(message.subject, { state, sequence: Math.max(base.sequence, message.sequence) });
+      return { before, after: state, event };
     },
   };
 };

@@ -99,7 +99,6 @@ export const runFinalization = async (options: {
   };
 
   const finish = async (message: StoredMessage): Promise<void> => {
-    if (!includesBytes(message.data, DELETED)) return;
     const ref = names.parseStatus(message.subject);
     if (ref === undefined || ref.workspace === NO_WORKSPACE) return;
     const decoded = decodeStatusEvent(message.data);
@@ -124,7 +123,8 @@ export const runFinalization = async (options: {
     restMs: REST_MS,
     signal,
     onBatch: async (batch) => {
-      await Promise.all(batch.map(finish));
+      const mayBeDeletions = batch.filter(({ data }) => includesBytes(data, DELETED));
+      if (mayBeDeletions.length > 0) await Promise.all(mayBeDeletions.map(finish));
       if (signal.aborted) return;
       handled = batch.at(-1)?.sequence ?? handled;
       if (clock.nowMs() - writtenMs >= CHECKPOINT_EVERY_MS) await writeCheckpoint();

@@ -1,6 +1,6 @@
 // Follows the view buckets and keeps the directory and the checkpoints in memory. Used by the query-responder. A bucket is a stream:
 // its order is the order of the projector's commits, so a checkpoint seen here means that every document before it was seen too. A
-// document that was written alone says the position itself, before the checkpoint does.
+// document that was written alone says the position itself, before the checkpoint does; only the last few of a batch are asked.
 
 import { decodeJson } from '../core/decode.ts';
 import { isJsonObject } from '../core/json.ts';
@@ -9,6 +9,9 @@ import type { Directory } from '../views/directory.ts';
 import type { Clock, StoredMessage, StreamFollower } from './ports.ts';
 
 const CHECKPOINT = /^checkpoint\.([A-Za-z0-9_-]+)\.all$/;
+
+/** A document says how far the view is when it was written alone, so these come one at a time, or a few. */
+const DOCUMENTS_ASKED = 8;
 
 type Waiter = {
   readonly bucket: string;
@@ -37,16 +40,23 @@ export const createViewMirror = (options: { readonly directory: Directory; reado
 
   const absorb = (bucket: string, message: StoredMessage): void => {
     const key = message.subject.slice(`$KV.${bucket}.`.length);
-    const isDeleted = message.data.length === 0 || message.header('KV-Operation') !== undefined;
-    const value = isDeleted ? undefined : decodeJson(message.data);
+    // Delete markers have no body. Their headers are not asked: taking them apart costs more than all the rest of a document.
+    const value = message.data.length === 0 ? undefined : decodeJson(message.data);
     const stream = CHECKPOINT.exec(key)?.[1];
     if (stream !== undefined) {
       reach(bucket, stream, isJsonObject(value) && typeof value['sequence'] === 'number' ? value['sequence'] : 0);
       return;
     }
     directory.absorb(key, isJsonObject(value) ? value : undefined);
-    const [of, upTo] = message.header(REACHED_HEADER)?.split(' ') ?? [];
-    if (of !== undefined) reach(bucket, of, Number(upTo));
+  };
+
+  /** Where documents at the end of the batch say how far the view is. Further back, the checkpoint that follows says it. */
+  const absorbReached = (bucket: string, batch: readonly StoredMessage[]): void => {
+    for (const message of batch.slice(-DOCUMENTS_ASKED)) {
+      const [of, upTo] = message.header(REACHED_HEADER)?.split(' ') ?? [];
+      // A checkpoint behind it may have said more already.
+      if (of !== undefined && Number(upTo) > (checkpoints.get(`${bucket}/${of}`) ?? 0)) reach(bucket, of, Number(upTo));
+    }
   };
 
   return {
@@ -84,6 +94,7 @@ export const createViewMirror = (options: { readonly directory: Directory; reado
         onEmpty: caughtUp,
         onBatch: (batch, pending) => {
           for (const message of batch) absorb(bucket, message);
+          absorbReached(bucket, batch);
           if (pending === 0) caughtUp();
         },
       });

@@ -65,6 +65,19 @@ describe('the mirror of a bucket', () => {
     assert.equal(await mirror.reached(BUCKET, STREAM, 5, 0), true);
   });
 
+  it('believes documents of two streams in one batch, and never less than it knows', () => {
+    const { give, mirror } = mirrored();
+    const says = (stream: string, sequence: number, key: string) => ({
+      ...stored(9, `$KV.${BUCKET}.${key}`, entityAt(5)),
+      header: (name: string) => (name === REACHED_HEADER ? `${stream} ${sequence}` : undefined),
+    });
+    void give([says(STREAM, 7, 'entity.public.run-1'), says('OPSTREAM_STATUS', 3, 'status.public.run-1')]);
+    assert.equal(mirror.position(BUCKET, STREAM), 7);
+    assert.equal(mirror.position(BUCKET, 'OPSTREAM_STATUS'), 3);
+    void give([says(STREAM, 8, 'entity.public.run-1'), checkpoint(9)]);
+    assert.equal(mirror.position(BUCKET, STREAM), 9);
+  });
+
   it('answers at once when the sequence is there, later when it comes', async () => {
     const { give, mirror, clock } = mirrored();
     void give([checkpoint(5)]);

@@ -85,17 +85,18 @@ export const readCommandRequest = (message: CommandMessage, fallbackId: () => st
     return err(reject('COMMAND_INVALID', 'the command message is not one that can be carried out', details));
   }
   const id = commandId ?? fallbackId();
-  return ok({
+  const request: { -readonly [K in keyof CommandRequest]: CommandRequest[K] } = {
     verb,
     commandId: id,
     isIdGiven: commandId !== undefined,
     actor,
     correlationId: correlationId ?? id,
     causationId: causationId ?? id,
-    ...(traceparent === undefined ? {} : { traceparent }),
     workspace,
     isDryRun: TRUE.has(dryRunText),
-    ...(generation === undefined ? {} : { expectedGeneration: generation }),
     body: message.data,
-  });
+  };
+  if (traceparent !== undefined) request.traceparent = traceparent;
+  if (generation !== undefined) request.expectedGeneration = generation;
+  return ok(request);
 };

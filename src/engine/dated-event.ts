@@ -18,8 +18,8 @@ export type EventOrigin = {
 export const datedEvent = (
   event: NewEvent,
   { id, time, source, ref, request, traceparent }: EventOrigin,
-): DomainEvent =>
-  ({
+): DomainEvent => {
+  const dated: Record<string, unknown> = {
     specversion: '1.0',
     id,
     source,
@@ -32,7 +32,9 @@ export const datedEvent = (
     causationid: request.causationId,
     commandid: request.commandId,
     actor: request.actor,
-    ...(traceparent === undefined ? {} : { traceparent }),
-    generation: event.generation,
-    data: event.data,
-  }) as DomainEvent;
+  };
+  if (traceparent !== undefined) dated['traceparent'] = traceparent;
+  dated['generation'] = event.generation;
+  dated['data'] = event.data;
+  return dated as unknown as DomainEvent;
+};

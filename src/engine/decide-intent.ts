@@ -12,6 +12,7 @@ import type { TargetCommand } from '../messages/commands.ts';
 import type { Entity } from '../messages/entity.ts';
 import { NOTHING_LEFT } from '../messages/left-behind.ts';
 import type { Finding } from '../messages/manifest/lint/finding.ts';
+import { isPending, type Awaitable } from '../core/awaitable.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Decision, DecisionContext } from '../domain/decision.ts';
@@ -51,16 +52,19 @@ export type DecideIntentContext = DecisionContext & {
   warn(finding: Finding): void;
 };
 
-const hostOf = async (manifest: ResourceManifest, context: DecideIntentContext): Promise<Host> => {
+const hostOf = (manifest: ResourceManifest, context: DecideIntentContext): Awaitable<Host> => {
   const operator = context.operatorNamed(manifest.resource.operator);
-  const name = await externalNameOf(manifest, operator, context.jq);
-  return {
+  if (operator === undefined) {
+    return context.relations
+      .operatorNames()
+      .then((otherOperators) => ({ operator, otherOperators, checkSpec: () => [] }));
+  }
+  const host: Host = {
     operator,
-    ...(operator === undefined ? { otherOperators: await context.relations.operatorNames() } : {}),
-    ...(name === undefined ? {} : { externalName: name }),
-    checkSpec: (resourceType, spec) =>
-      operator === undefined ? [] : context.schemas.check(operator, resourceType, spec),
+    checkSpec: (resourceType, spec) => context.schemas.check(operator, resourceType, spec),
   };
+  const name = externalNameOf(manifest, operator, context.jq);
+  return name === undefined ? host : name.then((externalName) => ({ ...host, externalName }));
 };
 
 const manifestOf = (aggregate: Aggregate): Manifest | undefined =>
@@ -109,32 +113,52 @@ const operatorProblem = async (
   );
 };
 
-const decideApply = async (
+type Applying = {
+  readonly mustBeNew: boolean;
+  readonly expectedGeneration?: number;
+};
+
+const decideResourceApply = (
+  manifest: ResourceManifest,
+  how: Applying,
+  { ref, resource }: Aggregate,
+  context: DecideIntentContext,
+): Awaitable<Decision> => {
+  const decideWith = (host: Host): Decision =>
+    decideResource({ type: 'apply', manifest, host, ...how }, resource, context, ref);
+  const host = hostOf(manifest, context);
+  return isPending(host) ? host.then(decideWith) : decideWith(host);
+};
+
+const decideApply = (
   given: Manifest,
   mustBeNew: boolean,
   expectedGeneration: number | undefined,
   aggregate: Aggregate,
   context: DecideIntentContext,
+): Awaitable<Decision> => {
+  const how = expectedGeneration === undefined ? { mustBeNew } : { mustBeNew, expectedGeneration };
+  return given.type === 'resource'
+    ? decideResourceApply(given, how, aggregate, context)
+    : decideSealedApply(given, how, aggregate, context);
+};
+
+/** Of what may hold secrets. */
+const decideSealedApply = async (
+  given: OperatorManifest | SecretManifest,
+  how: Applying,
+  aggregate: Aggregate,
+  context: DecideIntentContext,
 ): Promise<Decision> => {
-  const expected = expectedGeneration === undefined ? {} : { expectedGeneration };
   const { ref } = aggregate;
-  if (given.type === 'resource') {
-    const host = await hostOf(given, context);
-    return decideResource(
-      { type: 'apply', manifest: given, host, mustBeNew, ...expected },
-      aggregate.resource,
-      context,
-      ref,
-    );
-  }
   const sealed = sealManifest(given, manifestOf(aggregate), context.vault, context.isStored);
   if (!sealed.ok) return sealed;
   const manifest = sealed.value as OperatorManifest | SecretManifest;
   const problem = manifest.type === 'operator' ? await operatorProblem(manifest, aggregate, context) : undefined;
   if (problem !== undefined) return err(problem);
   return manifest.type === 'operator'
-    ? decideOperator({ type: 'apply', manifest, mustBeNew, ...expected }, aggregate.operator, manifest.name)
-    : decideSecret({ type: 'apply', manifest, mustBeNew, ...expected }, aggregate.secret, context, ref);
+    ? decideOperator({ type: 'apply', manifest, ...how }, aggregate.operator, manifest.name)
+    : decideSecret({ type: 'apply', manifest, ...how }, aggregate.secret, context, ref);
 };
 
 /** The same values under the current key. */
@@ -206,18 +230,24 @@ const orphanProblem = (
 const keepOwner = (manifest: Manifest, before: Manifest | undefined): Manifest =>
   before === undefined || before.owner === manifest.owner ? manifest : { ...manifest, owner: before.owner };
 
-export const decideIntent = async (
+/** There is something to wait for only where the decision needs more than the aggregate and the operators that are known. */
+export const decideIntent = (
   intent: Intent,
   aggregate: Aggregate,
   context: DecideIntentContext,
+): Awaitable<Decision> => {
+  if (intent.kind === 'target') return decideTarget(intent, aggregate, context);
+  const manifest = intent.isOwnerDefaulted ? keepOwner(intent.manifest, manifestOf(aggregate)) : intent.manifest;
+  return decideApply(manifest, intent.mustBeNew, context.request.expectedGeneration, aggregate, context);
+};
+
+const decideTarget = async (
+  intent: TargetIntent,
+  aggregate: Aggregate,
+  context: DecideIntentContext,
 ): Promise<Decision> => {
-  const { request } = context;
-  if (intent.kind === 'manifest') {
-    const manifest = intent.isOwnerDefaulted ? keepOwner(intent.manifest, manifestOf(aggregate)) : intent.manifest;
-    return decideApply(manifest, intent.mustBeNew, request.expectedGeneration, aggregate, context);
-  }
   const { command, ref } = intent;
-  const expectedGeneration = command.expectedGeneration ?? request.expectedGeneration;
+  const expectedGeneration = command.expectedGeneration ?? context.request.expectedGeneration;
   if (command.verb === 'patch') {
     const manifest = patched(intent, aggregate, context);
     return manifest.ok ? decideApply(manifest.value, false, expectedGeneration, aggregate, context) : manifest;

@@ -68,23 +68,26 @@ const verbOf = (entity: Entity, event: ResourceEvent): EntityCommand['data']['co
   return entity.deletionRequestedAt === undefined ? 'apply' : 'delete';
 };
 
-const toCommand = (names: Names, entity: Entity, event: ResourceEvent, fence: number): EntityCommand => ({
-  specversion: '1.0',
-  id: `${event.id}-command`,
-  source: `/${names.prefix}/operator-runtime`,
-  type: COMMAND_TYPE,
-  subject: event.subject,
-  time: event.time,
-  datacontenttype: 'application/json',
-  dataschema: schemaUri(COMMAND_TYPE),
-  correlationid: event.correlationid,
-  causationid: event.id,
-  commandid: event.commandid,
-  actor: event.actor,
-  ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
-  generation: entity.generation,
-  data: { command: verbOf(entity, event), entity, fence },
-});
+const toCommand = (names: Names, entity: Entity, event: ResourceEvent, fence: number): EntityCommand => {
+  const command: Record<string, unknown> = {
+    specversion: '1.0',
+    id: `${event.id}-command`,
+    source: `/${names.prefix}/operator-runtime`,
+    type: COMMAND_TYPE,
+    subject: event.subject,
+    time: event.time,
+    datacontenttype: 'application/json',
+    dataschema: schemaUri(COMMAND_TYPE),
+    correlationid: event.correlationid,
+    causationid: event.id,
+    commandid: event.commandid,
+    actor: event.actor,
+  };
+  if (event.traceparent !== undefined) command['traceparent'] = event.traceparent;
+  command['generation'] = entity.generation;
+  command['data'] = { command: verbOf(entity, event), entity, fence };
+  return command as unknown as EntityCommand;
+};
 
 /** Resolves when `signal` aborts. Faults: LEASE_LOST. */
 export const runDispatch = async (options: DispatchOptions): Promise<void> => {

@@ -4,41 +4,26 @@
 // of their aggregates, others in OPSTREAM_OUTCOMES; all documents of a command or none (P3: one atomic batch); each event is
 // decided on the one before it (P4: expected sequence, then load and decide again, at most MAX_ATTEMPTS times).
 
-import { encodeJson } from '../core/decode.ts';
+import { isPending } from '../core/awaitable.ts';
 import { Fault, isFault } from '../core/fault.ts';
-import { reject, type Rejection } from '../core/rejection.ts';
-import { traceparentOf } from '../messages/trace.ts';
-import { fnv1a, refKey, type Names, type Ref } from '../messages/subjects.ts';
-import type { Receipt, ReceiptEvent } from '../messages/commands.ts';
-import type { Finding } from '../messages/manifest/lint/finding.ts';
-import { absorb, generationOf, type Aggregate, type Aggregates } from './aggregates.ts';
+import { fnv1a, type Names, type Ref } from '../messages/subjects.ts';
+import type { Receipt } from '../messages/commands.ts';
+import type { Aggregate, Aggregates } from './aggregates.ts';
 import type { CommandRequest } from './command-request.ts';
-import { datedEvent } from './dated-event.ts';
-import { decideIntent } from './decide-intent.ts';
-import { operatorsOf } from './operators-of-command.ts';
-import { mergeRejections, readIntents, type Intent } from './intent.ts';
+import { createCommandDecider, type Decided } from './decide-command.ts';
+import { readIntents, type Intent } from './intent.ts';
 import { adviceOn } from './advice.ts';
 import type { OutcomeIndex } from './outcome-index.ts';
 import type { Outcomes } from './outcomes.ts';
-import {
-  acceptance,
-  appliedBefore,
-  identityOf,
-  idReused,
-  leftBehindBy,
-  preview,
-  refusal,
-  sameTarget,
-  withWarnings,
-  type Change,
-} from './receipts.ts';
+import { appliedBefore, idReused, preview, refusal, sameTarget, withWarnings } from './receipts.ts';
 import { createCommandMeter } from './command-meter.ts';
 import { noMetrics } from './no-metrics.ts';
-import type { Appender, AppendMessage, Clock, IdSource, JqRunner, Metrics, Vault } from './ports.ts';
+import type { Appender, Clock, IdSource, JqRunner, Metrics, Vault } from './ports.ts';
 import type { Census } from './census.ts';
 import type { Relations } from './relations.ts';
 import { noVault } from './sealing.ts';
 import type { SpecSchemas } from './spec-schemas.ts';
+import { createChangeStore } from './store-changes.ts';
 
 const MAX_ATTEMPTS = 8;
 /** A maximal age that nothing in memory has. */
@@ -91,103 +76,62 @@ type Attempt = {
   readonly isFresh: boolean;
 };
 
-export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor => {
-  const { names, aggregates, appender, outcomes, schemas, ids, clock } = options;
-  const vault = options.vault ?? noVault;
-  const source = `/${names.prefix}/command-handler`;
-  const meter = createCommandMeter(options.metrics ?? noMetrics);
+/** What there is when an attempt begins: the aggregates, and the outcome that the command has already, if any. */
+type Sight = { readonly loaded: readonly Aggregate[]; readonly outcome?: Receipt | undefined };
 
-  /** Operators first, so that resources of the same command are decided on what it declares. */
-  const decideAll = async (
-    request: CommandRequest,
-    intents: readonly Intent[],
-    loaded: ReadonlyMap<string, Aggregate>,
-    operatorMaxAgeMs: number,
-    warnings: Finding[],
-    isStored: boolean,
-  ): Promise<readonly Change[] | Rejection> => {
-    const time = new Date(clock.nowMs()).toISOString();
-    const operators = await operatorsOf(intents, loaded, aggregates, operatorMaxAgeMs);
-    let { traceparent } = request;
-    const changes: Change[] = [];
-    const rejections: { readonly intent: Intent; readonly rejection: Rejection }[] = [];
-    const ordered =
-      intents.length === 1 ? intents : [...intents].sort((left, right) => left.ref.kind.localeCompare(right.ref.kind));
-    for (const intent of ordered) {
-      const aggregate = loaded.get(refKey(intent.ref));
-      if (aggregate === undefined) throw new Error(`aggregate ${refKey(intent.ref)} was not loaded`);
-      const eventId = ids.next();
-      // A command without a trace begins one, named after its first event: no randomness has to be made for it.
-      traceparent ??= traceparentOf(eventId);
-      const decision = await decideIntent(intent, aggregate, {
-        time,
-        eventId,
-        request,
-        prefix: names.prefix,
-        schemas,
-        vault,
-        isStored,
-        operatorNamed: (name) => operators.get(name),
-        relations: options.relations,
-        census: options.census,
-        jq: options.jq,
-        isCommanded: (ref) => loaded.has(refKey(ref)),
-        warn: (finding) => warnings.push(finding),
-      });
-      if (!decision.ok) {
-        rejections.push({ intent, rejection: decision.error });
-        continue;
-      }
-      const events = decision.value.map((event, index) =>
-        datedEvent(event, {
-          ...{ time, source, request, traceparent, ref: aggregate.ref },
-          id: index === 0 ? eventId : ids.next(),
-        }),
-      );
-      changes.push({ aggregate, events });
-      if (intent.ref.kind === 'operator' && events.length > 0) {
-        const after = { ...aggregate, commands: new Map() };
-        for (const event of events) absorb(after, event, aggregate.lastSequence);
-        operators.set(intent.ref.name, after.operator.operator);
-      }
-    }
-    if (rejections.length === 0) return changes;
-    const [first] = rejections;
-    const inManifests = rejections.flatMap(({ intent, rejection }) =>
-      intent.kind === 'manifest' ? [{ document: intent.document, rejection }] : [],
-    );
-    return inManifests.length > 0
-      ? mergeRejections(inManifests)
-      : (first?.rejection ?? reject('COMMAND_INVALID', 'refused'));
+export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor => {
+  const { names, aggregates, outcomes, clock } = options;
+  const meter = createCommandMeter(options.metrics ?? noMetrics);
+  const decide = createCommandDecider({ ...options, vault: options.vault ?? noVault });
+  const store = createChangeStore(options.appender, meter);
+
+  const look = async ({ commandId }: CommandRequest, refs: readonly Ref[], how: Attempt): Promise<Sight> => {
+    const known = refs.map((ref) => aggregates.known(ref, Number.POSITIVE_INFINITY));
+    const [kept, ...loaded] = await Promise.all([
+      how.findOutcome ? outcomes.find(commandId) : undefined,
+      ...refs.map((ref) =>
+        how.isGuess ? aggregates.knownOrNew(ref) : aggregates.load(ref, how.isFresh ? ALWAYS_LOOK : undefined),
+      ),
+    ]);
+    // Another copy has changed something since, and may have carried out this command before that, as unchanged: its outcome was stored by
+    // then, so it is found after the load, and perhaps not with it, and perhaps not yet in the index.
+    const isNews = !how.isGuess && loaded.some((aggregate, index) => aggregate !== known[index]);
+    const outcome = kept ?? (isNews && how.isRepeatable ? await outcomes.find(commandId) : undefined);
+    return { loaded, outcome };
   };
 
-  const store = async (request: CommandRequest, changes: readonly Change[]): Promise<Receipt> => {
-    const messages: AppendMessage[] = changes.flatMap(({ aggregate, events }) =>
-      events.map((event, index) => ({
-        subject: aggregate.subject,
-        id: event.id,
-        data: encodeJson(event),
-        ...(index === 0 ? { expectedLastSequence: aggregate.lastSequence } : {}),
-      })),
-    );
-    const startedMs = meter.nowMs();
-    const sequences = messages.length === 0 ? [] : await appender.append(messages);
-    if (messages.length > 0) meter.stored(startedMs);
-    const stored: ReceiptEvent[] = [];
-    const before = new Map(changes.map(({ aggregate }) => [aggregate, generationOf(aggregate)]));
-    for (const { aggregate, events } of changes) {
-      for (const event of events) {
-        const sequence = sequences[stored.length];
-        if (sequence === undefined) throw new Error('an append answered with too few sequences');
-        absorb(aggregate, event, sequence);
-        meter.appended(event.type);
-        stored.push({ id: event.id, type: event.type, subject: aggregate.subject, sequence });
-      }
-    }
-    const entities = changes.map(({ aggregate }) =>
-      identityOf(aggregate.ref, generationOf(aggregate) || (before.get(aggregate) ?? 0)),
-    );
-    return acceptance(request, entities, stored, leftBehindBy(changes));
+  /** The receipt of this very command, if it was carried out before. */
+  const earlier = (
+    request: CommandRequest,
+    refs: readonly Ref[],
+    intents: readonly Intent[],
+    { loaded, outcome }: Sight,
+  ): Receipt | undefined => {
+    if (outcome !== undefined)
+      return sameTarget(outcome, refs) ? outcome : refusal(request, idReused(request, outcome));
+    const before = appliedBefore(request, loaded);
+    return before === undefined ? undefined : withWarnings(before, adviceOn(intents));
+  };
+
+  const answer = (
+    request: CommandRequest,
+    refs: readonly Ref[],
+    { changes, rejection }: Decided,
+  ): Receipt | Promise<Receipt> => {
+    if (rejection !== undefined) return refusal(request, rejection, refs);
+    return request.isDryRun ? preview(request, changes) : store(request, changes);
+  };
+
+  /** Stores the receipt where it is the only memory of the command, or was asked to be kept. The receipt that counts. */
+  const remember = async (
+    request: CommandRequest,
+    refs: readonly Ref[],
+    receipt: Receipt,
+    isOnlyMemory: boolean,
+  ): Promise<Receipt> => {
+    if (isOnlyMemory) options.outcomeIndex.add(request.commandId);
+    const stored = await outcomes.record(request, receipt);
+    return isOnlyMemory && sameTarget(stored, refs) ? stored : receipt;
   };
 
   const attempt = async (
@@ -196,102 +140,82 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     refs: readonly Ref[],
     how: Attempt,
   ): Promise<Receipt> => {
-    const { findOutcome, keepOutcome, isGuess, isFresh } = how;
-    const known = refs.map((ref) => aggregates.known(ref, Number.POSITIVE_INFINITY));
-    const [kept, ...loaded] = await Promise.all([
-      findOutcome ? outcomes.find(request.commandId) : undefined,
-      ...refs.map((ref) =>
-        isGuess ? aggregates.knownOrNew(ref) : aggregates.load(ref, isFresh ? ALWAYS_LOOK : undefined),
-      ),
-    ]);
-    // Another copy has changed something since, and may have carried out this command before that, as unchanged: its outcome was stored by
-    // then, so it is found after the load, and perhaps not with it, and perhaps not yet in the index.
-    const isNews = !isGuess && loaded.some((aggregate, index) => aggregate !== known[index]);
-    const found = kept ?? (isNews && how.isRepeatable ? await outcomes.find(request.commandId) : undefined);
-    if (found !== undefined) return sameTarget(found, refs) ? found : refusal(request, idReused(request, found));
-    const before = appliedBefore(request, loaded);
+    const { keepOutcome, isGuess, isFresh } = how;
+    const isSeen = isGuess && !how.findOutcome;
+    const sight = isSeen ? { loaded: refs.map((ref) => aggregates.knownOrNew(ref)) } : await look(request, refs, how);
+    const before = earlier(request, refs, intents, sight);
     if (before !== undefined) {
-      const receipt = withWarnings(before, adviceOn(intents));
-      if (keepOutcome) await outcomes.record(request, receipt);
-      return receipt;
+      if (keepOutcome && sight.outcome === undefined) await outcomes.record(request, before);
+      return before;
     }
-    const warnings: Finding[] = [];
-    const decided = await decideAll(
-      request,
-      intents,
-      new Map(loaded.map((aggregate) => [refKey(aggregate.ref), aggregate])),
-      isFresh ? ALWAYS_LOOK : OPERATOR_MAX_AGE_MS,
-      warnings,
-      keepOutcome,
-    );
-    const isRefused = 'code' in decided;
+    const operatorMaxAgeMs = isFresh ? ALWAYS_LOOK : OPERATOR_MAX_AGE_MS;
+    const deciding = decide(request, intents, sight.loaded, { operatorMaxAgeMs, isStored: keepOutcome });
+    const decided = isPending(deciding) ? await deciding : deciding;
     // An append finds out that another copy has changed something; an answer without one would be from an old picture.
-    const isChecked = !isRefused && !request.isDryRun && decided.every(({ events }) => events.length > 0);
+    const isRefused = decided.rejection !== undefined;
+    const isChecked = !isRefused && !request.isDryRun && decided.changes.every(({ events }) => events.length > 0);
     if (!isChecked && !isFresh) {
       if (isGuess) for (const ref of refs) aggregates.forget(ref);
       return attempt(request, intents, refs, { ...how, findOutcome: false, isGuess: false, isFresh: true });
     }
-    const answer = isRefused
-      ? refusal(request, decided, refs)
-      : request.isDryRun
-        ? preview(request, decided)
-        : await store(request, decided);
-    const receipt = isRefused ? answer : withWarnings(answer, [...adviceOn(intents), ...warnings]);
+    const given = await answer(request, refs, decided);
+    const receipt = isRefused ? given : withWarnings(given, [...adviceOn(intents), ...decided.warnings]);
     if (request.isDryRun) return receipt;
     // A durable command without an id is known by its place in the queue: it may be delivered again as well.
     const isOnlyMemory = (request.isIdGiven || keepOutcome) && receipt.events.length === 0;
-    if (isOnlyMemory) options.outcomeIndex.add(request.commandId);
-    if (!keepOutcome && !isOnlyMemory) return receipt;
-    const stored = await outcomes.record(request, receipt);
-    return isOnlyMemory && sameTarget(stored, refs) ? stored : receipt;
+    return keepOutcome || isOnlyMemory ? remember(request, refs, receipt, isOnlyMemory) : receipt;
   };
 
-  const run = async (request: CommandRequest, intents: readonly Intent[], how: ExecuteOptions): Promise<Receipt> => {
-    const refs = intents.map(({ ref }) => ref);
-    return aggregates.exclusively(refs, async () => {
-      if (how.sequencing?.isHalted() === true)
-        throw new Fault('JS_UNAVAILABLE', 'an earlier command has to be repeated first');
-      const isRepeatable = request.isIdGiven || how.keepOutcome;
-      const mayBeKnown = isRepeatable && !request.isDryRun && options.outcomeIndex.mayHave(request.commandId);
-      for (let tries = 1; ; tries += 1) {
-        try {
-          // Most applies of one resource declare it: spare them the look, the append finds out.
-          const isGuess =
-            tries === 1 &&
-            request.verb === 'apply' &&
-            !request.isDryRun &&
-            refs.length === 1 &&
-            refs[0]?.kind === 'resource';
-          const { keepOutcome } = how;
-          return await attempt(request, intents, refs, {
-            isRepeatable: isRepeatable && !request.isDryRun,
-            findOutcome: mayBeKnown,
-            keepOutcome,
-            isGuess,
-            isFresh: false,
-          });
-        } catch (error) {
-          for (const ref of refs) aggregates.forget(ref);
-          const isContested = isFault(error, 'JS_CONFLICT') || isFault(error, 'JS_DUPLICATE');
-          if (!isContested || tries === MAX_ATTEMPTS) how.sequencing?.halt();
-          if (!isContested) throw error;
-          if (tries === MAX_ATTEMPTS) {
-            const message = `other commands changed the same thing ${MAX_ATTEMPTS} times in between; send the command again`;
-            throw new Fault('JS_CONFLICT', message, { cause: error });
-          }
-          await clock.sleep(fnv1a(`${request.commandId}.${tries}`) % 2 ** (tries + 1));
+  /** Most applies of one resource declare it: spare them the look, the append finds out. */
+  const mayGuess = ({ verb, isDryRun }: CommandRequest, refs: readonly Ref[]): boolean =>
+    verb === 'apply' && !isDryRun && refs.length === 1 && refs[0]?.kind === 'resource';
+
+  const runAlone = async (
+    request: CommandRequest,
+    intents: readonly Intent[],
+    refs: readonly Ref[],
+    how: ExecuteOptions,
+  ): Promise<Receipt> => {
+    if (how.sequencing?.isHalted() === true)
+      throw new Fault('JS_UNAVAILABLE', 'an earlier command has to be repeated first');
+    const { keepOutcome } = how;
+    const isRepeatable = (request.isIdGiven || keepOutcome) && !request.isDryRun;
+    const findOutcome = isRepeatable && options.outcomeIndex.mayHave(request.commandId);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const isGuess = tries === 1 && mayGuess(request, refs);
+        return await attempt(request, intents, refs, {
+          isRepeatable,
+          findOutcome,
+          keepOutcome,
+          isGuess,
+          isFresh: false,
+        });
+      } catch (error) {
+        for (const ref of refs) aggregates.forget(ref);
+        const isContested = isFault(error, 'JS_CONFLICT') || isFault(error, 'JS_DUPLICATE');
+        if (!isContested || tries === MAX_ATTEMPTS) how.sequencing?.halt();
+        if (!isContested) throw error;
+        if (tries === MAX_ATTEMPTS) {
+          const message = `other commands changed the same thing ${MAX_ATTEMPTS} times in between; send the command again`;
+          throw new Fault('JS_CONFLICT', message, { cause: error });
         }
+        await clock.sleep(fnv1a(`${request.commandId}.${tries}`) % 2 ** (tries + 1));
       }
-    });
+    }
+  };
+
+  const refuse = async (request: CommandRequest, receipt: Receipt, how: ExecuteOptions): Promise<Receipt> => {
+    if (how.keepOutcome && !request.isDryRun) await outcomes.record(request, receipt);
+    return receipt;
   };
 
   return {
-    execute: async (request, how) => {
+    execute: (request, how) => {
       const intents = readIntents(request, names.prefix);
-      if (intents.ok) return run(request, intents.value, how);
-      const receipt = refusal(request, intents.error);
-      if (how.keepOutcome && !request.isDryRun) await outcomes.record(request, receipt);
-      return receipt;
+      if (!intents.ok) return refuse(request, refusal(request, intents.error), how);
+      const refs = intents.value.map(({ ref }) => ref);
+      return aggregates.exclusively(refs, () => runAlone(request, intents.value, refs, how));
     },
   };
 };

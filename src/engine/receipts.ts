@@ -13,7 +13,14 @@ import type { CommandRequest } from './command-request.ts';
 /** What a command would store, or has decided to store, on one aggregate. */
 export type Change = { readonly aggregate: Aggregate; readonly events: readonly DomainEvent[] };
 
-export const identityOf = (ref: Ref, generation: number): EntityIdentity => ({ ...ref, generation });
+export const identityOf = ({ kind, workspace, name }: Ref, generation: number): EntityIdentity => ({
+  kind,
+  workspace,
+  name,
+  generation,
+});
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 export const refusal = (request: CommandRequest, rejection: Rejection, refs: readonly Ref[] = []): Receipt => {
   const [ref] = refs;
@@ -35,17 +42,14 @@ export const acceptance = (
   leftBehind?: LeftBehind,
 ): Receipt => {
   const [entity] = entities;
-  return {
-    commandId: request.commandId,
-    verb: request.verb,
-    accepted: true,
-    events,
-    ...(entity === undefined ? {} : { entity }),
-    ...(entities.length > 1 ? { entities } : {}),
-    ...(events.length === 0 ? { unchanged: true } : {}),
-    ...(request.isDryRun ? { dryRun: true } : {}),
-    ...(leftBehind === undefined ? {} : { leftBehind }),
-  };
+  const { commandId, verb } = request;
+  const receipt: Writable<Receipt> = { commandId, verb, accepted: true, events };
+  if (entity !== undefined) receipt.entity = entity;
+  if (entities.length > 1) receipt.entities = entities;
+  if (events.length === 0) receipt.unchanged = true;
+  if (request.isDryRun) receipt.dryRun = true;
+  if (leftBehind !== undefined) receipt.leftBehind = leftBehind;
+  return receipt;
 };
 
 /** What the events say is left outside. */

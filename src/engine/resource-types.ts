@@ -21,14 +21,11 @@ const unnamed = (message: string): Result<never> => err(reject('JQ_INVALID', mes
 const typeOf = (operator: OperatorDocument | undefined, name: string): ResourceTypeSpec | undefined =>
   operator?.manifest.operator.resources.find((type) => type.name === name);
 
-/** The name that the type's filter makes of the manifest; undefined when it has no filter. Errors: JQ_INVALID at the spec. */
-export const externalNameOf = async (
+const nameBy = async (
+  filter: string,
   manifest: ResourceManifest,
-  operator: OperatorDocument | undefined,
   jq: Pick<JqRunner, 'run'>,
-): Promise<Result<string> | undefined> => {
-  const filter = typeOf(operator, manifest.resource.type)?.nameJqFilter;
-  if (filter === undefined) return undefined;
+): Promise<Result<string>> => {
   const outputs = await jq.run(filter, manifest as unknown as JsonValue);
   if (!outputs.ok) return unnamed(`the external name cannot be made (nameJqFilter): ${outputs.error.message}`);
   const [name, ...others] = outputs.value;
@@ -43,6 +40,16 @@ export const externalNameOf = async (
   return unnamed(
     `nameJqFilter must give one name of 1 to ${MAX_NAME_LENGTH} characters for this manifest; found ${what}`,
   );
+};
+
+/** The name that the type's filter makes of the manifest; undefined, at once, when it has no filter. Errors: JQ_INVALID at the spec. */
+export const externalNameOf = (
+  manifest: ResourceManifest,
+  operator: OperatorDocument | undefined,
+  jq: Pick<JqRunner, 'run'>,
+): Promise<Result<string>> | undefined => {
+  const filter = typeOf(operator, manifest.resource.type)?.nameJqFilter;
+  return filter === undefined ? undefined : nameBy(filter, manifest, jq);
 };
 
 type Program = { readonly program: string; readonly pointer: string };

@@ -2,7 +2,7 @@
 // In memory are the keys, types and sequences of all, and the entities used last. Puts that wait at the same time are committed
 // together. Every write carries the revision it replaces, so that a replica that is no longer the leader cannot undo a newer entity.
 
-import { decodeText } from '../core/decode.ts';
+import { decodeText, encodeText } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite, Log, StreamFollower } from '../engine/ports.ts';
@@ -13,7 +13,6 @@ import type { EntityStore } from './types.ts';
 
 const PREFIX = 'entity.';
 const MAX_GROUP = 500;
-const encoder = new TextEncoder();
 
 type Document = { readonly entity: Entity; readonly provenance?: Provenance };
 /** `sequence` 0: the key was deleted; its marker has `revision`. */
@@ -100,7 +99,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
 
   const writeOf = (key: EntityKey, text: string): KeyValueWrite & { readonly data: Uint8Array } => ({
     key: `${PREFIX}${key}`,
-    data: encoder.encode(text),
+    data: encodeText(text),
     expectedRevision: known.get(key)?.revision ?? 0,
   });
 
@@ -203,7 +202,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
       const { key, sequence } = entity;
       if ((known.get(key)?.sequence ?? 0) >= sequence) return Promise.resolve(false);
       return new Promise((resolve, reject) => {
-        const document: Document = { entity, ...(provenance === undefined ? {} : { provenance }) };
+        const document: Document = provenance === undefined ? { entity } : { entity, provenance };
         const before = waiting.get(key);
         if (before === undefined) waiting.set(key, { document, settle: [{ resolve, reject }] });
         else {

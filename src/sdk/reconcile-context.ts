@@ -61,7 +61,9 @@ export const startReconcile = (options: RunningOptions): RunningReconcile => {
       },
       get fetch() {
         traced ??= createTracedFetch({
-          ...{ traceparent, signal, log: ownLog },
+          traceparent,
+          signal,
+          log: ownLog,
           onCall: (call) => options.onExternalCall?.(call),
         });
         return traced;

@@ -45,6 +45,16 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 const isPowerOfTwo = (count: number): boolean => (count & (count - 1)) === 0;
 
+const requestOf = ({ key, manifest, run }: Entity): ReconcileRequest => {
+  const request: { -readonly [K in keyof ReconcileRequest]: ReconcileRequest[K] } = {
+    key,
+    type: manifest.resource.type,
+  };
+  if (run?.action !== undefined) request.action = run.action;
+  if (run?.parameters !== undefined) request.parameters = run.parameters;
+  return request;
+};
+
 export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoop => {
   const { reconciler, controller, entities, clock, log, metrics, fence, random, reconcileTimeoutMs } = options;
   const backOff = options.backOff ?? defaultBackOff;
@@ -131,18 +141,17 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
   };
 
   const reconcile = async (entity: Entity, attempt: number): Promise<WorkOutcome> => {
-    const { action, parameters } = entity.run ?? {};
-    const request: ReconcileRequest = {
-      ...{ key: entity.key, type: entity.manifest.resource.type },
-      ...(action === undefined ? {} : { action }),
-      ...(parameters === undefined ? {} : { parameters }),
-    };
+    const request = requestOf(entity);
     const provenance = await entities.provenance?.(entity.key);
     const record = controller.begin(entity, provenance);
-    const { traceparent } = provenance ?? {};
     const beganMs = metrics.nowMs();
     const one = startReconcile({
-      ...{ request, attempt, fence, traceparent, log, startedMs: clock.nowMs() },
+      request,
+      attempt,
+      fence,
+      traceparent: provenance?.traceparent,
+      log,
+      startedMs: clock.nowMs(),
       onExternalCall: (call) => metrics.externalCall(call),
       hold: (forMs) => hold(forMs, entity.key),
     });

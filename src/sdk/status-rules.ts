@@ -38,21 +38,22 @@ export const statusFrom = (
   now: string,
 ): EntityStatus => {
   const before = previous?.uid === entity.uid ? previous.conditions : [];
-  const { status, runtime, run, externalId, message, properties = {} } = update;
-  return {
+  const { status, runtime, run, externalId, message } = update;
+  const next: Partial<{ -readonly [K in keyof EntityStatus]: EntityStatus[K] }> = {
     key: entity.key,
     operator: entity.manifest.resource.operator,
     uid: entity.uid,
     observedGeneration: entity.generation,
     observedSequence: entity.sequence,
     status,
-    ...(runtime === undefined ? {} : { runtime }),
-    ...(run === undefined ? {} : { run: withAction(run, entity) }),
-    conditions: datedConditions(update.conditions ?? conditionsFor(status, message), before, entity, now),
-    ...(externalId === undefined ? {} : { externalId }),
-    ...(message === undefined ? {} : { message }),
-    properties,
   };
+  if (runtime !== undefined) next.runtime = runtime;
+  if (run !== undefined) next.run = withAction(run, entity);
+  next.conditions = datedConditions(update.conditions ?? conditionsFor(status, message), before, entity, now);
+  if (externalId !== undefined) next.externalId = externalId;
+  if (message !== undefined) next.message = message;
+  next.properties = update.properties ?? {};
+  return next as EntityStatus;
 };
 
 /** Nothing in `next` that a reader of `previous` would not know. Transition times follow from the rest. */

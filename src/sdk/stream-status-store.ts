@@ -2,7 +2,7 @@
 // append that names the last message it knows, so that two components cannot overwrite each other unseen; what was read or
 // written last is cached.
 
-import { decodeText } from '../core/decode.ts';
+import { decodeText, encodeText } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import type { Appender, Clock, IdSource, StoredMessage, StreamFollower, StreamReader } from '../engine/ports.ts';
 import { STATUS_TYPE, type EntityKey, type EntityStatus, type StatusEvent } from '../messages/entity.ts';
@@ -12,7 +12,6 @@ import { refKey, resourceRef, type Names } from '../messages/subjects.ts';
 import { createPacked, type Packed, type StoredText } from './packed.ts';
 import type { EntityStatusStore } from './types.ts';
 
-const encoder = new TextEncoder();
 const MISSES_BEFORE_LOADING = 32;
 
 /** `sequence` 0: no status was ever stored. `status` undefined with a sequence: what is stored cannot be read. */
@@ -153,7 +152,13 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
   const eventOf = (status: EntityStatus, fence: number, provenance: Provenance | undefined): StatusEvent => {
     const id = ids.next();
     const { workspace, name } = splitKey(status.key);
-    return {
+    const given = provenance ?? {
+      correlationid: id,
+      causationid: id,
+      commandid: id,
+      actor: `component:${status.operator}`,
+    };
+    const event: Record<string, unknown> = {
       specversion: '1.0',
       id,
       source: `/${names.prefix}/component/${status.operator}`,
@@ -162,15 +167,15 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
       time: new Date(clock.nowMs()).toISOString(),
       datacontenttype: 'application/json',
       dataschema: schemaUri(STATUS_TYPE),
-      ...(provenance ?? {
-        correlationid: id,
-        causationid: id,
-        commandid: id,
-        actor: `component:${status.operator}`,
-      }),
-      generation: status.observedGeneration,
-      data: { ...status, fence },
+      correlationid: given.correlationid,
+      causationid: given.causationid,
+      commandid: given.commandid,
+      actor: given.actor,
     };
+    if (given.traceparent !== undefined) event['traceparent'] = given.traceparent;
+    event['generation'] = status.observedGeneration;
+    event['data'] = { ...status, fence };
+    return event as unknown as StatusEvent;
   };
 
   return {
@@ -186,7 +191,7 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
       const last = await lastOf(status.key, status.operator);
       const event = eventOf(status, fence, provenance);
       const text = JSON.stringify(event);
-      const data = encoder.encode(text);
+      const data = encodeText(text);
       const keep = (sequence: number): void => {
         reportedOf(status.operator).places.add(place);
         const timeMs = clock.nowMs();

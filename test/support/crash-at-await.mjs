@@ -1,6 +1,6 @@
 // Preloaded into a component (`--import`): kills it with SIGKILL at the n-th point at which its code waits or goes on after waiting,
 // counted from the first command or reconcile after it was armed. Armed by OPSTREAM_TEST_CRASH_AT at the start, or later by
-// SIGUSR2 with the number in the file OPSTREAM_TEST_CRASH_FILE. Says where on stderr before it dies. Points are found by the hooks that V8
+// SIGUSR2 with the number in the file OPSTREAM_TEST_CRASH_FILE; `3 start-run` is the third point in code whose place has that text. Says where on stderr before it dies. Points are found by the hooks that V8
 // calls when an `await` makes a promise and when that promise is gone on from; the stack of the first tells whose `await` it is.
 
 import { readFileSync, writeSync } from 'node:fs';
@@ -17,6 +17,7 @@ let hasBegun = false;
 let points = new WeakMap();
 let stopHooks;
 let place = '';
+let wantedPlace = '';
 
 const die = (what) => {
   writeSync(2, `${JSON.stringify({ msg: 'killed', at: place, how: what })}\n`);
@@ -26,6 +27,7 @@ const die = (what) => {
 };
 
 const count = (what, where) => {
+  if (!where.includes(wantedPlace)) return;
   left -= 1;
   place = where;
   if (left === 0) die(what);
@@ -58,7 +60,10 @@ const onBefore = (promise) => {
   if (where !== undefined) count('going on', where);
 };
 
-const arm = (number) => {
+const arm = (text) => {
+  const [first, where = ''] = text.trim().split(' ');
+  const number = Number(first);
+  wantedPlace = where;
   stopHooks?.();
   stopHooks = undefined;
   left = number;
@@ -67,9 +72,9 @@ const arm = (number) => {
   if (number > 0) stopHooks = promiseHooks.createHook({ init: onInit, before: onBefore });
 };
 
-arm(Number(process.env.OPSTREAM_TEST_CRASH_AT ?? 0));
+arm(process.env.OPSTREAM_TEST_CRASH_AT ?? '0');
 process.on('SIGUSR2', () => {
-  const number = Number(readFileSync(process.env.OPSTREAM_TEST_CRASH_FILE, 'utf8'));
-  arm(number);
-  writeSync(2, `${JSON.stringify({ msg: 'armed', number })}\n`);
+  const point = readFileSync(process.env.OPSTREAM_TEST_CRASH_FILE, 'utf8');
+  arm(point);
+  writeSync(2, `${JSON.stringify({ msg: 'armed', point })}\n`);
 });

@@ -30,7 +30,7 @@ export type HightouchLane = {
   /** A component; `crashAt`: it dies at that point of what it does for the first command that it gets. */
   start(options?: { readonly crashAt?: number }): TestProcess;
   /** Arms a component that leads: it dies at the n-th point of its next work. */
-  arm(component: TestProcess, crashAt: number): Promise<void>;
+  arm(component: TestProcess, crashAt: string): Promise<void>;
   /** Applies the shipped resource under that name, with a model and a sync of its own. */
   want(name: string): Promise<void>;
   status(name: string): Promise<EntityStatus | undefined>;
@@ -87,7 +87,7 @@ export const openHightouchLane = async (): Promise<HightouchLane> => {
       await one.waitForLine('lease acquired', { timeoutMs: 20_000 });
       const armed = (): number => one.lines.filter(({ msg }) => msg === 'armed').length;
       const before = armed();
-      writeFileSync(crashFile, String(crashAt));
+      writeFileSync(crashFile, crashAt);
       one.signal('SIGUSR2');
       await one.waitForLine(() => armed() > before);
     },

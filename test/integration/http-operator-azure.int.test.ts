@@ -23,8 +23,8 @@ after(() => folder.remove());
 /** The shipped manifest, looking at runs more often. */
 const manifest = join(folder.path, 'operator.yaml');
 const text = readFileSync(shipped, 'utf8');
-assert.match(text, /pollInterval: 5s/);
-writeFileSync(manifest, text.replace('pollInterval: 5s', 'pollInterval: 50ms'));
+assert.match(text, /pollInterval: 5s[^]*findFor: 1m/);
+writeFileSync(manifest, text.replace('pollInterval: 5s', 'pollInterval: 50ms').replace('findFor: 1m', 'findFor: 4s'));
 
 const azure = async (
   options: { readonly inMemory?: InMemoryOptions; readonly runMs?: number; readonly throttle?: string } = {},
@@ -34,8 +34,15 @@ const azure = async (
     ...environmentFor(standIn),
     ENTITY_OF_INTEREST_MESSAGE_COMMAND_SUBJECT: 'azure.pipelines.run',
   };
-  const reconciler = await assembleReconciler({ env, argv: ['--manifest', manifest] });
-  const component = reconcilerInMemory(() => reconciler, options.inMemory);
+  const make = () => assembleReconciler({ env, argv: ['--manifest', manifest] });
+  const [first, afterRestart] = [await make(), await make()];
+  let starts = 0;
+  // What restarts knows nothing of what was.
+  const reconciler = () => {
+    starts += 1;
+    return starts === 1 ? first : afterRestart;
+  };
+  const component = reconcilerInMemory(reconciler, options.inMemory);
   const until = (isReached: (status: EntityStatus) => boolean, what: string) =>
     component.until(isReached, what, 'public.run-1', 'adf-operator');
   return { admin, component, until };
@@ -61,6 +68,61 @@ test('a run from the intent to its end, with what the manifest synchronizes', { 
   assert.equal(condition(status, 'Ready')?.status, 'True');
   assert.deepEqual(await admin.violations(), []);
 });
+
+test('a run that starts again from another reaches the API as such', { timeout }, async () => {
+  const { admin, component, until } = await azure();
+  await admin.pipeline({
+    parameters: { day: { type: 'string' } },
+    outcome: 'Failed',
+    failingActivity: 'MyCopyActivity',
+  });
+  const first = { ...seedSpec, parameters: { day: '2024-05-01' } };
+  await component.declare(wanting(1, { spec: first }));
+  const failed = await until(is('failed'), 'failure');
+  const again = { ...first, referencePipelineRunID: failed.externalId ?? '', startFromFailure: true };
+  await component.declare(wanting(2, { spec: again }));
+  await until((status) => status.run?.id === wanting(2).run?.id && is('failed')(status), 'the second');
+  const named = { ...again, startFromFailure: null, startActivityName: 'MyCopyActivity' };
+  // Its answer is lost: the run is found although the parameters are those of the other.
+  await admin.fault({ kind: 'drop-after-accept', match: { operation: 'Pipelines_CreateRun' } });
+  await component.declare(wanting(3, { spec: named }));
+  await until((status) => status.run?.id === wanting(3).run?.id && is('failed')(status), 'the third');
+  const bare = {
+    ...seedSpec,
+    parameters: { day: '2024-05-02' },
+    referencePipelineRunID: null,
+    startActivityName: null,
+  };
+  await component.declare(wanting(4, { spec: bare }));
+  await until((status) => status.run?.id === wanting(4).run?.id && is('failed')(status), 'the fourth');
+  const sent = (await admin.requests('Pipelines_CreateRun')).map(({ query, body }) => {
+    const { 'api-version': _version, ...options } = query;
+    return { options, body: JSON.parse(String(body)) as unknown };
+  });
+  const reference = { referencePipelineRunId: failed.externalId, isRecovery: 'true' };
+  assert.deepEqual(sent, [
+    { options: {}, body: { day: '2024-05-01' } },
+    { options: { ...reference, startFromFailure: 'true' }, body: {} },
+    { options: { ...reference, startActivityName: 'MyCopyActivity' }, body: {} },
+    { options: {}, body: { day: '2024-05-02' } },
+  ]);
+  assert.deepEqual(await admin.violations(), []);
+});
+
+test(
+  'a lost answer to a start with defaults of the pipeline: the run is found, and there is one',
+  { timeout },
+  async () => {
+    const { admin, component, until } = await azure();
+    await admin.pipeline({
+      parameters: { day: { type: 'string' }, full: { type: 'bool' }, zone: { type: 'string', defaultValue: 'eu' } },
+    });
+    await admin.fault({ kind: 'drop-after-accept', match: { operation: 'Pipelines_CreateRun' } });
+    await component.declare(wanting(1, { spec: { ...seedSpec, parameters: { day: '2024-05-01', full: true } } }));
+    await until(is('succeeded'), 'success');
+    assert.equal((await admin.runs()).length, 1);
+  },
+);
 
 test('a failed run says why', { timeout }, async () => {
   const { admin, component, until } = await azure();
@@ -106,7 +168,7 @@ test('a crash between the start and the record of it: the next process finds the
     runMs: 400,
     inMemory: {
       onPut: (status) => {
-        if (isCrashed || status.run?.externalId === undefined) return;
+        if (status.run?.externalId === undefined) return;
         isCrashed = true;
         throw new Error('crash');
       },
@@ -114,7 +176,7 @@ test('a crash between the start and the record of it: the next process finds the
   });
   await component.declare(wanting(1));
   await until((status) => isCrashed && status.properties['intent'] !== undefined, 'the crash');
-  await component.restart();
+  await component.restart({ onPut: () => {} });
   await until(is('succeeded'), 'success');
   assert.equal((await admin.runs()).length, 1);
 });

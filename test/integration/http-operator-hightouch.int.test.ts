@@ -54,8 +54,15 @@ const component = async (
     HIGHTOUCH_SECRET: options.secret ?? standIn.options.apiKey,
     ENTITY_OF_INTEREST_MESSAGE_COMMAND_SUBJECT: `hightouch.${type}`,
   };
-  const reconciler = await assembleReconciler({ env, argv: ['--manifest', manifest] });
-  const inMemory = reconcilerInMemory(() => reconciler, options);
+  const make = () => assembleReconciler({ env, argv: ['--manifest', manifest] });
+  const [first, afterRestart] = [await make(), await make()];
+  let starts = 0;
+  // What restarts knows nothing of what was.
+  const reconciler = () => {
+    starts += 1;
+    return starts === 1 ? first : afterRestart;
+  };
+  const inMemory = reconcilerInMemory(reconciler, options);
   const until = (isReached: (status: EntityStatus) => boolean, what: string) =>
     inMemory.until(isReached, what, 'public.cities', 'adf-operator');
   return { ...inMemory, until };
@@ -121,6 +128,35 @@ test('a model that is there already is adopted, however many pages it stands beh
   assert.equal(status.externalId, String(all.find(({ slug }) => slug === 'cities')?.['id']));
 });
 
+test('changed SQL arrives, also at a model that was adopted, and then nothing is sent', { timeout }, async () => {
+  const hightouch = await startHightouch();
+  const sqlOf = async (): Promise<unknown> =>
+    ((await hightouch.get<readonly JsonObject[]>('models'))[0]?.['raw'] as JsonObject | undefined)?.['sql'];
+  const updates = async (): Promise<number> =>
+    (await hightouch.get<readonly JsonObject[]>('requests')).filter(({ operation }) => operation === 'UpdateModel')
+      .length;
+  const isAt = (generation: number) => (status: EntityStatus) =>
+    status.status === 'active' && status.properties['appliedGeneration'] === generation;
+  await hightouch.api('POST', '/models', { ...modelSpec, sourceId: 76591 });
+  const models = await component(hightouch, 'model');
+  await models.declare(model(1, { ...modelSpec, raw: { sql: 'select 2' } }));
+  await models.until(isAt(1), 'adoption');
+  assert.equal(await sqlOf(), 'select 2');
+  await models.declare(model(2, { ...modelSpec, raw: { sql: 'select 3' } }));
+  await models.until(isAt(2), 'the change');
+  assert.equal(await sqlOf(), 'select 3');
+  assert.equal(await updates(), 2);
+  await models.restart();
+  await models.declare(entityAt(3, { ...model(2, { ...modelSpec, raw: { sql: 'select 3' } }), sequence: 3 }));
+  const { externalId } = await models.until(({ observedSequence }) => observedSequence === 3, 'another look');
+  assert.equal(await updates(), 2);
+
+  await hightouch.api('PATCH', `/models/${externalId}`, { raw: { sql: 'select nothing' } });
+  await models.declare(entityAt(4, { ...model(2, { ...modelSpec, raw: { sql: 'select 3' } }), sequence: 4 }));
+  await models.until(({ observedSequence }) => observedSequence === 4, 'a third look');
+  assert.equal(await sqlOf(), 'select 3');
+});
+
 test('a create whose answer is lost makes one model', { timeout }, async () => {
   const hightouch = await startHightouch();
   await hightouch.post('faults', { kind: 'drop-after-accept', match: { method: 'POST', pathContains: '/models' } });
@@ -165,16 +201,24 @@ test('a trigger whose answer is lost, and a process that dies with it, give one 
   let isCrashed = false;
   const syncs = await component(hightouch, 'sync', {
     onPut: (status) => {
-      if (isCrashed || status.run?.externalId === undefined) return;
+      if (status.run?.externalId === undefined) return;
       isCrashed = true;
       throw new Error('crash');
     },
   });
   await syncs.declare(sync(1, syncSpec(Number(made['id']))));
   await syncs.until((status) => isCrashed && status.properties['intent'] !== undefined, 'the crash');
-  await syncs.restart();
+  await syncs.restart({ onPut: () => {} });
   await syncs.until((status) => status.runtime === 'succeeded', 'success');
   assert.equal((await hightouch.get<readonly JsonObject[]>('runs')).length, 1);
+});
+
+test('all components together keep to what a workspace allows', () => {
+  const limits = [...text.matchAll(/throttle: \{ requests: (\d+), per: 10s \}/g)].map(([, requests]) =>
+    Number(requests),
+  );
+  assert.equal(limits.length, (text.match(/image: opstream\/http/g) ?? []).length);
+  assert.ok(limits.reduce((sum, one) => sum + one, 0) <= 200, String(limits));
 });
 
 test('a wrong key is said without the key', { timeout }, async () => {

@@ -41,7 +41,7 @@ export type HttpObject = {
     readonly properties?: string;
   };
   readonly find?: HttpFind;
-  /** `when`: jq on what was read; absent: after each change of the resource. */
+  /** Sent after each change of the resource; `when`: jq on what was read, also when that is true. */
   readonly update?: HttpOperation & { readonly when?: string };
   /** Absent: the thing outside stays, and the last status says so. */
   readonly delete?: HttpOperation;

@@ -85,10 +85,16 @@ export const createObjectStep = (parts: Parts, object: HttpObject) => {
     return { objectId: await create(work), isNew: true };
   };
 
-  const hasChanged = async (work: Work, answer: Answer, isAdopted: boolean, input: JsonObject): Promise<boolean> => {
+  /** What was found is at generation 0: nobody knows what it was made from. */
+  const mustUpdate = async (
+    generation: number,
+    applied: number,
+    answer: Answer,
+    input: JsonObject,
+  ): Promise<boolean> => {
     if (object.update === undefined) return false;
-    if (object.update.when !== undefined) return (await client.read(object.update.when, input, answer)) === true;
-    return isAdopted || work.record.appliedGeneration !== work.entity.generation;
+    if (applied !== generation) return true;
+    return object.update.when !== undefined && (await client.read(object.update.when, input, answer)) === true;
   };
 
   const wordIn = async (answer: Answer, input: JsonObject): Promise<Pick<Observed, 'status' | 'message'>> => {
@@ -113,13 +119,11 @@ export const createObjectStep = (parts: Parts, object: HttpObject) => {
       const { record, entity, context } = work;
       let objectId = record.objectId;
       let answer = objectId === undefined ? undefined : await read(work, objectId);
-      let isAdopted = false;
       let appliedGeneration = record.appliedGeneration ?? 0;
       if (objectId === undefined || answer === undefined) {
         const made = await findOrCreate(work);
         ({ objectId } = made);
-        isAdopted = !made.isNew;
-        if (made.isNew) appliedGeneration = entity.generation;
+        appliedGeneration = made.isNew ? entity.generation : 0;
         const known = { objectId, appliedGeneration, earlierIds: withEarlier(record.earlierIds, undefined) };
         await parts.report(updateOf(work, { status: 'pending', record: known, withdraw: true }));
         answer = await read(work, objectId);
@@ -128,16 +132,20 @@ export const createObjectStep = (parts: Parts, object: HttpObject) => {
         const message = `what was made or found as ${objectId} is not there when it is read`;
         throw new Fault('COMPONENT_RETRYABLE', message);
       }
+      const { generation } = entity;
       const input = inputOf({ ...work, record: { ...record, objectId } }, definition, objectId);
-      if (
-        object.update !== undefined &&
-        (await hasChanged({ ...work, record: { ...record, appliedGeneration } }, answer, isAdopted, input))
-      ) {
+      if (object.update !== undefined && (await mustUpdate(generation, appliedGeneration, answer, input))) {
         await client.send(object.update, { ...input, response: answer }, context);
+        if (appliedGeneration !== generation) {
+          const applied = { objectId, appliedGeneration: generation };
+          await parts.report(
+            updateOf(work, { status: 'pending', record: applied, withdraw: record.intent?.what === WHAT }),
+          );
+        }
         answer = (await read(work, objectId)) ?? answer;
       }
       const said = await wordIn(answer, input);
-      return { objectId, ...said, properties: await propertiesIn(answer, input), appliedGeneration: entity.generation };
+      return { objectId, ...said, properties: await propertiesIn(answer, input), appliedGeneration: generation };
     },
 
     /** What stays outside, if anything does. */

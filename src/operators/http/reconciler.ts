@@ -103,6 +103,7 @@ export const createHttpReconciler = (options: {
       const entity = await inUse().getEntity(key, type);
       if (entity === undefined) return {};
       const status = await inUse().getEntityStatus(key, type);
+      runs?.learn(status, context);
       const work: Work = { entity, status, record: recordOf(status, entity), context };
       return entity.deletionRequestedAt === undefined ? reconcileWanted(work) : remove(work);
     },

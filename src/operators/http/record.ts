@@ -12,6 +12,8 @@ import {
   type RuntimeStatus,
 } from '../../sdk/index.ts';
 
+export type Sent = { readonly spec: JsonObject; readonly run: NonNullable<Entity['run']> };
+
 export type Intent = {
   /** `object`, or the id of the run that was wanted. */
   readonly what: string;
@@ -20,6 +22,8 @@ export type Intent = {
   readonly at: string;
   /** Fencing token of the component that intended it. */
   readonly fence: number;
+  /** What the request was made from, when it is to be looked for: the resource may want something else by then. */
+  readonly sent?: Sent;
 };
 
 export type Record = {
@@ -42,12 +46,28 @@ const textIn = (value: JsonObject, field: string): string | undefined => {
   return typeof text === 'string' && text !== '' ? text : undefined;
 };
 
+const sentIn = (value: JsonValue | undefined): Sent | undefined => {
+  if (!isJsonObject(value) || !isJsonObject(value['spec']) || !isJsonObject(value['run'])) return undefined;
+  return { spec: value['spec'], run: value['run'] as unknown as Sent['run'] };
+};
+
 const intentIn = (value: JsonValue | undefined): Intent | undefined => {
   if (!isJsonObject(value)) return undefined;
   const [what, at] = [textIn(value, 'what'), textIn(value, 'at')];
   if (what === undefined || at === undefined || Number.isNaN(Date.parse(at))) return undefined;
   const fence = typeof value['fence'] === 'number' ? value['fence'] : 0;
-  return { what, at, since: textIn(value, 'since') ?? at, fence };
+  const sent = sentIn(value['sent']);
+  return { what, at, since: textIn(value, 'since') ?? at, fence, ...(sent === undefined ? {} : { sent }) };
+};
+
+const textsIn = (value: JsonValue | undefined): readonly string[] =>
+  Array.isArray(value) ? (value as readonly JsonValue[]).filter((one) => typeof one === 'string') : [];
+
+/** External ids of the runs that the resource of the status has, and had before. */
+export const recordedRuns = (status: EntityStatus | undefined): readonly string[] => {
+  const ids = textsIn(status?.properties['earlierIds']);
+  const last = status?.run?.externalId;
+  return last === undefined ? ids : [...ids, last];
 };
 
 /** What was reported of this very resource, not of an earlier one of its name. */
@@ -57,7 +77,6 @@ export const recordOf = (status: EntityStatus | undefined, entity: Entity): Reco
   const objectId = textIn(properties, 'objectId');
   const applied = properties['appliedGeneration'];
   const intent = intentIn(properties['intent']);
-  const earlier = Array.isArray(properties['earlierIds']) ? (properties['earlierIds'] as readonly JsonValue[]) : [];
   return {
     ...(objectId === undefined ? {} : { objectId }),
     ...(typeof applied === 'number' ? { appliedGeneration: applied } : {}),
@@ -71,7 +90,7 @@ export const recordOf = (status: EntityStatus | undefined, entity: Entity): Reco
           },
         }),
     ...(intent === undefined ? {} : { intent }),
-    earlierIds: earlier.filter((id) => typeof id === 'string'),
+    earlierIds: textsIn(properties['earlierIds']),
   };
 };
 
@@ -89,7 +108,7 @@ export const recordProperties = (record: Omit<Record, 'run'>, synchronized: Json
   ...withoutOwn(synchronized),
   ...(record.objectId === undefined ? {} : { objectId: record.objectId }),
   ...(record.appliedGeneration === undefined ? {} : { appliedGeneration: record.appliedGeneration }),
-  ...(record.intent === undefined ? {} : { intent: record.intent as JsonObject }),
+  ...(record.intent === undefined ? {} : { intent: record.intent as unknown as JsonObject }),
   ...(record.earlierIds.length === 0 ? {} : { earlierIds: record.earlierIds }),
 });
 
@@ -99,11 +118,12 @@ export const synchronizedIn = (status: EntityStatus | undefined, entity: Entity)
   return withoutOwn(status.properties);
 };
 
-export const intentTo = (what: string, at: string, fence: number, before: Intent | undefined): Intent => ({
+export const intentTo = (what: string, at: string, fence: number, before: Intent | undefined, sent?: Sent): Intent => ({
   what,
   since: before?.what === what ? before.since : at,
   at,
   fence,
+  ...(sent === undefined ? {} : { sent }),
 });
 
 export const withEarlier = (earlierIds: readonly string[], externalId: string | undefined): readonly string[] =>

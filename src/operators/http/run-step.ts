@@ -8,14 +8,17 @@ import {
   notReady,
   outcomeOf,
   type Entity,
+  type EntityStatus,
   type HttpRun,
   type JsonObject,
   type JsonValue,
   type ObservedRun,
+  type ReconcileContext,
   type ReconcileResult,
   type RuntimeStatus,
 } from '../../sdk/index.ts';
-import { hasEnded, idOf, intentTo, withEarlier } from './record.ts';
+import { createLedger } from './ledger.ts';
+import { hasEnded, idOf, intentTo, recordedRuns, withEarlier, type Intent, type Sent } from './record.ts';
 import type { Answer } from './rest-client.ts';
 import { inputOf, updateOf, type Parts, type Report, type Work } from './work.ts';
 
@@ -38,11 +41,24 @@ const isToEnd = ({ run, deletionRequestedAt }: Entity): boolean =>
 const unlessEmpty = <K extends string>(texts: Readonly<Record<K, string>>): { readonly [N in K]?: string } =>
   Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== '')) as { readonly [N in K]?: string };
 
+/** A resource that was declared anew under the same key has none of the earlier one's runs. */
+const ownerOf = ({ key, uid }: Pick<Entity, 'key' | 'uid'>): string => `${key} ${uid}`;
+
+const sentOf = ({ run, manifest }: Entity): Sent | undefined =>
+  run === undefined ? undefined : { spec: manifest.resource.spec, run };
+
+/** The resource as it was when the run was to be started. */
+const asSent = (work: Work, { sent }: Intent): Work => {
+  if (sent === undefined) return work;
+  const { manifest } = work.entity;
+  const resource = { ...manifest.resource, spec: sent.spec };
+  return { ...work, entity: { ...work.entity, run: sent.run, manifest: { ...manifest, resource } } };
+};
+
 export const createRunStep = (parts: Parts, definition: HttpRun) => {
   const { client, now } = parts;
   const { pollIntervalMs, findForMs } = parts.definition;
-  /** Runs that a resource has: a search must not give one of them to another. */
-  const claims = new Map<string, string>();
+  const ledger = createLedger({ now, findForMs });
 
   const observed = (work: Work, more: Partial<ObservedRun> & Pick<ObservedRun, 'state'>): ObservedRun => {
     const wanted = work.entity.run;
@@ -51,9 +67,10 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
   };
 
   const started = async (work: Work, externalId: string, base: Report): Promise<ReconcileResult> => {
-    claims.set(externalId, work.entity.key);
     const run = observed(work, { state: 'pending', externalId });
+    ledger.keepAnswer(run.id, externalId);
     await parts.report(updateOf(work, { ...base, run, withdraw: true }));
+    ledger.settle(run.id);
     return { requeueAfterMs: pollIntervalMs };
   };
 
@@ -61,7 +78,8 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
     client.ready();
     const { entity, record, context } = work;
     const runId = entity.run?.id ?? '';
-    const intent = intentTo(runId, new Date(now()).toISOString(), context.fence, record.intent);
+    const sent = definition.find === undefined ? undefined : sentOf(entity);
+    const intent = intentTo(runId, new Date(now()).toISOString(), context.fence, record.intent, sent);
     const earlierIds = withEarlier(record.earlierIds, record.run?.externalId);
     const intended = { ...work, record: { ...record, ...base.record, intent, earlierIds } };
     const { externalId: _earlier, ...run } = observed(work, { state: 'pending' });
@@ -69,8 +87,12 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
     const input = inputOf(intended, parts.definition);
     let externalId: string;
     try {
-      const answer = await client.send(definition.start, input, context, true);
-      externalId = idOf(await client.read(definition.start.externalId, input, answer), 'start');
+      externalId = await ledger.whileStarting(async () => {
+        const answer = await client.send(definition.start, input, context, true);
+        const id = idOf(await client.read(definition.start.externalId, input, answer), 'start');
+        ledger.learn([id], ownerOf(entity), context.fence);
+        return id;
+      });
     } catch (error) {
       if (outcomeOf(error) !== 'none') throw error;
       const isFinal = isFault(error) && error.retry === 'never';
@@ -91,41 +113,57 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
     return started(intended, externalId, base);
   };
 
-  const findStarted = async (work: Work): Promise<string | undefined> => {
-    if (definition.find === undefined) return undefined;
-    const { key } = work.entity;
-    const isFree = (id: string): boolean => !work.record.earlierIds.includes(id) && (claims.get(id) ?? key) === key;
-    const found = await client.find(definition.find, inputOf(work, parts.definition), work.context, isFree);
-    return found[0]?.externalId;
+  type Look = { readonly externalId?: string; readonly afterMs?: number };
+  const soon = (leftMs: number): Look => ({ afterMs: Math.max(MIN_WAIT_MS, Math.min(leftMs, pollIntervalMs)) });
+
+  /** The run that an unconfirmed start gave, or when to look again. Neither: it was not started. */
+  const lookFor = async (work: Work, intent: Intent): Promise<Look> => {
+    const answered = ledger.answerFor(intent.what);
+    if (answered !== undefined) return { externalId: answered };
+    const owner = ownerOf(work.entity);
+    const isFree = (id: string): boolean => !work.record.earlierIds.includes(id) && ledger.isFree(id, owner);
+    const found =
+      definition.find === undefined
+        ? []
+        : await client.find(definition.find, inputOf(asSent(work, intent), parts.definition), work.context, isFree);
+    if (found.length > 0) {
+      const waitMs = ledger.adoptableAfterMs(intent.what);
+      if (waitMs > 0) return soon(waitMs);
+      // One of them may be what another is being told of at this moment.
+      await ledger.startsEnded();
+      const own = found.find(({ externalId }) => ledger.take(externalId, owner));
+      return own === undefined ? soon(0) : { externalId: own.externalId };
+    }
+    const leftMs = Date.parse(intent.at) + findForMs - now();
+    return definition.find !== undefined && leftMs > 0 ? soon(leftMs) : {};
   };
 
-  const findOrStart = async (work: Work, base: Report): Promise<ReconcileResult> => {
-    const { intent } = work.record;
-    if (intent === undefined) return start(work, base);
-    if (definition.find === undefined) {
-      const message = `the request to start it at ${intent.at} was not confirmed, and the manifest has no "find" to look for the run; look outside, then run it again`;
-      const run = observed(work, { state: 'failed', message });
-      const conditions = [notReady('StartUnconfirmed', message)];
-      await parts.report(updateOf(work, { ...base, status: 'error', run, conditions, message, withdraw: true }));
-      return {};
-    }
-    const externalId = await findStarted(work);
+  const callOff = async (work: Work, base: Report): Promise<ReconcileResult> => {
+    const run = observed(work, { state: 'cancelled', message: 'called off before it was started' });
+    await parts.report(updateOf(work, { ...base, run, withdraw: true }));
+    return {};
+  };
+
+  const findOrStart = async (work: Work, base: Report, intent: Intent): Promise<ReconcileResult> => {
+    const { externalId, afterMs } = await lookFor(work, intent);
     if (externalId !== undefined) return started(work, externalId, base);
-    const leftMs = Date.parse(intent.at) + findForMs - now();
-    if (leftMs > 0) return { requeueAfterMs: Math.max(MIN_WAIT_MS, Math.min(leftMs, pollIntervalMs)) };
-    return start(work, base);
+    if (afterMs !== undefined) return { requeueAfterMs: afterMs };
+    if (definition.find !== undefined) return isToEnd(work.entity) ? callOff(work, base) : start(work, base);
+    const message = `the request to start it at ${intent.at} was not confirmed, and the manifest has no "find" to look for the run; look outside, then run it again`;
+    const run = observed(work, { state: 'failed', message });
+    const conditions = [notReady('StartUnconfirmed', message)];
+    await parts.report(updateOf(work, { ...base, status: 'error', run, conditions, message, withdraw: true }));
+    return {};
   };
 
   /** An earlier run whose start was not confirmed must not be lost. undefined: there is none, the next one can be started. */
   const findEarlier = async (work: Work, base: Report): Promise<ReconcileResult | undefined> => {
     const { entity, record } = work;
-    if (definition.find === undefined || record.intent === undefined || record.intent.what === 'object')
-      return undefined;
-    const externalId = await findStarted(work);
+    if (record.intent === undefined || record.intent.what === 'object') return undefined;
+    const { externalId, afterMs } = await lookFor(work, record.intent);
     const run = { ...(entity.run ?? { number: 0, requestedAt: '', cancelRequested: false }), id: record.intent.what };
     if (externalId !== undefined) return started({ ...work, entity: { ...entity, run } }, externalId, base);
-    const leftMs = Date.parse(record.intent.at) + findForMs - now();
-    return leftMs > 0 ? { requeueAfterMs: Math.max(MIN_WAIT_MS, Math.min(leftMs, pollIntervalMs)) } : undefined;
+    return afterMs === undefined ? undefined : { requeueAfterMs: afterMs };
   };
 
   const cancel = async (work: Work, input: JsonObject): Promise<string | undefined> => {
@@ -188,7 +226,6 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
 
   const follow = async (work: Work, base: Report): Promise<ReconcileResult> => {
     const externalId = work.record.run?.externalId ?? '';
-    claims.set(externalId, work.entity.key);
     const input = inputOf(work, parts.definition, externalId);
     const note = isToEnd(work.entity) ? await cancel(work, input) : undefined;
     const answer = await read(work, input);
@@ -202,6 +239,10 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
   };
 
   return {
+    /** Whose the runs are that a status has recorded, ended ones too; before anything else in each reconcile. */
+    learn: (status: EntityStatus | undefined, { fence }: ReconcileContext): void =>
+      ledger.learn(recordedRuns(status), status === undefined ? '' : ownerOf(status), fence),
+
     /** One step towards the end of the wanted run; `base`: what is to be said of the object beside it. */
     step: async (work: Work, base: Report): Promise<ReconcileResult> => {
       const { entity, record } = work;
@@ -215,15 +256,10 @@ export const createRunStep = (parts: Parts, definition: HttpRun) => {
         await follow({ ...work, entity: earlier }, base);
         return { requeueAfterMs: pollIntervalMs };
       }
-      if (record.intent?.what === wanted.id) return findOrStart(work, base);
+      if (record.intent?.what === wanted.id) return findOrStart(work, base, record.intent);
       const result = await findEarlier(work, base);
       if (result !== undefined) return result;
-      if (isToEnd(entity)) {
-        const run = observed(work, { state: 'cancelled', message: 'called off before it was started' });
-        await parts.report(updateOf(work, { ...base, run, withdraw: true }));
-        return {};
-      }
-      return start(work, base);
+      return isToEnd(entity) ? callOff(work, base) : start(work, base);
     },
   };
 };

@@ -46,7 +46,7 @@ export const inputOf = ({ entity, record, status }: Work, { env }: Definition, e
     ...(id === undefined ? {} : { externalId: id }),
     ...(record.objectId === undefined ? {} : { objectId: record.objectId }),
     ...(run === undefined ? {} : { run: run as unknown as JsonObject }),
-    ...(record.intent === undefined ? {} : { intent: record.intent as JsonObject }),
+    ...(record.intent === undefined ? {} : { intent: record.intent as unknown as JsonObject }),
     earlierIds: record.earlierIds,
     properties: synchronizedIn(status, entity),
     env,

@@ -79,6 +79,30 @@ describe('a run of a component without code', () => {
     assert.equal(starts(), 2);
   });
 
+  it('that was not confirmed is looked for as it was sent, not as the resource has become since', async () => {
+    const made: { readonly id: string; readonly day: unknown }[] = [];
+    const answer = ({ method, path, body }: Asked): Says => {
+      if (path !== '/runs') return { body: { state: 'done' } };
+      if (method !== 'POST') return { body: { runs: made } };
+      made.push({ id: `run-${made.length + 1}`, day: (JSON.parse(body) as { readonly day: unknown }).day });
+      return made.length === 1 ? { status: 500 } : { body: made.at(-1) };
+    };
+    const start = { ...run.start, body: '{{ .spec }}' };
+    const byDay = { ...find, match: '.item.day == .spec.day' };
+    const { declare, until, history, starts } = await component({ ...run, start, find: byDay }, answer);
+    const on = (number: number, day: string): Entity => ({
+      ...wanting(number),
+      manifest: resourceManifest({ day }, { name: 'run-1' }),
+    });
+    await declare(on(1, 'monday'));
+    while (made.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await declare(on(2, 'tuesday'));
+    await until((status) => status.run?.id === 'r2' && status.runtime === 'succeeded', 'the second run');
+    const ended = history.filter(({ runtime }) => runtime === 'succeeded').map(({ run: one }) => one?.externalId);
+    assert.deepEqual([...new Set(ended)], ['run-1', 'run-2']);
+    assert.equal(starts(), 2);
+  });
+
   it('is not started again when nobody can look for it', async () => {
     const { declare, until, starts } = await component(run, () => ({ status: 500 }));
     await declare(wanting(1));

@@ -23,7 +23,7 @@ export type Asked = {
 };
 export type Says = { readonly status?: number; readonly headers?: Record<string, string>; readonly body?: unknown };
 
-export const startServer = async (answer: (asked: Asked, count: number) => Says = () => ({})) => {
+export const startServer = async (answer: (asked: Asked, count: number) => Says | Promise<Says> = () => ({})) => {
   const asked: Asked[] = [];
   const server = createServer(async (request, response) => {
     let body = '';
@@ -34,7 +34,7 @@ export const startServer = async (answer: (asked: Asked, count: number) => Says 
       ...{ headers: request.headers, body },
     };
     asked.push(one);
-    const { status = 200, headers = {}, body: said = {} } = answer(one, asked.length);
+    const { status = 200, headers = {}, body: said = {} } = await answer(one, asked.length);
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(said));
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));

@@ -7,8 +7,10 @@ import type { EntityKey } from '../../sdk/index.ts';
 const MAX_CLAIMS = 50_000;
 
 export interface Ledger {
-  /** When the process began to look at resources; by then those before it may have claimed nothing yet. */
+  /** When this process began to lead; what others follow, it may not know yet. */
   readonly sinceMs: number;
+  /** Said in each reconcile, with the fence of its term: another may have led in between, and this process may have stood by for days. */
+  inTerm(fence: number): void;
   claim(adfRunId: string, key: EntityKey): void;
   isClaimedByOther(adfRunId: string, key: EntityKey): boolean;
   /** createRun answered, and the answer is not in the status yet. */
@@ -23,13 +25,23 @@ export interface Ledger {
   isOtherStarting(runId: string, likeness: string): boolean;
 }
 
-export const createLedger = (nowMs: number): Ledger => {
+export const createLedger = (now: () => number): Ledger => {
+  let term = Number.NEGATIVE_INFINITY;
+  let sinceMs = now();
   const claims = new Map<string, EntityKey>();
   const answers = new Map<string, string>();
   const intents = new Set<string>();
   const starting = new Map<string, string>();
   return {
-    sinceMs: nowMs,
+    get sinceMs() {
+      return sinceMs;
+    },
+    inTerm: (fence) => {
+      if (fence <= term) return;
+      term = fence;
+      sinceMs = now();
+      intents.clear();
+    },
     claim: (adfRunId, key) => {
       if (claims.size * 2 < MAX_CLAIMS && claims.get(adfRunId) === key) return;
       claims.delete(adfRunId);

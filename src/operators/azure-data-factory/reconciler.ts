@@ -64,7 +64,7 @@ export const createAdfReconciler = ({ settings, api, now = Date.now }: Reconcile
     if (controller !== undefined) return controller;
     throw new TypeError('init was not called before reconcile');
   };
-  const ledger = createLedger(now());
+  const ledger = createLedger(now);
   const parts = { settings, api, ledger, now, report: (update: StatusUpdate) => inUse().updateEntityStatus(update) };
   const starter = createStarter(parts);
   const follower = createFollower(parts);
@@ -104,6 +104,7 @@ export const createAdfReconciler = ({ settings, api, now = Date.now }: Reconcile
       const entity = await inUse().getEntity(key, type);
       if (entity === undefined) return {};
       const status = await inUse().getEntityStatus(key, type);
+      ledger.inTerm(context.fence);
       const record = runRecord(status, entity.uid);
       if (record?.adfRunId !== undefined) ledger.claim(record.adfRunId, key);
       const { signal, traceparent, fetch, fence } = context;

@@ -7,8 +7,10 @@ import type { EntityKey } from '../../sdk/index.ts';
 const MAX_CLAIMS = 50_000;
 
 export interface Ledger {
-  /** When the process began to look at resources; those before it may have claimed nothing yet. */
+  /** When this process began to lead; what others follow, it may not know yet. */
   readonly sinceMs: number;
+  /** Said in each reconcile, with the fence of its term: another may have led in between, and this process may have stood by for days. */
+  inTerm(fence: number): void;
   claim(externalRunId: number, key: EntityKey): void;
   isClaimedByOther(externalRunId: number, key: EntityKey): boolean;
   /** The trigger answered, and the answer is not in the status yet. */
@@ -25,14 +27,25 @@ export interface Ledger {
   driftChecked(key: EntityKey, nowMs: number): void;
 }
 
-export const createLedger = (sinceMs: number, random: () => number = Math.random): Ledger => {
+export const createLedger = (now: () => number, random: () => number = Math.random): Ledger => {
+  let term = Number.NEGATIVE_INFINITY;
+  let sinceMs = now();
   const claims = new Map<number, EntityKey>();
   const answers = new Map<string, number>();
   const starting = new Map<number, string>();
   const uses = new Map<EntityKey, readonly string[]>();
   const checkedMs = new Map<EntityKey, number>();
   return {
-    sinceMs,
+    get sinceMs() {
+      return sinceMs;
+    },
+    inTerm: (fence) => {
+      if (fence <= term) return;
+      term = fence;
+      sinceMs = now();
+      // What was under way may have been finished by the one that led in between.
+      starting.clear();
+    },
     claim: (externalRunId, key) => {
       claims.delete(externalRunId);
       claims.set(externalRunId, key);

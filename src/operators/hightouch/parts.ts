@@ -32,7 +32,7 @@ export type Work = {
   readonly call: CallContext;
 };
 
-/** How long the other resources get to say which runs and syncs are theirs, in a process that has just begun. */
+/** How long the other resources get to say which runs and syncs are theirs, when a process has just begun to lead. */
 const OTHERS_KNOWN_AFTER_MS = 10_000;
 export const othersKnownMs = ({ ledger, settings }: Parts): number =>
   ledger.sinceMs + Math.min(OTHERS_KNOWN_AFTER_MS, settings.searchGraceMs / 2);

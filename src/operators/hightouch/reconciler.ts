@@ -80,7 +80,7 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
     if (controller !== undefined) return controller;
     throw new TypeError('init was not called before reconcile');
   };
-  const ledger = createLedger(now());
+  const ledger = createLedger(now);
   const parts: Parts = { settings, api, ledger, now, report: (update) => inUse().updateEntityStatus(update) };
   const starter = createStarter(parts);
   const follow = createFollower(parts);
@@ -164,6 +164,7 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
         return {};
       }
       const status = await inUse().getEntityStatus(key, type);
+      ledger.inTerm(context.fence);
       const record = runRecord(status, entity.uid);
       if (record?.externalRunId !== undefined) ledger.claim(record.externalRunId, key);
       const known = status?.uid === entity.uid && isJsonObject(status.properties) ? status.properties : {};

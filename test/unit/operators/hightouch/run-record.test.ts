@@ -65,7 +65,7 @@ describe('what is kept of a run', () => {
 
 describe('the ledger', () => {
   it('gives one unconfirmed start per sync, and knows whose a run is', () => {
-    const ledger = createLedger(0);
+    const ledger = createLedger(() => 0);
     assert.ok(ledger.reserve(1, 'a') && ledger.reserve(1, 'a') && !ledger.reserve(1, 'b') && ledger.reserve(2, 'b'));
     ledger.keepAnswer('a', 6134);
     assert.equal(ledger.answerFor('a'), 6134);
@@ -79,8 +79,22 @@ describe('the ledger', () => {
     );
   });
 
+  it('waits for others, and holds no start, when another led in between', () => {
+    let nowMs = 1000;
+    const ledger = createLedger(() => nowMs);
+    ledger.inTerm(4);
+    assert.ok(ledger.reserve(1, 'a'));
+    nowMs = 9000;
+    ledger.inTerm(4);
+    assert.equal(ledger.sinceMs, 1000);
+    assert.ok(!ledger.reserve(1, 'b'));
+    ledger.inTerm(6);
+    assert.equal(ledger.sinceMs, 9000);
+    assert.ok(ledger.reserve(1, 'b'));
+  });
+
   it('knows who else uses a sync, by id or slug', () => {
-    const ledger = createLedger(0);
+    const ledger = createLedger(() => 0);
     ledger.use('public.a', ['3093', 'slug']);
     ledger.use('public.b', ['slug']);
     ledger.use('public.c', ['other']);
@@ -91,7 +105,10 @@ describe('the ledger', () => {
   });
 
   it('spreads comparisons over the interval, then keeps to it', () => {
-    const ledger = createLedger(0, () => 0.5);
+    const ledger = createLedger(
+      () => 0,
+      () => 0.5,
+    );
     assert.ok(!ledger.isDriftCheckDue('public.a', 1000, 10_000));
     assert.ok(ledger.isDriftCheckDue('public.a', 1000, 10_500));
     ledger.driftChecked('public.a', 10_500);

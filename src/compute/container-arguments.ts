@@ -34,6 +34,10 @@ export const portsOf = (
 
 export const ownPort = (wanted: number): number => (wanted === 0 ? DEFAULT_METRIC_PORT : wanted);
 
+/** The port of the machine that is to lead to a port of a container in a network of its own; of two names for one port the first. */
+export const servicePortsOf = ({ ports }: Pick<InstanceSpec, 'ports'>): ReadonlyMap<number, number> =>
+  new Map(ports.map(({ servicePort, targetPort }) => [targetPort, servicePort] as const).toReversed());
+
 /** What the engine, its runtime or the loader of programs would take for its own. */
 const ENGINES_OWN =
   /^(?:PATH|HOME|TMPDIR|SHELL|IFS|LANG|LC_\w+|LD_\w+|GO\w+|XDG_\w+|DOCKER_\w+|CONTAINERS?_\w+|PODMAN_\w+|BUILDAH_\w+|STORAGE_\w+|REGISTR\w+|DBUS_\w+|SSL_\w+|SSH_\w+|NOTIFY_\w+|LISTEN_\w+|_\w+)$|_proxy$/i;
@@ -70,6 +74,8 @@ export type RunParts = {
   readonly name: string;
   readonly runFlags: readonly string[];
   readonly ports: Readonly<Record<string, number>>;
+  /** Ports of the machine by port of the container; absent: any free one, which the engine chooses. */
+  readonly hostPorts: ReadonlyMap<number, number>;
   readonly envFile: string;
   /** The engine writes the container's id into it when it has made it. */
   readonly idFile: string;
@@ -80,7 +86,7 @@ export type RunParts = {
 
 /** Faults: COMPONENT_NOT_STARTABLE. */
 export const runArguments = (parts: RunParts): readonly string[] => {
-  const { spec, prefix, home, name, runFlags, ports, envFile, idFile, handedOn, secretsFolder, maxLogBytes } = parts;
+  const { spec, prefix, home, name, runFlags, ports, hostPorts, envFile, idFile, handedOn, secretsFolder } = parts;
   const { id, operator, component, replica, revision, image, command } = spec;
   if (image === '' || image.startsWith('-')) throw refuse(`"${image}" cannot be the name of an image`);
   if (/[,"\n]/.test(secretsFolder))
@@ -102,13 +108,13 @@ export const runArguments = (parts: RunParts): readonly string[] => {
   return [
     ...['run', '--detach', '--pull', 'never', '--name', name, '--restart', 'no'],
     // podman takes json-file for its own k8s-file; the default of either may be the journal, which is not ours to read.
-    ...['--log-driver', 'json-file', '--log-opt', `max-size=${Math.ceil(maxLogBytes / 1_048_576)}m`],
+    ...['--log-driver', 'json-file', '--log-opt', `max-size=${Math.ceil(parts.maxLogBytes / 1_048_576)}m`],
     ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
     ...['--cidfile', idFile, '--env-file', envFile],
     ...handedOn.flatMap((variable) => ['--env', variable]),
     ...['--mount', `type=bind,source=${secretsFolder},destination=${SECRETS_MOUNT},readonly`],
-    // A port of the host that is free; only this machine can reach it.
-    ...published.flatMap((port) => ['--publish', `127.0.0.1::${port}`]),
+    // Only this machine can reach them.
+    ...published.flatMap((port) => ['--publish', `127.0.0.1:${hostPorts.get(port) ?? ''}:${port}`]),
     ...runFlags,
     ...(entrypoint === undefined ? [] : ['--entrypoint', entrypoint]),
     image,

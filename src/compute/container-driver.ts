@@ -8,14 +8,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Fault, isFault } from '../core/fault.ts';
 import type { Log } from '../engine/ports.ts';
 import type { ComputeDriver, InstanceSpec, InstanceState } from '../engine/supervision/ports.ts';
-import { isHostNetwork, ownPort, portsOf, runArguments, SECRETS_MOUNT, splitVariables } from './container-arguments.ts';
+import { isHostNetwork, runArguments, SECRETS_MOUNT, splitVariables } from './container-arguments.ts';
 import type { ContainerFacts } from './container-facts.ts';
 import { createContainerInventory } from './container-inventory.ts';
 import { createImagePull, notStartable } from './container-image.ts';
 import { containersFolder, createContainerFiles, homeOf } from './container-files.ts';
 import { followContainers } from './container-log.ts';
+import { createContainerPorts } from './container-ports.ts';
 import { createEngine, type EngineOptions } from './engine-cli.ts';
-import { freePort } from './free-ports.ts';
 import { createLiveness } from './liveness.ts';
 import { createReadiness } from './readiness.ts';
 
@@ -56,6 +56,7 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
   const isOnHost = isHostNetwork(runFlags);
   const inventory = createContainerInventory(engine, prefix, home);
   const { nameOf, isCurrent, assertEngine, all, containersOf, currentOf, remove, retire, tidy } = inventory;
+  const givenPorts = createContainerPorts({ isOnHost, containers: all });
   const starting = new Set<string>();
   /** What `list` says without asking the engine: asking it each time would cost more than the rest of a round. */
   let pending: { readonly fault?: Fault; readonly untilMs: number } | undefined;
@@ -94,25 +95,10 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
 
   const pull = createImagePull({ engine, files, inventory, log });
 
-  /** Ports as the component finds them: its own in a network of its own, free ones on the host's. */
-  const givePorts = async (spec: InstanceSpec) => {
-    if (!isOnHost) return portsOf(spec, ownPort);
-    const given = new Map<number, number>();
-    const taken = new Set<number>();
-    const wanted = [Number(spec.environment['METRIC_PORT'] ?? NaN), ...spec.ports.map(({ targetPort }) => targetPort)];
-    for (const port of wanted.filter(Number.isInteger)) {
-      const free = given.get(port) ?? (await freePort(port, taken));
-      if (free === undefined) throw new Fault('COMPUTE_UNAVAILABLE', `no free port for ${spec.component}`);
-      taken.add(free);
-      given.set(port, free);
-    }
-    return portsOf(spec, (port) => given.get(port) ?? port);
-  };
-
-  const launch = async (spec: InstanceSpec): Promise<ContainerFacts> => {
+  const launch = async (spec: InstanceSpec, hostPorts: ReadonlyMap<number, number>): Promise<ContainerFacts> => {
     const { id } = spec;
     const name = nameOf(id);
-    const { ports, metricPort } = await givePorts(spec);
+    const { ports, metricPort } = await givenPorts.give(spec);
     const variables = {
       ...spec.environment,
       OPSTREAM_INSTANCE: id,
@@ -129,8 +115,8 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
     const secretsFolder = files.writeSecrets(id, spec.files);
     const { result, isOurs } = await files.withFile(id, 'variables', fileText, async (envFile) => {
       const idFile = `${envFile}.container`;
-      const parts = { spec, prefix, home, name, runFlags, ports, envFile, idFile, handedOn: Object.keys(handedOn) };
-      const args = runArguments({ ...parts, secretsFolder, maxLogBytes });
+      const parts = { spec, prefix, home, name, runFlags, ports, hostPorts, envFile, idFile };
+      const args = runArguments({ ...parts, handedOn: Object.keys(handedOn), secretsFolder, maxLogBytes });
       const ran = await engine.run(args, { timeoutMs: START_MS, environment: handedOn });
       return { result: ran, isOurs: existsSync(idFile) };
     });
@@ -139,6 +125,8 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
     if (container !== undefined && container.phase !== 'created') return container;
     if (container !== undefined && isOurs) await remove(container);
     await assertEngine(result);
+    // It may be for the ports: they can be taken since that look, or in a way that cannot be seen from here.
+    if (hostPorts.size > 0) return launch(spec, new Map());
     const isProgramMissing = RUNTIME_MISSING.some((code) => code === result.code);
     const program = spec.command[0] ?? 'what the image starts';
     const what = isProgramMissing
@@ -187,7 +175,7 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
       const before = await settled(id);
       if (before?.phase === 'running') return await stateOf(before);
       if (before !== undefined) await retire(before);
-      return await stateOf(await launch(spec));
+      return await stateOf(await launch(spec, await givenPorts.publish(spec)));
     } catch (error) {
       files.remove(id);
       throw error;

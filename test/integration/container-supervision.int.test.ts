@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { findNatsServer } from '../../scripts/nats-server.mjs';
+import { endComponents } from '../../src/compute/instance-records.ts';
 import { encodeJson } from '../../src/core/decode.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { LogEntry } from '../../src/client/read-logs.ts';
@@ -10,7 +12,7 @@ import { startImageRegistry, type ImageRegistry } from '../support/image-registr
 import { keyLine, secretOf } from '../support/secrets-instance.ts';
 import { temporaryFolder } from '../support/children.ts';
 import { startInstance, type RunningInstance } from '../support/running-instance.ts';
-import { componentOf, supervisedOperator } from '../support/supervised-operator.ts';
+import { componentOf, conditionOf, statusOf, supervisedOperator } from '../support/supervised-operator.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const engine = await startContainerEngine();
@@ -51,6 +53,12 @@ const texts = async (): Promise<readonly string[]> => {
   return lines.map(({ text }) => text);
 };
 
+/** With a NATS server of its own. */
+const withServer = (manifest: JsonObject): JsonObject => {
+  const natsClusterConfig = { name: 'boxed-nats', compute: 'runnable-default' };
+  return { ...manifest, operator: { ...(manifest['operator'] as JsonObject), natsClusterConfig } };
+};
+
 /** The operator, and its container with it. */
 const remove = async (): Promise<void> => {
   const { accepted } = await instance.client.send('delete', encodeJson({ type: 'operator', name: 'boxed' }));
@@ -70,12 +78,14 @@ const remove = async (): Promise<void> => {
 describe('components in containers', { skip }, () => {
   before(async () => {
     if (typeof engine === 'string') return;
+    const natsServer = await findNatsServer();
     folder = temporaryFolder();
     registry = await startImageRegistry({ layerPath: engine.layerPath, ...LOGIN });
     instance = await startInstance({
       env: {
-        OPSTREAM_COMPUTES: 'container=container',
+        OPSTREAM_COMPUTES: 'runnable-default=process,container=container',
         OPSTREAM_DATA: folder.path,
+        OPSTREAM_NATS_SERVER: natsServer,
         OPSTREAM_CONTAINER_ENGINE: engine.program,
         OPSTREAM_CONTAINER_ENGINE_FLAGS: JSON.stringify(engine.engineFlags),
         OPSTREAM_CONTAINER_RUN_FLAGS: JSON.stringify(engine.runFlags),
@@ -87,6 +97,7 @@ describe('components in containers', { skip }, () => {
   after(async () => {
     if (typeof engine === 'string') return;
     await instance.stop();
+    await endComponents(folder.path, 500);
     await registry.close();
     await engine.remove();
     folder.remove();
@@ -146,6 +157,21 @@ describe('components in containers', { skip }, () => {
     await untilReady();
     assert.equal(registry.served, 1);
     assert.ok((await texts()).includes('line 1'));
+    // It could be changed and was given to the component: acl forbids neither.
+    const shown = await instance.client.query('get', { type: 'secret', workspace: 'public', name: 'registry' });
+    assert.ok(shown.ok && shown.value.type === 'secret');
+    assert.equal(shown.value.secret.manifest.secret.acl, 'r');
+    await remove();
+  });
+
+  it("on the machine's network work on the NATS server of their operator", async () => {
+    const address = 'place=${OPSTREAM_NATS_URL#nats://}';
+    const greet = 'nc -w 2 "${place%:*}" "${place#*:}" </dev/null | head -c 5; echo; echo "$OPSTREAM_NATS_URL"';
+    await apply(withServer(operator(`${address}; ${greet}; ${COUNT}`)));
+    await untilReady();
+    const url = (await statusOf(instance.client, 'boxed'))?.nats?.url ?? 'none';
+    await waitFor(async () => (await texts()).includes(url), { what: 'its address', timeoutMs: 20_000 });
+    assert.ok((await texts()).includes('INFO '), 'the server answers there');
     await remove();
   });
 
@@ -160,5 +186,44 @@ describe('components in containers', { skip }, () => {
     );
     assert.equal(component.state, 'Failed');
     assert.deepEqual(await handles(), []);
+  });
+});
+
+describe("components in containers off the machine's network", () => {
+  it("are not started beside their operator's own NATS server, which they would not reach", async () => {
+    const data = temporaryFolder();
+    instance = await startInstance({
+      env: {
+        OPSTREAM_COMPUTES: 'runnable-default=process,container=container',
+        OPSTREAM_DATA: data.path,
+        OPSTREAM_NATS_SERVER: await findNatsServer(),
+        // It is not asked.
+        OPSTREAM_CONTAINER_ENGINE: 'no-such-engine',
+        OPSTREAM_CONTAINER_RUN_FLAGS: '--network bridge',
+      },
+    });
+    try {
+      await apply(withServer(operator(COUNT, { image: 'localhost/none:1' })));
+      const ready = () => conditionOf(instance.client, 'boxed', 'ComponentsReady');
+      const condition = await waitFor(
+        async () => {
+          const found = await ready();
+          return found?.reason === 'ComputeUnsuitable' ? found : undefined;
+        },
+        { what: 'the reason', timeoutMs: 30_000 },
+      );
+      assert.equal(condition.status, 'False');
+      const component = await componentOf(instance.client, 'boxed');
+      assert.deepEqual([component?.state, component?.instances], ['Failed', []]);
+      assert.match(component?.message ?? '', /--network host in OPSTREAM_CONTAINER_RUN_FLAGS/);
+      await waitFor(async () => (await statusOf(instance.client, 'boxed'))?.components?.at(1)?.state === 'Running', {
+        what: 'its server to run all the same',
+        timeoutMs: 30_000,
+      });
+    } finally {
+      await instance.stop();
+      await endComponents(data.path, 500);
+      data.remove();
+    }
   });
 });

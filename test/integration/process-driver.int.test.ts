@@ -1,8 +1,8 @@
 // The process driver on real processes: what an instance is given, how it is found again, and that nothing of it stays.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { componentsFolder, endComponents, killComponents, secretsFolder } from '../../src/compute/instance-records.ts';
@@ -120,19 +120,71 @@ describe('an instance of the process driver', () => {
     await waitFor(() => !isAlive(child), { what: 'the child to be gone' });
   });
 
-  it('gets another port where its own is taken', async () => {
-    const taken = createServer();
-    await new Promise<void>((done) => taken.listen(0, done));
-    const address = taken.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    try {
-      const ports = [{ name: 'metrics', servicePort: port, targetPort: port }];
-      await driver.start(spec({ environment: { METRIC_PORT: String(port) }, ports }));
+  describe('and its ports', () => {
+    let holder: Server;
+    let target: number;
+    beforeEach(async () => {
+      holder = createServer();
+      await new Promise<void>((done) => holder.listen(0, done));
+      const address = holder.address();
+      target = typeof address === 'object' && address !== null ? address.port : 0;
+    });
+    afterEach(() => void holder.close());
+    const release = () => new Promise((done) => holder.close(done));
+    const environmentAt = async (address = ''): Promise<Readonly<Record<string, string>>> =>
+      ((await (await fetch(`http://${address}/environment`)).json()) as { env: Record<string, string> }).env;
+
+    it('are the target ports that it asks for where these are free, whatever the service port', async () => {
+      await release();
+      const ports = [{ name: 'web-ui', servicePort: 81, targetPort: target }];
+      await driver.start(spec({ ports }));
       const { addresses } = await untilReady();
-      assert.notEqual(addresses['metrics'], `127.0.0.1:${port}`);
-      assert.deepEqual(Object.keys(addresses), ['metrics']);
-    } finally {
-      taken.close();
+      assert.equal(addresses['web-ui'], `127.0.0.1:${target}`);
+      assert.deepEqual(Object.keys(addresses).sort(), ['metrics', 'web-ui']);
+      const env = await environmentAt(addresses['metrics']);
+      assert.equal(env['OPSTREAM_PORT_WEB_UI'], String(target));
+      assert.equal(`127.0.0.1:${env['METRIC_PORT']}`, addresses['metrics']);
+    });
+
+    it('are others where its own are taken, and it is told which', async () => {
+      const ports = [
+        { name: 'metrics', servicePort: target, targetPort: target },
+        { name: 'web-ui', servicePort: 81, targetPort: target },
+      ];
+      await driver.start(spec({ environment: { METRIC_PORT: String(target) }, ports }));
+      const { addresses } = await untilReady();
+      assert.deepEqual(Object.keys(addresses), ['metrics', 'web-ui']);
+      assert.match(addresses['metrics'] ?? '', /^127\.0\.0\.1:\d+$/);
+      assert.notEqual(addresses['metrics'], `127.0.0.1:${target}`);
+      const env = await environmentAt(addresses['metrics']);
+      for (const name of ['METRIC_PORT', 'OPSTREAM_PORT_METRICS', 'OPSTREAM_PORT_WEB_UI'])
+        assert.equal(`127.0.0.1:${env[name]}`, addresses['metrics'], name);
+    });
+
+    it('are not those of another instance, which asks for the same', async () => {
+      await release();
+      const ports = [{ name: 'web-ui', servicePort: 81, targetPort: target }];
+      const first = await driver.start(spec({ ports }));
+      const second = await driver.start(spec({ ports, id: 'op.worker.1.abc', replica: 1 }));
+      assert.equal(first.addresses['web-ui'], `127.0.0.1:${target}`);
+      assert.match(second.addresses['web-ui'] ?? '', new RegExp(`^127\\.0\\.0\\.1:(?!${target}$)\\d+$`));
+    });
+  });
+
+  it('is a process of the user of the runtime, whatever its type and runAsUser are', async () => {
+    for (const type of ['worker', 'service'] as const) {
+      await driver.start(
+        spec({ type, id: `op.${type}.0.abc`, environment: { METRIC_PORT: '0', DATAOS_RUN_AS_USER: 'nobody' } }),
+      );
+      const state = await waitFor(
+        async () => (await driver.list()).find(({ id, isReady }) => id === `op.${type}.0.abc` && isReady),
+        { what: `the ${type} to be ready` },
+      );
+      assert.equal(statSync(`/proc/${state.handle}`).uid, process.getuid?.());
+      assert.deepEqual(Object.keys(state.addresses), ['metrics']);
+      const answer = await fetch(`http://${state.addresses['metrics']}/environment`);
+      const { env } = (await answer.json()) as { env: Record<string, string> };
+      assert.equal(env['DATAOS_RUN_AS_USER'], 'nobody');
     }
   });
 

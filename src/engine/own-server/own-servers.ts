@@ -197,7 +197,7 @@ export const createOwnServers = (options: OwnServersOptions) => {
 
     seenWithServer: (operator: OperatorDocument): OperatorDocument => withServer(operator, ownWish(operator)),
 
-    /** How its components reach its server; undefined: the shared one. Faults: COMPUTE_UNAVAILABLE. */
+    /** How its components reach its server, from this machine's network only: see `withinReach`. Undefined: the shared one. Faults: COMPUTE_UNAVAILABLE. */
     accessOf: async (operator: OperatorDocument): Promise<ServerAccess | undefined> => {
       const entry = openFor(operator);
       if (entry === undefined) return undefined;

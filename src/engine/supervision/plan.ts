@@ -34,8 +34,10 @@ export type PlanContext = {
   readonly prefix: string;
   readonly access: ServerAccess;
   readonly secrets: ComponentSecrets;
-  /** `runAsApiKey` in the clear; the manifest holds it sealed, and only that is in the revision. */
+  /** `runAsApiKey` in the clear. Its version is in the revision, not its sealed text, which a rotation of the keys changes. */
   readonly apiKey?: string;
+  /** Changes when it does, and does not tell it. */
+  readonly apiKeyVersion?: string;
   /** What this machine has for the image; another one makes another revision. Absent: nothing of its own. */
   readonly local?: string;
   /** A short hash: lower case letters and digits. */
@@ -75,7 +77,6 @@ const platformVariables = (operator: OperatorDocument, component: ComponentSpec)
     DATAOS_RUN_AS_USER: component.runAsUser ?? manifest.owner,
     DATAOS_IS_DRY_RUN: 'false',
     RUNNABLE_TYPE: component.type,
-    ...(component.runAsApiKey === undefined ? {} : { DATAOS_RUN_AS_APIKEY: component.runAsApiKey }),
     ...(logLevel === undefined ? {} : { DATAOS_LOG_LEVEL: String(logLevel) }),
   };
 };
@@ -118,7 +119,9 @@ export const planComponent = (
   const files = secrets.files.map(({ name }) => name);
   const described = manifestFile(operator);
   const pull = component.imagePullSecret ?? '';
-  const versions = [access.credentialsVersion, context.local].filter((version) => version !== undefined);
+  const versions = [access.credentialsVersion, context.apiKeyVersion, context.local].filter(
+    (version) => version !== undefined,
+  );
   const revision = digest(
     JSON.stringify([template, component.compute, sorted, secrets.version, files, pull, ...described, ...versions]),
   );

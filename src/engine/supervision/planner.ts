@@ -29,6 +29,8 @@ export type PlannerOptions = {
   /** What this machine has for an image of that driver: see PlanContext. */
   localOf(image: string, driver: string): string | undefined;
   digest(text: string): string;
+  /** Slow where the text may be guessed: it becomes part of the names of instances. */
+  slowDigest(text: string): string;
   readonly log: Log;
 };
 
@@ -86,7 +88,7 @@ export const createPlanner = (options: PlannerOptions): Planner => {
             access,
             secrets,
             digest,
-            ...(apiKey === undefined ? {} : { apiKey }),
+            ...(apiKey === undefined ? {} : { apiKey, apiKeyVersion: options.slowDigest(apiKey) }),
             ...(local === undefined ? {} : { local }),
           }),
         };

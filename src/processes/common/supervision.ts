@@ -6,11 +6,13 @@ import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withoutUser } from '../../core/server-address.ts';
+import { isHostNetwork } from '../../compute/container-arguments.ts';
 import { createContainerDriver } from '../../compute/container-driver.ts';
 import { createProcessDriver } from '../../compute/process-driver.ts';
 import { localImageText, type LocalImage, type LocalImages } from '../../compute/local-images.ts';
 import type { OwnServers } from '../../engine/own-server/own-servers.ts';
 import { SERVER_IMAGE } from '../../engine/own-server/ports.ts';
+import { withinReach } from '../../engine/own-server/reach.ts';
 import { secretsOfComponent } from '../../engine/supervision/component-secrets.ts';
 import { PROCESS } from '../../engine/supervision/drivers.ts';
 import { createRecall } from '../../engine/supervision/component-history.ts';
@@ -64,12 +66,26 @@ const given = (variables: Readonly<Record<string, string | undefined>>): Readonl
   );
 
 /** Slow on purpose: it becomes part of the names of instances, and must not tell a weak password to who tries many. */
+const slowDigestOf = (text: string, prefix: string): string =>
+  scryptSync(text, `opstream component credentials ${prefix}`, 16).toString('hex');
+
 const fingerprintOf = (credentials: Readonly<Record<string, string>>, prefix: string): string =>
-  scryptSync(
-    JSON.stringify(Object.entries(credentials).sort()),
-    `opstream component credentials ${prefix}`,
-    16,
-  ).toString('hex');
+  slowDigestOf(JSON.stringify(Object.entries(credentials).sort()), prefix);
+
+const MAX_DIGESTS = 1000;
+
+/** Plans are made again and again: each text is digested once. */
+const createSlowDigest = (prefix: string): ((text: string) => string) => {
+  const known = new Map<string, string>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    if (known.size >= MAX_DIGESTS) known.clear();
+    const digest = slowDigestOf(text, prefix);
+    known.set(text, digest);
+    return digest;
+  };
+};
 
 const absolute = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));
 
@@ -143,7 +159,7 @@ export const openSupervision = (instance: Instance): Supervision => {
   ];
   const places: Places = Object.fromEntries(drivers.map(({ name }) => [name, join(hostname(), resolve(config.data))]));
   let servers: OwnServers | undefined;
-  const planner = createPlanner({
+  const anyPlanner = createPlanner({
     ...{ prefix, computes: config.computes, vault, log },
     drivers: new Set(drivers.map(({ name }) => name)),
     access: async (operator) => (await servers?.accessOf(operator)) ?? access,
@@ -156,8 +172,11 @@ export const openSupervision = (instance: Instance): Supervision => {
         ? undefined
         : localImageText(image, resolve(config.localImages)),
     secrets: (component, driver) => secretsOfComponent(secretReader, component, driver),
+    slowDigest: createSlowDigest(prefix),
     digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 10),
   });
+  const isolated = new Set(isHostNetwork(config.containerRunFlags) ? [] : ['container']);
+  const planner = withinReach(anyPlanner, { computes: config.computes, isolated });
   let term: AbortSignal | undefined;
   const isLeading = (): boolean => term?.aborted === false;
 

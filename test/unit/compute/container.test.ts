@@ -7,6 +7,7 @@ import {
   ownPort,
   portsOf,
   runArguments,
+  servicePortsOf,
   splitVariables,
 } from '../../../src/compute/container-arguments.ts';
 import { containerFacts } from '../../../src/compute/container-facts.ts';
@@ -23,9 +24,17 @@ const spec: InstanceSpec = {
 };
 
 describe('the command line of a container', () => {
-  const args = (runFlags: readonly string[]): readonly string[] =>
+  const args = (runFlags: readonly string[], hostPorts: ReadonlyMap<number, number> = new Map()): readonly string[] =>
     runArguments({
-      ...{ spec, prefix: 'opstream', home: 'h', name: 'opstream.op.web.1.abc', runFlags, handedOn: ['CERT'] },
+      ...{
+        spec,
+        prefix: 'opstream',
+        home: 'h',
+        name: 'opstream.op.web.1.abc',
+        runFlags,
+        hostPorts,
+        handedOn: ['CERT'],
+      },
       ...{ ports: portsOf(spec, ownPort).ports, envFile: '/d/variables', idFile: '/d/id', secretsFolder: '/d/secrets' },
       maxLogBytes: 1_000_000,
     });
@@ -35,6 +44,7 @@ describe('the command line of a container', () => {
     assert.ok(line.includes('--publish 127.0.0.1::8080 --publish 127.0.0.1::9464 '), line);
     assert.ok(line.includes('--env-file /d/variables --env CERT '));
     assert.ok(line.includes('--label io.opstream.ports={"http":8080,"metrics":9464}'));
+    assert.ok(!/ (?:--user|-u)[ =]/.test(line), "the user is the image's");
     assert.deepEqual(args([]).slice(-5), ['--entrypoint', '/bin/web', 'registry/web:1', '--fast', 'a b']);
     for (const flags of [['--network', 'host'], ['--net=host'], ['--memory', '1g', '--network=host']]) {
       assert.equal(isHostNetwork(flags), true);
@@ -43,8 +53,26 @@ describe('the command line of a container', () => {
     assert.equal(isHostNetwork(['--network', 'bridge']), false);
   });
 
+  it('publishes at the service ports that are free, and the rest where the engine likes', () => {
+    const ports = [
+      { name: 'http', servicePort: 80, targetPort: 8080 },
+      { name: 'again', servicePort: 81, targetPort: 8080 },
+      { name: 'admin', servicePort: 82, targetPort: 8082 },
+    ];
+    assert.deepEqual([...servicePortsOf({ ports })].toSorted(), [
+      [8080, 80],
+      [8082, 82],
+    ]);
+    assert.deepEqual([...servicePortsOf({ ports: [] })], []);
+    const free = servicePortsOf(spec);
+    const line = args([], free).join(' ');
+    assert.ok(line.includes('--publish 127.0.0.1:80:8080 --publish 127.0.0.1::9464 '), line);
+    assert.ok(!args(['--network=host'], free).includes('--publish'));
+  });
+
   it('takes no image for a flag', () => {
     const parts = {
+      hostPorts: new Map<number, number>(),
       prefix: 'p',
       name: 'n',
       home: 'h',

@@ -80,6 +80,22 @@ describe('the plan of a component', () => {
     assert.equal(new Set(all).size, changes.length + 1);
   });
 
+  it('is the same for a service and a worker, but for what they are told', () => {
+    const ports = [{ name: 'web', servicePort: 80, targetPort: 8080 }];
+    const [worker, service] = (['worker', 'service'] as const).flatMap((type) =>
+      planComponent(operator(), { ...component, type, ports, replicas: 1 }, context()),
+    );
+    const name = { id: worker?.id, revision: worker?.revision };
+    const told = { ...worker?.environment, RUNNABLE_TYPE: 'service' };
+    assert.deepEqual({ ...service, ...name }, { ...worker, type: 'service', environment: told });
+  });
+
+  it('is the same in any layer', () => {
+    const layered = (layer: 'user' | 'system') =>
+      planComponent(operator({ manifest: operatorManifest({ layer }) }), component, context());
+    assert.deepEqual(layered('system'), layered('user'));
+  });
+
   it('follows secrets by their version, and never by what is in them', () => {
     const secrets = (value: string, version: string) => ({ environment: { KEY: value }, files: [], version });
     const first = revisionOf(component, { secrets: secrets('one', 'public/s@1') });

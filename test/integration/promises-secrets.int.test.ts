@@ -24,7 +24,8 @@ leakGuard();
 const k1 = keyLine('k1');
 const k2 = keyLine('k2');
 const lane = createSecretsInstance();
-const { plains, printed, answers, live, logs, writeKeys, plain, send, get, opstream, fileOf, readerWith } = lane;
+const { plains, printed, answers, live, logs, writeKeys, untilSealedWith } = lane;
+const { plain, send, get, opstream, fileOf, readerWith } = lane;
 let instance: RunningInstance;
 before(async () => {
   instance = await lane.start(k1);
@@ -285,20 +286,7 @@ describe('P11 rotation, use and deletion', () => {
   it('P11 reseal puts everything under the new key; nothing rolls; the old key is not needed any more', async () => {
     const contentBefore = await readerWith(k1).read('public', 'db');
     writeKeys(k2, k1);
-    // The handler reads the file again within a second.
-    const turned = await waitFor(
-      async () => {
-        const probe = await send('apply', secretOf('probe', { A: plain() }));
-        const answer = await instance.client.query('get', {
-          type: 'secret',
-          name: 'probe',
-          minSequence: probe.events[0]?.sequence,
-        });
-        return answer.ok && JSON.stringify(answer.value).includes('key k2');
-      },
-      { what: 'the new key to be used', timeoutMs: 10_000 },
-    );
-    assert.equal(turned, true);
+    await untilSealedWith('k2');
     const resealed = await opstream('reseal');
     assert.equal(resealed.code, 0, resealed.output);
     assert.match(resealed.output, /[5-9] resealed/);

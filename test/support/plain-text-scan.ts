@@ -34,15 +34,24 @@ export const needlesOf = (texts: readonly string[]): readonly Needle[] =>
         ['base64', form],
         ['base64url', form.replaceAll('+', '-').replaceAll('/', '_')],
       ]),
-      // A leak of a part is a leak.
+      // A leak of a part is a leak; the frame of a certificate is none.
       ...text
         .split('\n')
-        .filter((line) => line.length >= 12)
+        .filter((line) => line.length >= 12 && !line.startsWith('-----'))
         .map((line): [string, string] => ['a line of it', line.slice(0, 24)]),
     ];
     const utf16: Needle = { form: 'UTF-16', bytes: Buffer.from(text, 'utf16le') };
     return [...forms.map(([form, encoded]) => ({ form, bytes: Buffer.from(encoded) })), utf16];
   });
+
+const readIfThere = (file: string): Buffer | undefined => {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+};
 
 export const createScan = (needles: readonly Needle[]) => {
   const finds: Find[] = [];
@@ -84,11 +93,13 @@ export const createScan = (needles: readonly Needle[]) => {
       return streams;
     },
 
-    /** Every file below a folder. */
-    folder: (kind: string, path: string): void => {
+    /** Every file below a folder but those that `isKept` knows. Files may go and be renamed meanwhile. */
+    folder: (kind: string, path: string, isKept: (file: string) => boolean = () => false): void => {
       for (const name of readdirSync(path, { recursive: true, encoding: 'utf8' })) {
         const file = join(path, name);
-        if (statSync(file).isFile()) look(kind, file, readFileSync(file));
+        if (isKept(file) || statSync(file, { throwIfNoEntry: false })?.isFile() !== true) continue;
+        const data = readIfThere(file);
+        if (data !== undefined) look(kind, file, data);
       }
     },
   };

@@ -13,6 +13,7 @@ import { createVault } from '../../src/vault/vault.ts';
 import { operatorNamed } from './manifests.ts';
 import { startProcess } from './processes.ts';
 import { programs, startInstance, type RunningInstance } from './running-instance.ts';
+import { waitFor } from './wait-for.ts';
 
 export const keyLine = (id: string): string => `${id}:${randomBytes(32).toString('base64')}`;
 
@@ -43,12 +44,32 @@ export const createSecretsInstance = () => {
   const writeKeys = (...lines: readonly string[]): void =>
     writeFileSync(keyFile, `${lines.join('\n')}\n`, { mode: 0o600 });
 
+  /** Every plain text of a test comes from here; all of them are looked for, and what is special about each. */
+  const plain = (decorate: (core: string) => string = (core) => core): string => {
+    const core = `pl41n-${randomBytes(12).toString('hex')}`;
+    const text = decorate(core);
+    plains.push(...new Set([text, core]));
+    return text;
+  };
+
+  const send = async (
+    verb: Parameters<RunningInstance['client']['send']>[0],
+    body: JsonObject | Uint8Array,
+    options: Parameters<RunningInstance['client']['send']>[2] = {},
+  ) => {
+    const receipt = await instance.client.send(verb, body, options);
+    answers.push(JSON.stringify(receipt));
+    return receipt;
+  };
+
   return {
     ...{ folder, plains, printed, answers, live, logs, writeKeys },
 
-    start: async (key: string): Promise<RunningInstance> => {
+    /** `env`: further variables of the programs. */
+    start: async (key: string, env: Readonly<Record<string, string>> = {}): Promise<RunningInstance> => {
       writeKeys(key);
-      instance = await startInstance({ env: { OPSTREAM_SECRET_KEYS_FILE: keyFile, OPSTREAM_LOG_LEVEL: 'trace' } });
+      const keys = { OPSTREAM_SECRET_KEYS_FILE: keyFile, OPSTREAM_LOG_LEVEL: 'trace' };
+      instance = await startInstance({ env: { ...keys, ...env } });
       for (const program of programs) for (const copy of instance.of(program)) logs.push(copy.output);
       await instance.client.liveEvents(stopLive.signal, (message) => live.push(JSON.stringify(message)));
       return instance;
@@ -59,21 +80,18 @@ export const createSecretsInstance = () => {
       rmSync(folder, { recursive: true, force: true });
     },
 
-    /** Every plain text of a test comes from here; all of them are looked for. */
-    plain: (decorate: (core: string) => string = (core) => core): string => {
-      const text = decorate(`pl41n-${randomBytes(12).toString('hex')}`);
-      plains.push(text);
-      return text;
-    },
+    plain,
+    send,
 
-    send: async (
-      verb: Parameters<RunningInstance['client']['send']>[0],
-      body: JsonObject | Uint8Array,
-      options: Parameters<RunningInstance['client']['send']>[2] = {},
-    ) => {
-      const receipt = await instance.client.send(verb, body, options);
-      answers.push(JSON.stringify(receipt));
-      return receipt;
+    /** Waits until the handler seals with this key: it reads the file again within a second. */
+    untilSealedWith: async (id: string): Promise<void> => {
+      const isTurned = async (): Promise<boolean> => {
+        const probe = await send('apply', secretOf('probe', { A: plain() }));
+        const minSequence = probe.events[0]?.sequence;
+        const answer = await instance.client.query('get', { type: 'secret', name: 'probe', minSequence });
+        return answer.ok && JSON.stringify(answer.value).includes(`key ${id}`);
+      };
+      await waitFor(isTurned, { what: 'the new key to be used', timeoutMs: 10_000 });
     },
 
     get: async (name: string, workspace = 'public') => {

@@ -16,7 +16,8 @@ await runScript(async () => {
   if (process.argv.includes('--component')) {
     const { measureComponent } = await import('./bench/component-scale.mjs');
     const figures = await measureComponent({ natsServer, entities: numberAfter('--entities', 10_000) });
-    process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`);
+    const { componentReportOf } = await import('./bench/report.mjs');
+    process.stdout.write(componentReportOf(figures));
     return;
   }
   const { runBench } = await import('./bench/run.mjs');

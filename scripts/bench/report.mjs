@@ -93,3 +93,16 @@ export const reportOf = (result) => {
     '',
   ].join('\n');
 };
+
+/** The text of one component that polls many resources. */
+export const componentReportOf = (measured) =>
+  [
+    '',
+    `one component, ${measured.entities} resources polled every ${measured.pollSeconds} s: ${format(measured.pollsPerSecond)} polls/s`,
+    '',
+    atMost('cores in use', measured.cores, 1),
+    row('  in its busiest second', measured.busiestSecond),
+    atMost('resident memory, MiB', measured.residentMiB, 300),
+    atMost('statuses written while nothing changed', measured.statusesWritten, 0),
+    '',
+  ].join('\n');

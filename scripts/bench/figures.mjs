@@ -28,7 +28,11 @@ export const closedLoop = async ({ count, inFlight, once }) => {
   return { rate: (count / elapsedMs) * 1000, elapsedMs, ...summarize(durationsMs) };
 };
 
-export const median = (values) => [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)];
+export const median = (values) => {
+  const sorted = [...values].sort((left, right) => left - right);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
 
 /**
  * Measures by turns, `rounds` times: the reference, the product, the reference … Machines drift within seconds, so each round of the product

@@ -17,10 +17,10 @@ import { componentVariables, operator } from './workload.mjs';
 
 const log = (text) => process.stderr.write(`  ${text}\n`);
 
-const ROUNDS = 5;
-const WARM_UP = 10_000;
+const ROUNDS = 4;
+const WARM_UP = 8000;
 /** One at a time, other code is hot than with many in flight: what runs once for each read of the socket. */
-const WARM_UP_ALONE = 1500;
+const WARM_UP_ALONE = 1000;
 const WARM_UP_REBUILDS = 2;
 
 const rateOf = ({ rate }) => rate;
@@ -38,7 +38,7 @@ const underLoad = (instance, size, { phase, count, label, rounds = ROUNDS }) =>
   byTurns({
     rounds,
     figure: rateOf,
-    reference: (round) => rawPublishes(instance, { count: size(15_000), inFlight: 256, label: `raw${label}${round}` }),
+    reference: (round) => rawPublishes(instance, { count: size(10_000), inFlight: 256, label: `raw${label}${round}` }),
     product: (round) => phase(instance, { count: size(count), inFlight: 256, label: `${label}256-${round}` }),
   });
 
@@ -54,12 +54,12 @@ const alone = (instance, size, { phase, count, label }) =>
 const measureAccepted = async (instance, size) => {
   await accepted(instance, { count: size(WARM_UP), inFlight: 256, label: 'warm' });
   const at256 = await underLoad(instance, size, { phase: accepted, count: 4000, label: 'acc' });
-  const at32 = await accepted(instance, { count: size(4000), inFlight: 32, label: 'acc32' });
+  const at32 = await accepted(instance, { count: size(3000), inFlight: 32, label: 'acc32' });
   await accepted(instance, { count: size(WARM_UP_ALONE), inFlight: 1, label: 'warmone' });
   const at1 = await alone(instance, size, { phase: accepted, count: 400, label: 'acc' });
   await instance.start('command-handler-2', 'dist/processes/command-handler.js');
   await accepted(instance, { count: size(WARM_UP), inFlight: 256, label: 'warm2' });
-  const byTwo = await underLoad(instance, size, { phase: accepted, count: 4000, label: 'two', rounds: 3 });
+  const byTwo = await underLoad(instance, size, { phase: accepted, count: 3000, label: 'two', rounds: 2 });
   await instance.end('command-handler-2');
   return { at256, at32, at1, byTwo };
 };
@@ -69,8 +69,8 @@ const measureReconciled = async (instance, size) => {
     await instance.start(name, `dist/processes/${name}.js`);
   await instance.start('component', 'scripts/bench/component.mjs', componentVariables);
   await reconciled(instance, { count: size(WARM_UP), inFlight: 256, label: 'rwarm' });
-  const at256 = await underLoad(instance, size, { phase: reconciled, count: 3000, label: 'rec' });
-  const at32 = await reconciled(instance, { count: size(2500), inFlight: 32, label: 'rec32' });
+  const at256 = await underLoad(instance, size, { phase: reconciled, count: 2500, label: 'rec' });
+  const at32 = await reconciled(instance, { count: size(1500), inFlight: 32, label: 'rec32' });
   await reconciled(instance, { count: size(WARM_UP_ALONE), inFlight: 1, label: 'rwarmone' });
   const at1 = await alone(instance, size, { phase: reconciled, count: 200, label: 'rec' });
   return { at256, at32, at1 };

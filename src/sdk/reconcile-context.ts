@@ -22,52 +22,74 @@ export type RunningOptions = {
   hold(forMs: number): void;
 };
 
-export const startReconcile = (options: RunningOptions): RunningReconcile => {
-  const { request, attempt, fence, traceparent, log, startedMs } = options;
-  let controller: AbortController | undefined;
-  let child: Log | undefined;
-  let traced: TracedFetch | undefined;
-  let stop: { readonly reason: unknown } | undefined;
-  const signal = (): AbortSignal => {
-    if (controller === undefined) {
-      controller = new AbortController();
-      if (stop !== undefined) controller.abort(stop.reason);
+/** What a context and its owner share: whether it is to stop, and the controller once somebody has asked for a signal. */
+type Stopping = { stop?: { readonly reason: unknown }; controller?: AbortController };
+
+// Classes, because a literal with getters is made anew getter by getter: of these each is made once.
+class Context implements ReconcileContext {
+  readonly attempt: number;
+  readonly fence: number;
+  readonly traceparent?: string;
+  readonly #options: RunningOptions;
+  readonly #stopping: Stopping;
+  #log: Log | undefined;
+  #fetch: TracedFetch | undefined;
+
+  constructor(options: RunningOptions, stopping: Stopping) {
+    this.attempt = options.attempt;
+    this.fence = options.fence;
+    if (options.traceparent !== undefined) this.traceparent = options.traceparent;
+    this.#options = options;
+    this.#stopping = stopping;
+  }
+
+  /** An own function, so that an author may take it out of the context. */
+  readonly hold = (forMs: number): void => this.#options.hold(forMs);
+
+  get signal(): AbortSignal {
+    const stopping = this.#stopping;
+    if (stopping.controller === undefined) {
+      stopping.controller = new AbortController();
+      if (stopping.stop !== undefined) stopping.controller.abort(stopping.stop.reason);
     }
-    return controller.signal;
-  };
-  const ownLog = (): Log => {
-    child ??= log.child({ key: request.key, attempt });
-    return child;
-  };
-  return {
-    startedMs,
-    get aborted() {
-      return stop !== undefined;
-    },
-    abort: (reason) => {
-      stop ??= { reason };
-      controller?.abort(stop.reason);
-    },
-    context: {
-      attempt,
-      fence,
-      hold: (forMs) => options.hold(forMs),
-      ...(traceparent === undefined ? {} : { traceparent }),
-      get signal() {
-        return signal();
-      },
-      get log() {
-        return ownLog();
-      },
-      get fetch() {
-        traced ??= createTracedFetch({
-          traceparent,
-          signal,
-          log: ownLog,
-          onCall: (call) => options.onExternalCall?.(call),
-        });
-        return traced;
-      },
-    },
-  };
-};
+    return stopping.controller.signal;
+  }
+
+  get log(): Log {
+    const { log, request } = this.#options;
+    this.#log ??= log.child({ key: request.key, attempt: this.attempt });
+    return this.#log;
+  }
+
+  get fetch(): TracedFetch {
+    this.#fetch ??= createTracedFetch({
+      traceparent: this.#options.traceparent,
+      signal: () => this.signal,
+      log: () => this.log,
+      onCall: (call) => this.#options.onExternalCall?.(call),
+    });
+    return this.#fetch;
+  }
+}
+
+class Running implements RunningReconcile {
+  readonly context: ReconcileContext;
+  readonly startedMs: number;
+  readonly #stopping: Stopping = {};
+
+  constructor(options: RunningOptions) {
+    this.context = new Context(options, this.#stopping);
+    this.startedMs = options.startedMs;
+  }
+
+  get aborted(): boolean {
+    return this.#stopping.stop !== undefined;
+  }
+
+  abort(reason: unknown): void {
+    this.#stopping.stop ??= { reason };
+    this.#stopping.controller?.abort(this.#stopping.stop.reason);
+  }
+}
+
+export const startReconcile = (options: RunningOptions): RunningReconcile => new Running(options);

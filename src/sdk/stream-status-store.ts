@@ -174,7 +174,9 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
     };
     if (given.traceparent !== undefined) event['traceparent'] = given.traceparent;
     event['generation'] = status.observedGeneration;
-    event['data'] = { ...status, fence };
+    const data: Record<string, unknown> = { ...status };
+    data['fence'] = fence;
+    event['data'] = data;
     return event as unknown as StatusEvent;
   };
 

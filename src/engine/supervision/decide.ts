@@ -83,6 +83,11 @@ export type DecideInput = {
   readonly nowMs: number;
   readonly settings: SupervisionSettings;
   random(): number;
+  /**
+   * Whether an order for that instance is under way, now: one that is being stopped may not be listed any more, and another start of it would
+   * not be given, though it would be counted. Default: none is.
+   */
+  isBusy?(id: string): boolean;
 };
 
 export const isAlive = ({ state }: InstanceState): boolean => state !== 'exited';
@@ -188,6 +193,7 @@ const toStop = ({ own, current, olds }: Slot, settings: SupervisionSettings): re
 
 export const decideComponent = (input: DecideInput): ComponentDecision => {
   const { desired, driver, observed, nowMs } = input;
+  const isFree = ({ spec, current }: Slot): boolean => current === undefined && input.isBusy?.(spec.id) !== true;
   const slots = desired.map((spec) => slotOf(spec, input));
   const wanted = new Set(desired.map(({ replica }) => replica));
   const stops = [
@@ -197,7 +203,7 @@ export const decideComponent = (input: DecideInput): ComponentDecision => {
   // One replica changes at a time: the one that is in the middle of it, else the first that still has an old instance.
   const old = slots.filter(({ olds }) => olds.length > 0);
   const changing = old.find(({ current }) => current !== undefined && isAlive(current)) ?? old[0];
-  const mayStart = slots.filter((slot) => slot.current === undefined && (slot.olds.length === 0 || slot === changing));
+  const mayStart = slots.filter((slot) => isFree(slot) && (slot.olds.length === 0 || slot === changing));
   const due = new Set(mayStart.filter(({ history }) => nowMs >= history.nextStartMs));
   const later = mayStart.filter((slot) => !due.has(slot)).map(({ history }) => history.nextStartMs);
   const afterStart = (slot: SlotHistory): SlotHistory => ({

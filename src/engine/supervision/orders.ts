@@ -69,6 +69,9 @@ export const createOrders = (options: OrdersOptions) => {
       });
       orders.set(key, { action, sinceMs: options.nowMs(), done });
     },
+    /** Whether an order for that instance is under way. */
+    isUnderWay: (driver: string, id: string): boolean => orders.has(keyOf(driver, id)),
+
     /** What a driver lists, with the orders to it, and what is being started and not listed yet. */
     mark: (driver: string, listed: readonly ObservedInstance[]): readonly ObservedInstance[] => {
       const known = new Set(listed.map(({ id }) => id));

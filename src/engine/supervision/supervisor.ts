@@ -178,6 +178,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
       nowMs,
       settings,
       random: options.random,
+      isBusy: (id) => orders.isUnderWay(driver, id),
     });
     logEnds(operator.name, component.name, before, decision.history);
     meter.restarted(operator.name, before, decision.history);

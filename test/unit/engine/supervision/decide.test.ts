@@ -56,6 +56,9 @@ describe('what is decided for a component', () => {
     const next = decide({ observed: [{ ...sick, order: 'stop' }], history: first.history });
     assert.deepEqual([next.actions, next.history.get(0)?.failures], [[], 1]);
     assert.deepEqual(decide({ observed: [], history: next.history, nowMs: 1001 }).actions, []);
+    // Not listed any more, and still being stopped: neither started nor counted as started.
+    const leaving = decide({ observed: [], history: next.history, nowMs: 60_000, isBusy: (id) => id === sick.id });
+    assert.deepEqual([leaving.actions, leaving.history.get(0)], [[], next.history.get(0)]);
     const later = decide({ observed: [], history: next.history, nowMs: 60_000 });
     assert.deepEqual(spoken(later.actions), ['start op.c.0.a']);
   });

@@ -3,19 +3,23 @@
 // everything. Tests that are not there are a failure: a tier whose folder exists but holds no test file, a filter that matches nothing.
 
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { findNatsCli } from './nats-cli.mjs';
 import { withProgress } from './progress.mjs';
 import { mustRun } from './run-command.mjs';
 import { root, runScript, setUp } from './setup.mjs';
 
-/** `timeoutMs` is for one test, to end what hangs; nothing is expected to come near it. */
+/**
+ * `timeoutMs` is for one test, to end what hangs; nothing is expected to come near it. `together`: so many files run in one process, because
+ * starting one takes longer than a file of unit tests.
+ */
 const TIERS = [
-  { name: 'unit', suffix: '.test.ts', concurrency: 2, timeoutMs: 60_000 },
-  { name: 'integration', suffix: '.int.test.ts', concurrency: 2, timeoutMs: 180_000 },
-  { name: 'e2e', suffix: '.e2e.test.ts', concurrency: 1, timeoutMs: 300_000 },
+  { name: 'unit', suffix: '.test.ts', concurrency: 2, timeoutMs: 60_000, together: 8 },
+  { name: 'integration', suffix: '.int.test.ts', concurrency: 2, timeoutMs: 180_000, together: 1 },
+  { name: 'e2e', suffix: '.e2e.test.ts', concurrency: 1, timeoutMs: 300_000, together: 1 },
 ];
 
 const NOTHING = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [] };
@@ -59,11 +63,28 @@ const runNode = (args, environment) =>
     child.on('close', done);
   });
 
+/** What node:test is to run: the files, or programs that import several of them each. */
+const programsFor = async ({ together }, files, folder) => {
+  if (together === 1) return files;
+  const groups = Array.from({ length: Math.ceil(files.length / together) }, (_, index) =>
+    files.slice(index * together, (index + 1) * together),
+  );
+  return Promise.all(
+    groups.map(async (group, index) => {
+      const path = join(folder, `group-${String(index + 1).padStart(2, '0')}.mjs`);
+      const imports = group.map((file) => `import ${JSON.stringify(pathToFileURL(join(root, file)).href)};\n`);
+      await writeFile(path, imports.join(''));
+      return path;
+    }),
+  );
+};
+
 const runTier = async (tier, files, folder, environment) => {
   const summaryPath = join(folder, `${tier.name}.json`);
   process.stdout.write(`\n== ${tier.name}: ${files.length} files\n`);
   const startedMs = performance.now();
-  const code = await runNode([...argumentsFor(tier, summaryPath), ...files], environment);
+  const programs = await programsFor(tier, files, folder);
+  const code = await runNode([...argumentsFor(tier, summaryPath), ...programs], environment);
   const text = await readFile(summaryPath, 'utf8').catch(() => '');
   const summary = text === '' ? NOTHING : JSON.parse(text);
   const elapsed = ((performance.now() - startedMs) / 1000).toFixed(1);

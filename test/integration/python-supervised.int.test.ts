@@ -81,7 +81,7 @@ describe('a component in Python that the operator-runtime starts', python, () =>
   });
 
   const pids = async (): Promise<readonly number[]> =>
-    ((await statusOf(instance.client, OPERATOR))?.components ?? []).flatMap(({ instances = [] }) =>
+    ((await statusOf(instance.client, OPERATOR))?.components ?? []).flatMap(({ instances }) =>
       instances.filter(({ state }) => state === 'ready').map(({ handle }) => Number(handle)),
     );
 

@@ -7,6 +7,7 @@ import { isToken, printable, TOKEN_RULE } from '../messages/names.ts';
 import { validTraceparent } from '../messages/trace.ts';
 import { reject } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
+import type { Writable } from '../core/writable.ts';
 import type { RejectionDetail } from '../core/rejection.ts';
 
 export type CommandRequest = {
@@ -85,7 +86,7 @@ export const readCommandRequest = (message: CommandMessage, fallbackId: () => st
     return err(reject('COMMAND_INVALID', 'the command message is not one that can be carried out', details));
   }
   const id = commandId ?? fallbackId();
-  const request: { -readonly [K in keyof CommandRequest]: CommandRequest[K] } = {
+  const request: Writable<CommandRequest> = {
     verb,
     commandId: id,
     isIdGiven: commandId !== undefined,

@@ -2,6 +2,7 @@
 
 import type { JsonValue } from '../core/json.ts';
 import { reject, type Rejection } from '../core/rejection.ts';
+import type { Writable } from '../core/writable.ts';
 import { joinLeftBehind, leftBehindIn, type LeftBehind } from '../messages/left-behind.ts';
 import { boundedFindings, type Finding } from '../messages/manifest/lint/finding.ts';
 import { refKey, type Ref } from '../messages/subjects.ts';
@@ -19,8 +20,6 @@ export const identityOf = ({ kind, workspace, name }: Ref, generation: number): 
   name,
   generation,
 });
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 export const refusal = (request: CommandRequest, rejection: Rejection, refs: readonly Ref[] = []): Receipt => {
   const [ref] = refs;

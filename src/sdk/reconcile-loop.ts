@@ -2,6 +2,7 @@
 // next look and, where the author said nothing, into a status. One loop lives for one term of leadership.
 
 import { isFault } from '../core/fault.ts';
+import type { Writable } from '../core/writable.ts';
 import { backOffMs, defaultBackOff, type BackOff } from '../engine/back-off.ts';
 import type { Clock, Log } from '../engine/ports.ts';
 import { createWorkLine, type WorkLine, type WorkOutcome } from '../engine/work-line.ts';
@@ -46,7 +47,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const isPowerOfTwo = (count: number): boolean => (count & (count - 1)) === 0;
 
 const requestOf = ({ key, manifest, run }: Entity): ReconcileRequest => {
-  const request: { -readonly [K in keyof ReconcileRequest]: ReconcileRequest[K] } = {
+  const request: Writable<ReconcileRequest> = {
     key,
     type: manifest.resource.type,
   };

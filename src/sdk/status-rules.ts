@@ -2,6 +2,7 @@
 // reconcile adds, and what a successful one that reported nothing means.
 
 import { isDeepStrictEqual } from 'node:util';
+import type { Writable } from '../core/writable.ts';
 import { saysReleased, type Condition, type Entity, type EntityStatus, type ObservedRun } from '../messages/entity.ts';
 import { conditionsFor, failureReasons, notReady, reconciling, stalled } from './conditions.ts';
 import type { ReportedCondition, StatusUpdate } from './types.ts';
@@ -39,7 +40,7 @@ export const statusFrom = (
 ): EntityStatus => {
   const before = previous?.uid === entity.uid ? previous.conditions : [];
   const { status, runtime, run, externalId, message } = update;
-  const next: Partial<{ -readonly [K in keyof EntityStatus]: EntityStatus[K] }> = {
+  const next: Partial<Writable<EntityStatus>> = {
     key: entity.key,
     operator: entity.manifest.resource.operator,
     uid: entity.uid,

@@ -2,6 +2,7 @@
 // operator-runtime (what components are told): one fold, so the three cannot disagree.
 
 import { applyStored } from '../../messages/patch.ts';
+import type { Writable } from '../../core/writable.ts';
 import { resourceManifestProblem } from '../../messages/manifest/stored-shape.ts';
 import { entityKey, type Entity } from '../../messages/entity.ts';
 import type { ResourceEvent, RunRequest } from '../../messages/events.ts';
@@ -41,7 +42,7 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
   if (isOver) return { generation };
   if (state.entity === undefined) return state;
   // A plain copy that is then changed: a spread with new values beside it is several times as slow, and a history has one for each event.
-  const entity: { -readonly [K in keyof Entity]: Entity[K] } = { ...state.entity };
+  const entity: Writable<Entity> = { ...state.entity };
   entity.generation = generation;
   entity.updatedAt = event.time;
   entity.updatedBy = event.actor;

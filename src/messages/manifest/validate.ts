@@ -4,6 +4,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { reject, type RejectionCode, type RejectionDetail } from '../../core/rejection.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import type { Writable } from '../../core/writable.ts';
 import { isToken, printable, TOKEN_RULE } from '../names.ts';
 import { nearestName } from '../validation/nearest.ts';
 import { found } from '../validation/problems.ts';
@@ -105,8 +106,6 @@ const refuse = (value: JsonObject, details: readonly RejectionDetail[], document
 };
 
 type Meta = Omit<ResourceManifest, 'type' | 'workspace' | 'resource'> & { readonly type: Manifest['type'] };
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * Fields in one fixed order, so that equal manifests are equal byte for byte. Set one by one: this is done for every apply, and spreads of

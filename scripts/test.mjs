@@ -1,6 +1,6 @@
 // `npm test`: sets up what is missing, checks types, then runs the tiers: unit, integration (a real server for each file), e2e (built
-// processes). `npm test -- unit` runs one tier, `npm test -- test/unit/x.test.ts` (or a part of the path) some files. The last line counts
-// everything. Tests that are not there are a failure: a tier whose folder exists but holds no test file, a filter that matches nothing.
+// processes). `npm test -- unit` runs one tier, `npm test -- test/unit/x.test.ts` (or a part of the path) some files. `npm run long` runs
+// the tier `long` alone: clusters, real platforms and big volumes, which take minutes each. The last line counts everything. Tests that are not there are a failure: a tier whose folder exists but holds no test file, a filter that matches nothing.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -20,6 +20,7 @@ const TIERS = [
   { name: 'unit', suffix: '.test.ts', concurrency: 2, timeoutMs: 60_000, together: 8 },
   { name: 'integration', suffix: '.int.test.ts', concurrency: 2, timeoutMs: 180_000, together: 1 },
   { name: 'e2e', suffix: '.e2e.test.ts', concurrency: 1, timeoutMs: 300_000, together: 1 },
+  { name: 'long', suffix: '.long.test.ts', concurrency: 1, timeoutMs: 1_800_000, together: 1, onlyByName: true },
 ];
 
 const NOTHING = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [] };
@@ -123,7 +124,7 @@ const runTiers = async (wanted, environment) => {
     for (const tier of TIERS) {
       const all = await filesOf(tier);
       if (all === undefined) continue;
-      const isWhole = wanted.length === 0 || wanted.includes(tier.name);
+      const isWhole = wanted.includes(tier.name) || (wanted.length === 0 && tier.onlyByName !== true);
       const files = all.filter((file) => isWhole || wanted.some((part) => file.includes(part)));
       if (files.length > 0) total = add(total, await runTier(tier, files, folder, environment));
       else if (isWhole) total = withFailure(total, `test/${tier.name} holds no *${tier.suffix}`);

@@ -4,17 +4,22 @@
 import { parseArgs } from 'node:util';
 import { err, ok, type Result } from '../core/result.ts';
 import { nearestName } from '../messages/validation/nearest.ts';
+import type { ValueRule } from './flag-values.ts';
 
-export type FlagSpec = {
-  /** `text`: needs a value; `list`: the same, may be repeated; `bare`: takes none; `maybe`: `--flag` or `--flag=value`. */
-  readonly kind: 'text' | 'list' | 'bare' | 'maybe';
-  readonly short?: string;
+type FlagHead = { readonly short?: string; readonly about: string };
+/** A flag that takes a value. */
+type ValueFlag = FlagHead & {
+  /** `text`: needs a value; `list`: the same, may be repeated; `maybe`: `--flag` or `--flag=value`. */
+  readonly kind: 'text' | 'list' | 'maybe';
+  /** What the value may be: checked for every value before the verb runs. */
+  readonly is: ValueRule;
   /** Of a `maybe` of a verb without positional arguments: `--flag value` as well. */
   readonly takesNext?: boolean;
   /** Name of the value in help: FILE. */
   readonly value?: string;
-  readonly about: string;
 };
+/** `bare`: takes no value. */
+export type FlagSpec = ValueFlag | (FlagHead & { readonly kind: 'bare' });
 export type FlagSpecs = Readonly<Record<string, FlagSpec>>;
 
 export type ParsedArguments = {
@@ -53,8 +58,11 @@ const unknownFlag = (specs: FlagSpecs, token: OptionToken): string => {
 const problemOf = (spec: FlagSpec, token: OptionToken): string | undefined => {
   const { value, rawName } = token;
   if (spec.kind === 'bare') return value === undefined ? undefined : `${rawName} takes no value`;
-  if (spec.kind === 'maybe') return undefined;
-  return value === undefined || value === '' ? `${rawName} needs a value: ${spec.value ?? 'TEXT'}` : undefined;
+  if (value === undefined || value === '') {
+    return spec.kind === 'maybe' ? undefined : `${rawName} needs a value: ${spec.value ?? 'TEXT'}`;
+  }
+  const wrong = spec.is(value);
+  return wrong === undefined ? undefined : `--${token.name}: ${wrong}`;
 };
 
 export const parseArguments = (

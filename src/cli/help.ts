@@ -3,6 +3,7 @@
 import { describeConfig } from '../runtime/config-table.ts';
 import { logEntries, natsEntries } from '../runtime/instance-config.ts';
 import type { FlagSpec, FlagSpecs } from './arguments.ts';
+import { anyText } from './flag-values.ts';
 import type { Verb } from './verb.ts';
 
 const connectionEntries = { ...natsEntries, ...logEntries };
@@ -11,7 +12,7 @@ const connectionEntries = { ...natsEntries, ...logEntries };
 export const globalFlags: FlagSpecs = {
   ...Object.fromEntries(
     Object.values(connectionEntries).flatMap(({ flag, about }): readonly (readonly [string, FlagSpec])[] =>
-      flag === undefined ? [] : [[flag, { kind: 'text', value: 'VALUE', about }]],
+      flag === undefined ? [] : [[flag, { kind: 'text', is: anyText, value: 'VALUE', about }]],
     ),
   ),
   help: { kind: 'bare', short: 'h', about: 'this text' },
@@ -19,9 +20,15 @@ export const globalFlags: FlagSpecs = {
 
 const EXIT_CODES = 'Exit codes: 0 done, 1 refused or failed, 2 usage, 3 timed out, 4 cannot reach NATS.';
 
-const flagHead = (name: string, { kind, short, value = 'TEXT' }: FlagSpec): string => {
-  const shown = kind === 'bare' ? '' : kind === 'maybe' ? `[=${value}]` : ` ${value}`;
-  return `${short === undefined ? '    ' : `-${short}, `}--${name}${shown}`;
+const valueHead = (spec: FlagSpec): string => {
+  if (spec.kind === 'bare') return '';
+  const { value = 'TEXT' } = spec;
+  return spec.kind === 'maybe' ? `[=${value}]` : ` ${value}`;
+};
+
+const flagHead = (name: string, spec: FlagSpec): string => {
+  const short = spec.short === undefined ? '    ' : `-${spec.short}, `;
+  return `${short}--${name}${valueHead(spec)}`;
 };
 
 const flagLines = (flags: FlagSpecs): readonly string[] => {

@@ -1,15 +1,14 @@
 // What a verb of the CLI is, and the flags that many of them share. A verb returns its exit code; it throws Faults, and UsageError for
 // arguments that are wrong in a way that the flag table cannot tell.
 
-import { isToken, printable, TOKEN_RULE } from '../messages/names.ts';
-import { formatDurationMs, parseDurationMs, DURATION_RULE } from '../runtime/duration.ts';
+import { formatDurationMs, parseDurationMs } from '../runtime/duration.ts';
 import { textOf, type FlagSpec, type FlagSpecs, type ParsedArguments } from './arguments.ts';
 import { DEFAULT_WORKSPACE } from '../messages/commands.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
-import { nearestName } from '../messages/validation/nearest.ts';
 import type { Identity } from '../client/types.ts';
 import type { Kind } from '../messages/subjects.ts';
 import type { CliContext } from './context.ts';
+import { aCount, aDuration, anyText, aToken, oneOf, type ValueRule } from './flag-values.ts';
 
 export type Verb = {
   readonly name: string;
@@ -33,27 +32,61 @@ export class UsageError extends Error {
 
 export const DEFAULT_WAIT_MS = 300_000;
 
+const KINDS = ['resource', 'operator', 'secret'] as const;
+
 /** Of every verb that changes something and can wait for what becomes of it. */
 export const changeFlags = {
   'dry-run': { kind: 'bare', about: 'check and show what would happen; store nothing' },
   wait: {
     kind: 'maybe',
+    is: aDuration,
     value: 'DURATION',
     about: `wait until it is done; default ${formatDurationMs(DEFAULT_WAIT_MS)}`,
   },
-  output: { kind: 'text', short: 'o', value: 'json|yaml', about: 'print the whole answer' },
-  'command-id': { kind: 'text', value: 'ID', about: 'id of the command; the same id is carried out once' },
-  'expected-generation': { kind: 'text', value: 'NUMBER', about: 'refuse unless the generation is this one' },
+  output: { kind: 'text', is: oneOf('json', 'yaml'), short: 'o', value: 'json|yaml', about: 'print the whole answer' },
+  'command-id': { kind: 'text', is: aToken, value: 'ID', about: 'id of the command; the same id is carried out once' },
+  'expected-generation': {
+    kind: 'text',
+    is: aCount,
+    value: 'NUMBER',
+    about: 'refuse unless the generation is this one',
+  },
 } as const satisfies Record<string, FlagSpec>;
 
 export const commonFlags = {
-  type: { kind: 'text', short: 't', value: 'operator|resource|secret', about: 'what it is; default resource' },
-  name: { kind: 'text', short: 'n', value: 'NAME', about: 'its name' },
-  workspace: { kind: 'text', short: 'w', value: 'WORKSPACE', about: `its workspace; default ${DEFAULT_WORKSPACE}` },
-  file: { kind: 'list', short: 'f', value: 'FILE|DIR|-', about: 'manifests; - reads stdin; may be repeated' },
+  type: {
+    kind: 'text',
+    is: oneOf(...KINDS),
+    short: 't',
+    value: 'operator|resource|secret',
+    about: 'what it is; default resource',
+  },
+  name: { kind: 'text', is: aToken, short: 'n', value: 'NAME', about: 'its name' },
+  workspace: {
+    kind: 'text',
+    is: aToken,
+    short: 'w',
+    value: 'WORKSPACE',
+    about: `its workspace; default ${DEFAULT_WORKSPACE}`,
+  },
+  file: {
+    kind: 'list',
+    is: anyText,
+    short: 'f',
+    value: 'FILE|DIR|-',
+    about: 'manifests; - reads stdin; may be repeated',
+  },
   recursive: { kind: 'bare', short: 'R', about: 'also read the folders below DIR' },
   ...changeFlags,
 } as const satisfies Record<string, FlagSpec>;
+
+/** The flag's value, held against the rule that the verb reads it by: the flag table may be laxer. */
+const ruled = (args: ParsedArguments, name: string, rule: ValueRule): string | undefined => {
+  const text = textOf(args, name);
+  const wrong = text === undefined ? undefined : rule(text);
+  if (wrong !== undefined) throw new UsageError(`--${name}: ${wrong}`);
+  return text;
+};
 
 /** A value out of a set; undefined when the flag is not there. */
 export const choiceOf = <const TChoice extends string>(
@@ -61,39 +94,21 @@ export const choiceOf = <const TChoice extends string>(
   name: string,
   choices: readonly TChoice[],
 ): TChoice | undefined => {
-  const text = textOf(args, name);
-  if (text === undefined) return undefined;
-  const choice = choices.find((one) => one === text);
-  if (choice !== undefined) return choice;
-  const nearest = nearestName(text, choices);
-  const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-  throw new UsageError(`--${name}: expected ${choices.join(', ')}; found "${printable(text)}"${hint}`);
+  const text = ruled(args, name, oneOf(...choices));
+  return choices.find((one) => one === text);
 };
 
-export const tokenOf = (args: ParsedArguments, name: string): string | undefined => {
-  const text = textOf(args, name);
-  if (text === undefined || isToken(text)) return text;
-  throw new UsageError(`--${name}: expected ${TOKEN_RULE}; found "${printable(text)}"`);
-};
+export const tokenOf = (args: ParsedArguments, name: string): string | undefined => ruled(args, name, aToken);
 
 export const countOf = (args: ParsedArguments, name: string): number | undefined => {
-  const text = textOf(args, name);
-  if (text === undefined) return undefined;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new UsageError(`--${name}: expected a whole number from 0; found "${printable(text)}"`);
+  const text = ruled(args, name, aCount);
+  return text === undefined ? undefined : Number(text);
 };
 
 /** Milliseconds; `fallbackMs` when the flag stands alone; undefined when it is not there. */
-export const durationOf = (args: ParsedArguments, name: string, fallbackMs: number): number | undefined => {
-  const text = textOf(args, name);
-  if (text === undefined) return undefined;
-  if (text === '') return fallbackMs;
-  const durationMs = parseDurationMs(text);
-  if (durationMs !== undefined) return durationMs;
-  throw new UsageError(`--${name}: expected ${DURATION_RULE}; found "${printable(text)}"`);
-};
+export const durationOf = (args: ParsedArguments, name: string, fallbackMs: number): number | undefined =>
+  textOf(args, name) === '' ? fallbackMs : parseDurationMs(ruled(args, name, aDuration) ?? '');
 
-const KINDS = ['resource', 'operator', 'secret'] as const;
 export const kindOf = (args: ParsedArguments): Kind => choiceOf(args, 'type', KINDS) ?? 'resource';
 
 /** The thing that -t, -n and -w name. */

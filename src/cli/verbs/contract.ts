@@ -17,6 +17,7 @@ import type { Check, CheckReport } from '../contract/types.ts';
 import type { CliContext } from '../context.ts';
 import { outputOf, printAs } from '../reporting.ts';
 import { createFollowUpLog } from '../up/follow-up-log.ts';
+import { aCount, aDuration, anyText } from '../flag-values.ts';
 import { commonFlags, countOf, durationOf, UsageError, type Verb } from '../verb.ts';
 import { findServer } from './up.ts';
 
@@ -112,31 +113,40 @@ export const contractVerb: Verb = {
   about: 'test a component, in any language, against the contract of the channel',
   usage: '-f OPERATOR.yaml [--type TYPE] [--spec FILE [--spec FILE]] [--only CHECK,…] [-o json] -- COMMAND…',
   flags: {
-    manifest: { kind: 'text', short: 'f', value: 'FILE', about: "the operator's manifest" },
+    manifest: { kind: 'text', is: anyText, short: 'f', value: 'FILE', about: "the operator's manifest" },
     type: {
       kind: 'text',
+      is: anyText,
       short: 't',
       value: 'TYPE',
       about: 'resource type to test; may be left out when there is one',
     },
     component: {
       kind: 'text',
+      is: anyText,
       value: 'NAME',
       about: 'component whose variables are used; default the one that serves the type',
     },
     spec: {
       kind: 'list',
+      is: anyText,
       value: 'FILE',
       about: 'spec (or manifest) of a resource; given twice, the second is what it is changed to; default {}',
     },
-    env: { kind: 'list', value: 'NAME=VALUE', about: 'variable of the component; may be repeated' },
+    env: { kind: 'list', is: anyText, value: 'NAME=VALUE', about: 'variable of the component; may be repeated' },
     replicas: {
       kind: 'text',
+      is: aCount,
       value: 'NUMBER',
       about: 'how many copies there may be at once; default as in the manifest',
     },
-    only: { kind: 'list', value: 'CHECK,…', about: `checks to run: ${allChecks.map(({ name }) => name).join(', ')}` },
-    timeout: { kind: 'text', value: 'DURATION', about: 'how long each thing may take; default 20s' },
+    only: {
+      kind: 'list',
+      is: anyText,
+      value: 'CHECK,…',
+      about: `checks to run: ${allChecks.map(({ name }) => name).join(', ')}`,
+    },
+    timeout: { kind: 'text', is: aDuration, value: 'DURATION', about: 'how long each thing may take; default 20s' },
     output: commonFlags.output,
   },
   maxPositionals: MAX_COMMAND_WORDS,

@@ -7,6 +7,7 @@ import type { HistoryEntry } from '../../messages/queries.ts';
 import { has } from '../arguments.ts';
 import { eventLine } from '../event-text.ts';
 import { readHistory } from '../history-pages.ts';
+import { aDuration, oneOf } from '../flag-values.ts';
 import { tellRejection } from '../reporting.ts';
 import { choiceOf, commonFlags, durationOf, identityOf, type Verb } from '../verb.ts';
 
@@ -21,8 +22,8 @@ export const eventsVerb: Verb = {
     type: commonFlags.type,
     name: { ...commonFlags.name, about: 'only of this thing, beginning with what is stored' },
     workspace: commonFlags.workspace,
-    for: { kind: 'text', value: 'DURATION', about: 'stop after that time' },
-    output: { kind: 'text', short: 'o', value: 'json', about: 'JSON lines' },
+    for: { kind: 'text', is: aDuration, value: 'DURATION', about: 'stop after that time' },
+    output: { kind: 'text', is: oneOf('json'), short: 'o', value: 'json', about: 'JSON lines' },
   },
   run: async (args, context) => {
     const { terminal, clock, signal } = context;

@@ -7,6 +7,7 @@ import { parseSelector } from '../../messages/selector.ts';
 import type { Client } from '../../client/types.ts';
 import { has, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
+import { anyText, aToken, oneOf, type ValueRule } from '../flag-values.ts';
 import { tellRejection } from '../reporting.ts';
 import { storedForm, storedYaml } from '../stored-form.ts';
 import { summaryTable } from '../summary-table.ts';
@@ -16,11 +17,11 @@ import { watchSummaries } from '../watch.ts';
 
 type Found = { readonly summaries: readonly Summary[]; readonly answers?: readonly GetAnswer[] };
 
-const selectorOf = (args: ParsedArguments): string | undefined => {
-  const text = textOf(args, 'selector');
-  const parsed = parseSelector(text ?? '');
-  if (!parsed.ok) throw new UsageError(`--selector: ${parsed.error}`);
-  return text;
+const LAYERS = ['user', 'system'] as const;
+
+const aSelector: ValueRule = (text) => {
+  const parsed = parseSelector(text);
+  return parsed.ok ? undefined : parsed.error;
 };
 
 /** Which rows are meant: by default what the caller owns, resources in the workspace `public`. */
@@ -35,8 +36,8 @@ export const listQueryOf = (args: ParsedArguments, actor: string): ListQuery => 
   const tag = textOf(args, 'tag');
   const label = textOf(args, 'label');
   const operator = tokenOf(args, 'operator');
-  const selector = selectorOf(args);
-  const layer = choiceOf(args, 'layer', ['user', 'system']);
+  const selector = textOf(args, 'selector');
+  const layer = choiceOf(args, 'layer', LAYERS);
   const tags = (textOf(args, 'tags') ?? '')
     .split(',')
     .map((one) => one.trim())
@@ -142,26 +143,34 @@ export const getVerb: Verb = {
     workspace: commonFlags.workspace,
     all: { kind: 'bare', short: 'a', about: 'all owners and all workspaces; default: only what you own' },
     details: { kind: 'bare', short: 'd', about: 'the whole stored form, as YAML' },
-    output: { kind: 'text', short: 'o', value: 'table|wide|json|yaml', about: 'form of the answer; default table' },
+    output: {
+      kind: 'text',
+      is: oneOf(...OUTPUTS),
+      short: 'o',
+      value: 'table|wide|json|yaml',
+      about: 'form of the answer; default table',
+    },
     watch: { kind: 'bare', about: 'go on with a row for each change, until interrupted' },
     tags: {
       kind: 'maybe',
+      is: anyText,
       takesNext: true,
       value: 'TAG,TAG',
       about: 'a column with the tags; with a value, only what has all of these',
     },
     selector: {
       kind: 'text',
+      is: aSelector,
       short: 'l',
       value: 'SELECTOR',
       about: 'only what has these labels: a=b,c!=d,e in (f,g),h notin (i),j,!k',
     },
-    layer: { kind: 'text', value: 'user|system', about: 'only this layer' },
+    layer: { kind: 'text', is: oneOf(...LAYERS), value: 'user|system', about: 'only this layer' },
     orphaned: { kind: 'bare', about: 'only resources whose operator is gone' },
-    tag: { kind: 'text', value: 'TAG', about: 'only what has this tag' },
-    label: { kind: 'text', value: 'KEY[=VALUE]', about: 'only what has this label' },
-    operator: { kind: 'text', value: 'NAME', about: 'only resources of this operator' },
-    owner: { kind: 'text', value: 'NAME', about: 'only what this one owns' },
+    tag: { kind: 'text', is: anyText, value: 'TAG', about: 'only what has this tag' },
+    label: { kind: 'text', is: anyText, value: 'KEY[=VALUE]', about: 'only what has this label' },
+    operator: { kind: 'text', is: aToken, value: 'NAME', about: 'only resources of this operator' },
+    owner: { kind: 'text', is: anyText, value: 'NAME', about: 'only what this one owns' },
   },
   notes: [
     'You are OPSTREAM_ACTOR, else the user of the operating system. Whose things are listed is --owner; -o is the form of the answer.',

@@ -9,6 +9,7 @@ import type { CliContext } from '../context.ts';
 import { createReplay, eventLine, factsOf } from '../event-text.ts';
 import { readHistory } from '../history-pages.ts';
 import { outputOf, printAs, tellRejection } from '../reporting.ts';
+import { aCount } from '../flag-values.ts';
 import { renderTable } from '../table.ts';
 import { commonFlags, countOf, identityOf, type Verb } from '../verb.ts';
 import { toYaml } from '../yaml.ts';
@@ -46,7 +47,7 @@ const common = {
   type: commonFlags.type,
   name: commonFlags.name,
   workspace: commonFlags.workspace,
-  limit: { kind: 'text', value: 'NUMBER', about: 'at most that many, the oldest; default all' },
+  limit: { kind: 'text', is: aCount, value: 'NUMBER', about: 'at most that many, the oldest; default all' },
 } as const;
 
 export const historyVerb: Verb = {

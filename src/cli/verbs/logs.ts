@@ -9,17 +9,21 @@ import { printable } from '../../messages/names.ts';
 import { has, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { tellRejection } from '../reporting.ts';
+import { aCount, aDuration, aToken, oneOf, type ValueRule } from '../flag-values.ts';
 import { choiceOf, commonFlags, countOf, durationOf, tokenOf, UsageError, type Verb } from '../verb.ts';
 
 const DEFAULT_TAIL = 300;
+
+const aTail: ValueRule = (text) =>
+  /^(?:-1|\d{1,9})$/.test(text)
+    ? undefined
+    : `expected a whole number from 0, or -1 for all; found "${printable(text)}"`;
 
 const tailOf = (args: ParsedArguments): number | 'all' => {
   const text = textOf(args, 'tail');
   // With a time as the limit a number of lines is none that anybody has asked for.
   if (text === undefined) return has(args, 'since') ? 'all' : DEFAULT_TAIL;
-  if (text === '-1') return 'all';
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new UsageError(`--tail: expected a whole number from 0, or -1 for all; found "${printable(text)}"`);
+  return text === '-1' ? 'all' : Number(text);
 };
 
 /** Why there is nothing to show. The exit code. */
@@ -65,18 +69,25 @@ export const logsVerb: Verb = {
   about: "what an operator's components print",
   usage: '-t operator -n NAME [-c COMPONENT] [-f] [--tail N] [--replica N] [--since DURATION] [-o json]',
   flags: {
-    type: { kind: 'text', short: 't', value: 'operator', about: 'what it is; only operators have logs' },
+    type: {
+      kind: 'text',
+      is: oneOf('operator'),
+      short: 't',
+      value: 'operator',
+      about: 'what it is; only operators have logs',
+    },
     name: commonFlags.name,
-    component: { kind: 'text', short: 'c', value: 'COMPONENT', about: 'only of this component' },
-    replica: { kind: 'text', value: 'N', about: 'only of this replica, from 0' },
+    component: { kind: 'text', is: aToken, short: 'c', value: 'COMPONENT', about: 'only of this component' },
+    replica: { kind: 'text', is: aCount, value: 'N', about: 'only of this replica, from 0' },
     follow: { kind: 'bare', short: 'f', about: 'go on until interrupted' },
     tail: {
       kind: 'text',
+      is: aTail,
       value: 'N',
       about: `the last N lines of each replica; -1 for all; default ${DEFAULT_TAIL}, with --since all`,
     },
-    since: { kind: 'text', value: 'DURATION', about: 'only lines that are not older than that' },
-    output: { kind: 'text', short: 'o', value: 'json', about: 'JSON lines' },
+    since: { kind: 'text', is: aDuration, value: 'DURATION', about: 'only lines that are not older than that' },
+    output: { kind: 'text', is: oneOf('json'), short: 'o', value: 'json', about: 'JSON lines' },
   },
   run: async (args, context) => {
     const { terminal, clock, signal } = context;

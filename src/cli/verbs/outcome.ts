@@ -2,6 +2,7 @@
 
 import { exitCodes } from '../../runtime/lifecycle.ts';
 import { isToken, TOKEN_RULE } from '../../messages/names.ts';
+import { aDuration } from '../flag-values.ts';
 import { outputOf, printAs, tellRejection } from '../reporting.ts';
 import { commonFlags, durationOf, UsageError, type Verb } from '../verb.ts';
 
@@ -15,7 +16,7 @@ export const outcomeVerb: Verb = {
   usage: 'COMMAND_ID [--wait[=DURATION]] [-o json|yaml]',
   maxPositionals: 1,
   flags: {
-    wait: { kind: 'maybe', value: 'DURATION', about: 'wait for it; default 10s, at most 30s' },
+    wait: { kind: 'maybe', is: aDuration, value: 'DURATION', about: 'wait for it; default 10s, at most 30s' },
     output: commonFlags.output,
   },
   run: async (args, context) => {

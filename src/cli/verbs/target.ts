@@ -7,6 +7,7 @@ import type { TargetVerb } from '../../messages/commands.ts';
 import { actionOf, withName } from '../action-flags.ts';
 import { textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
+import { anyText, aToken } from '../flag-values.ts';
 import { outputOf, printAs, sendVerb, tellRejection, waitIfAsked } from '../reporting.ts';
 import { changeFlags, commonFlags, identityOf, spoken, targetOf, UsageError, type Verb } from '../verb.ts';
 
@@ -50,9 +51,14 @@ export const runVerb: Verb = {
   usage: 'NAME [-w WORKSPACE] [--action ACTION [--param KEY=VALUE … | --params FILE]] [--dry-run] [--wait[=DURATION]]',
   flags: {
     ...flags,
-    action: { kind: 'text', value: 'ACTION', about: "an action that the resource's type declares, e.g. backup" },
-    param: { kind: 'list', value: 'KEY=VALUE', about: 'a parameter of the action; JSON, else text' },
-    params: { kind: 'text', value: 'FILE', about: 'the parameters of the action, as YAML or JSON' },
+    action: {
+      kind: 'text',
+      is: aToken,
+      value: 'ACTION',
+      about: "an action that the resource's type declares, e.g. backup",
+    },
+    param: { kind: 'list', is: anyText, value: 'KEY=VALUE', about: 'a parameter of the action; JSON, else text' },
+    params: { kind: 'text', is: anyText, value: 'FILE', about: 'the parameters of the action, as YAML or JSON' },
   },
   maxPositionals: 1,
   run: (args, context) =>
@@ -118,8 +124,14 @@ export const patchVerb: Verb = {
   flags: {
     type: commonFlags.type,
     ...flags,
-    patch: { kind: 'text', value: 'JSON', about: 'list of operations' },
-    'patch-file': { kind: 'text', short: 'p', value: 'FILE|JSON', about: 'the same, in a file or as it stands' },
+    patch: { kind: 'text', is: anyText, value: 'JSON', about: 'list of operations' },
+    'patch-file': {
+      kind: 'text',
+      is: anyText,
+      short: 'p',
+      value: 'FILE|JSON',
+      about: 'the same, in a file or as it stands',
+    },
   },
   run: runTarget('patch', { icon: '🔧', doing: 'patching', done: 'updated' }, (args) => ({ patch: patchOf(args) })),
 };

@@ -13,6 +13,8 @@ import { exampleManifests, exampleOf } from '../up/example.ts';
 import { supervise, type Supervised } from '../up/supervised.ts';
 import { countOf, UsageError, type Verb } from '../verb.ts';
 import { has, textOf, type ParsedArguments } from '../arguments.ts';
+import { anyText, type ValueRule } from '../flag-values.ts';
+import { printable } from '../../messages/names.ts';
 import type { CliContext } from '../context.ts';
 import type { Embedded } from '../up/embedded.ts';
 import { runningComponents } from '../../compute/instance-records.ts';
@@ -41,11 +43,10 @@ export const findServer = async (environment: Readonly<Record<string, string | u
   }
 };
 
-const portOf = (value: number | undefined): number => {
-  if (value === undefined) return DEFAULT_PORT;
-  if (value <= 65_535) return value;
-  throw new UsageError(`--port: expected 0 to 65535, found ${value}`);
-};
+const aPort: ValueRule = (text) =>
+  /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? undefined : `expected 0 to 65535, found "${printable(text)}"`;
+
+const portOf = (args: ParsedArguments): number => countOf(args, 'port') ?? DEFAULT_PORT;
 
 /** Only the flag: OPSTREAM_NATS_URL is where other verbs find an instance, and `up` begins one. */
 const givenServer = (args: ParsedArguments): string | undefined => {
@@ -78,9 +79,10 @@ export const up: Verb = {
   about: 'run a whole instance on this machine: nats-server and the four processes',
   usage: '[--data DIR] [--port PORT | --nats-url URL] [--example] [--fast]',
   flags: {
-    data: { kind: 'text', value: 'DIR', about: `where the data is kept; default ${DEFAULT_FOLDER}` },
+    data: { kind: 'text', is: anyText, value: 'DIR', about: `where the data is kept; default ${DEFAULT_FOLDER}` },
     port: {
       kind: 'text',
+      is: aPort,
       value: 'PORT',
       about: `port of the NATS server; default ${DEFAULT_PORT} or the next free one; 0 for any free one`,
     },
@@ -101,7 +103,7 @@ export const up: Verb = {
   run: async (args, context) => {
     const { terminal, signal } = context;
     const directory = resolve(textOf(args, 'data') ?? DEFAULT_FOLDER);
-    const port = portOf(countOf(args, 'port'));
+    const port = portOf(args);
     const natsUrl = givenServer(args);
     const environment = childEnvironment(args, context);
     // Says at once when nobody answers there; without it the processes would wait for ever.

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { aDuration, anyText } from '../../../src/cli/flag-values.ts';
 import { has, listOf, parseArguments, textOf, type FlagSpecs } from '../../../src/cli/arguments.ts';
 
 const specs: FlagSpecs = {
-  file: { kind: 'list', short: 'f', value: 'FILE', about: '' },
-  name: { kind: 'text', short: 'n', value: 'NAME', about: '' },
+  file: { kind: 'list', short: 'f', is: anyText, value: 'FILE', about: '' },
+  name: { kind: 'text', short: 'n', is: anyText, value: 'NAME', about: '' },
   all: { kind: 'bare', short: 'a', about: '' },
-  wait: { kind: 'maybe', value: 'DURATION', about: '' },
+  wait: { kind: 'maybe', is: aDuration, value: 'DURATION', about: '' },
 };
 
 const parsed = (...argv: string[]) => {

@@ -4,6 +4,7 @@
 
 import { err, ok, type Result } from '../core/result.ts';
 import { reject } from '../core/rejection.ts';
+import { parseExactJson } from '../core/exact-json.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { JqRunner } from '../engine/ports.ts';
 import { createJqWorker, type JobResult, type JqWorker } from './jq-worker.ts';
@@ -53,7 +54,7 @@ const valuesOf = (lines: string): Result<readonly JsonValue[]> => {
   for (const line of lines.split('\n')) {
     if (line === '') continue;
     try {
-      values.push(JSON.parse(line) as JsonValue);
+      values.push(parseExactJson(line));
     } catch {
       return invalid('the jq program puts out what is not JSON');
     }

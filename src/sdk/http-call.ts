@@ -1,6 +1,7 @@
 // One HTTP call with a deadline. A call without an answer is a Fault whose `details.outcome` says whether it can have had an effect:
 // that decides whether something may have been started outside. Bodies, headers and secrets never reach a message.
 
+import { parseExactJson } from '../core/exact-json.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { TracedFetch } from './traced-fetch.ts';
@@ -22,14 +23,26 @@ export type HttpReply = {
   readonly status: number;
   readonly retryAfterMs?: number;
   readonly headers: Headers;
-  /** undefined: none, or not JSON. */
+  /** undefined: none, or not JSON. A whole number that a double cannot keep is text with its digits. */
   readonly body: JsonValue | undefined;
+  /** What came instead of JSON. Absent: JSON, or nothing. */
+  readonly unreadable?: 'html' | 'text';
+  /** The API's own clock when it answered (header Date, whole seconds). Absent: it did not say. */
+  readonly dateMs?: number;
 };
+
+/** What the other side has not, or has no more. */
+const NOT_THERE = new Set([404, 410]);
+/** Whether a fault of a call says that what was asked for is not there (`details.status` 404 or 410). */
+export const isNotThere = (error: unknown): boolean => isFault(error) && NOT_THERE.has(Number(error.details['status']));
 
 /** Of a failed call: it certainly had no effect, or nobody knows. */
 export type Outcome = 'none' | 'unknown';
 export const outcomeOf = (error: unknown): Outcome =>
   isFault(error) && error.details['outcome'] === 'none' ? 'none' : 'unknown';
+
+/** More is not read: what is followed is told by a small part of an answer, and memory is shared by all calls. */
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** Codes of failures that come before the first byte of the request is out. */
 const BEFORE_SENDING = new Set([
@@ -56,12 +69,34 @@ export const parseRetryAfterMs = (value: string | null, nowMs: number): number |
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 };
 
-const parseBody = (text: string): JsonValue | undefined => {
+const HTML = /^\s*(?:<!--[^>]*-->\s*)*<(?:!doctype\s+html|html|head|body)\b/i;
+
+const parseBody = (text: string): Pick<HttpReply, 'body' | 'unreadable'> => {
   try {
-    return JSON.parse(text) as JsonValue;
+    return { body: parseExactJson(text) };
   } catch {
-    return undefined;
+    if (text.trim() === '') return { body: undefined };
+    return { body: undefined, unreadable: HTML.test(text) ? 'html' : 'text' };
   }
+};
+
+/** Undefined: it is longer than `MAX_ANSWER_BYTES`; the rest is not read. */
+const textOf = async ({ body }: Response): Promise<string | undefined> => {
+  if (body === null) return '';
+  const decoder = new TextDecoder();
+  const pieces: string[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_ANSWER_BYTES) return undefined;
+    pieces.push(decoder.decode(chunk, { stream: true }));
+  }
+  return pieces.join('') + decoder.decode();
+};
+
+const dateOf = (headers: Headers): Pick<HttpReply, 'dateMs'> => {
+  const dateMs = Date.parse(headers.get('date') ?? '');
+  return Number.isNaN(dateMs) ? {} : { dateMs };
 };
 
 const codeOf = (error: unknown): string => {
@@ -107,15 +142,20 @@ export const callHttp = async (request: HttpCall): Promise<HttpReply> => {
       redirect: 'manual',
       signal: ending.signal,
     });
-    const text = await response.text();
+    const text = await textOf(response);
+    if (text === undefined) {
+      const message = `${what}: the answer is longer than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB; ask for less`;
+      throw new Fault('COMPONENT_RETRYABLE', message, { details: { outcome: 'unknown' } });
+    }
     const retryAfterMs = parseRetryAfterMs(response.headers.get('retry-after'), Date.now());
     return {
       status: response.status,
       headers: response.headers,
-      body: parseBody(text),
+      ...{ ...parseBody(text), ...dateOf(response.headers) },
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     };
   } catch (error) {
+    if (isFault(error)) throw error;
     const code = codeOf(error);
     throw new Fault('COMPONENT_RETRYABLE', `${what}: no answer (${code})`, {
       details: { outcome: BEFORE_SENDING.has(code) ? 'none' : 'unknown', cause: code },

@@ -50,7 +50,7 @@ export {
   type ClientCredentials,
   type ClientCredentialsOptions,
 } from './client-credentials.ts';
-export { callHttp, outcomeOf, type HttpCall, type HttpReply, type Outcome } from './http-call.ts';
+export { callHttp, isNotThere, outcomeOf, type HttpCall, type HttpReply, type Outcome } from './http-call.ts';
 export { createJqRunner } from '../jq/jq-runner.ts';
 export { createMemoryEntityStatusStore, createMemoryEntityStore } from './memory-stores.ts';
 export { createMessageHandler } from './message-handler.ts';

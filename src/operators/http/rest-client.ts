@@ -107,7 +107,7 @@ export const createRestClient = (options: {
     const path = filling.text(operation.url, inUrl);
     const query = filling.json((operation.query ?? {}) as JsonObject);
     const headers = filling.json({ ...http.headers, ...operation.headers } as JsonObject);
-    const body = operation.body === undefined ? undefined : filling.json(operation.body);
+    const body = operation.body === undefined ? undefined : filling.jsonText(operation.body);
     await filling.evaluate(evaluate, input);
     const url = new URL(`${baseUrl.replace(/\/$/, '')}/${String(path()).replace(/^\//, '')}`);
     for (const [name, value] of Object.entries(query() as JsonObject))
@@ -119,7 +119,7 @@ export const createRestClient = (options: {
       method,
       url: url.toString(),
       headers: { accept: 'application/json', 'user-agent': 'opstream-http', ...content, ...Object.fromEntries(named) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body()) }),
+      ...(body === undefined ? {} : { body: body() }),
     };
   };
 

@@ -91,9 +91,30 @@ export const createFilling = () => {
     return () => Object.fromEntries(entries.map(([key, value]) => [key, value()]));
   };
 
+  /** `json` as text: jq writes the values itself, so that a number which it was given as text keeps its digits as a number. */
+  const jsonText = (template: JsonValue): (() => string) => {
+    if (typeof template === 'string') {
+      const [only, ...more] = piecesOf(template);
+      if (typeof only === 'object' && more.length === 0 && !PATH.test(only.program)) {
+        const value = slot(`[limit(1; (${only.program}\n))][0] | tojson`);
+        return () => String(value());
+      }
+      const value = text(template);
+      return () => JSON.stringify(value());
+    }
+    if (Array.isArray(template)) {
+      const items = (template as readonly JsonValue[]).map(jsonText);
+      return () => `[${items.map((item) => item()).join(',')}]`;
+    }
+    if (!isJsonObject(template)) return () => JSON.stringify(template);
+    const entries = Object.entries(template).map(([key, value]) => [JSON.stringify(key), jsonText(value)] as const);
+    return () => `{${entries.map(([key, value]) => `${key}:${value()}`).join(',')}}`;
+  };
+
   return {
     text,
     json,
+    jsonText,
     evaluate: async (evaluate: Evaluate, input: JsonObject): Promise<void> => {
       values = programs.length === 0 ? [] : await evaluate(programs, input);
     },

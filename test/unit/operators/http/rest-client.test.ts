@@ -257,3 +257,25 @@ describe('a program on an answer', () => {
     assert.deepEqual([fault.retry, fault.details['outcome']], ['never', 'unknown']);
   });
 });
+
+describe('numbers beyond 2^53', () => {
+  it('keep their digits from an answer to a url, a query and a body', async () => {
+    const { url, asked } = await startServer(() => ({ text: '{"id": 9007199254740993}' }));
+    const client = clientFor(url);
+    const answer = await client.send({ url: '/' }, {}, context);
+    assert.equal(await client.read('.response.body.id', {}, answer), '9007199254740993');
+    assert.equal(await client.read('.response.body | .id', {}, answer), '9007199254740993');
+    await client.send(
+      {
+        ...{ method: 'POST', url: '/{{ .id }}/{{ .id | tonumber }}' },
+        query: { as: '{{ .id | tonumber }}' },
+        body: { path: '{{ .id }}', text: 'n {{ .id | tonumber }}', number: '{{ .id | tonumber }}', 'a"b': [1, null] },
+      },
+      { id: '9007199254740993' },
+      context,
+    );
+    const id = '9007199254740993';
+    assert.deepEqual([asked[1]?.path, asked[1]?.query.get('as')], [`/${id}/${id}`, id]);
+    assert.equal(asked[1]?.body, `{"path":"${id}","text":"n ${id}","number":${id},"a\\"b":[1,null]}`);
+  });
+});

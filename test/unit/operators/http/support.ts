@@ -21,7 +21,12 @@ export type Asked = {
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 };
-export type Says = { readonly status?: number; readonly headers?: Record<string, string>; readonly body?: unknown };
+export type Says = {
+  readonly status?: number;
+  readonly headers?: Record<string, string>;
+  readonly body?: unknown;
+  readonly text?: string;
+};
 
 export const startServer = async (answer: (asked: Asked, count: number) => Says | Promise<Says> = () => ({})) => {
   const asked: Asked[] = [];
@@ -34,8 +39,8 @@ export const startServer = async (answer: (asked: Asked, count: number) => Says 
       ...{ headers: request.headers, body },
     };
     asked.push(one);
-    const { status = 200, headers = {}, body: said = {} } = await answer(one, asked.length);
-    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(said));
+    const { status = 200, headers = {}, body: said = {}, text } = await answer(one, asked.length);
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(text ?? JSON.stringify(said));
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   after(() => {

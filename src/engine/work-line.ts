@@ -6,6 +6,7 @@
 
 import { backOffMs, type BackOff } from './back-off.ts';
 import { createDueHeap } from './due-heap.ts';
+import { createLane } from './lane.ts';
 import type { Clock } from './ports.ts';
 
 export type WorkOutcome =
@@ -13,10 +14,14 @@ export type WorkOutcome =
   | { readonly kind: 'done'; readonly againAfterMs?: number }
   /** One more failure. `againAfterMs` instead of the back-off, when somebody said how long to wait. */
   | { readonly kind: 'failed'; readonly againAfterMs?: number }
-  /** Not again until it changes. */
-  | { readonly kind: 'stuck' }
+  /** It needs a change, or somebody outside to mend something. Again after `againAfterMs`; absent: only when it changes. */
+  | { readonly kind: 'stuck'; readonly againAfterMs?: number }
+  /** Given up on while it goes on: the worker is free at once, the key is not until `until` has settled. One more failure then. */
+  | { readonly kind: 'blocked'; readonly until: Promise<unknown> }
   /** The key is gone; nothing is remembered of it. */
   | { readonly kind: 'gone' };
+
+type Settled = Exclude<WorkOutcome, { readonly kind: 'blocked' }>;
 
 export type WorkLineOptions = {
   readonly clock: Clock;
@@ -24,8 +29,11 @@ export type WorkLineOptions = {
   readonly backOff: BackOff;
   /** [0, 1) */
   random(): number;
-  /** `attempt` is 1 for the first try since the last success or change. A rejection counts as a failure. */
-  work(key: string, attempt: number): Promise<WorkOutcome>;
+  /**
+   * `attempt` is 1 for the first try since the last success or change; `stalls` says how often in a row it was `stuck` before. A rejection
+   * counts as a failure.
+   */
+  work(key: string, attempt: number, stalls: number): Promise<WorkOutcome>;
 };
 
 export interface WorkLine {
@@ -38,7 +46,9 @@ export interface WorkLine {
   readonly waiting: number;
   readonly working: number;
   readonly delayed: number;
-  /** Starts nothing more; resolves when the work under way has ended. */
+  /** Keys that were given up on and are still worked on. */
+  readonly blocked: number;
+  /** Starts nothing more; resolves when the work under way has ended, also that which was given up on. */
   stop(): Promise<void>;
 }
 
@@ -47,36 +57,13 @@ type Item = {
   dueMs: number;
   place: number;
   failures: number;
+  stalls: number;
   state: 'resting' | 'waiting' | 'working' | 'stuck';
   /** Its valid place in a lane; a place with an older number was given up. */
   ticket: number;
   lane: 'fresh' | 'old';
   /** Changed while it was worked on. */
   again: boolean;
-};
-
-/** First in, first out, without moving elements; skips places that were given up. */
-const createLane = () => {
-  let places: ({ readonly item: Item; readonly ticket: number } | undefined)[] = [];
-  let head = 0;
-  return {
-    push: (item: Item): void => {
-      places.push({ item, ticket: item.ticket });
-    },
-    shift: (): Item | undefined => {
-      while (head < places.length) {
-        const place = places[head];
-        places[head] = undefined;
-        head += 1;
-        if (head > 1024 && head * 2 > places.length) {
-          places = places.slice(head);
-          head = 0;
-        }
-        if (place?.ticket === place?.item.ticket) return place?.item;
-      }
-      return undefined;
-    },
-  };
 };
 
 const DUE_TURN = 8;
@@ -88,10 +75,11 @@ export const createWorkLine = (options: WorkLineOptions): WorkLine => {
   const { clock, maxWorkers, backOff, random, work } = options;
   const items = new Map<string, Item>();
   const heap = createDueHeap<Item>();
-  const fresh = createLane();
-  const old = createLane();
+  const fresh = createLane<Item>();
+  const old = createLane<Item>();
   let waiting = 0;
   let working = 0;
+  let blocked = 0;
   let tickets = 0;
   let picks = 0;
   let stopped = false;
@@ -107,7 +95,17 @@ export const createWorkLine = (options: WorkLineOptions): WorkLine => {
   const itemOf = (key: string): Item => {
     let item = items.get(key);
     if (item === undefined) {
-      item = { key, dueMs: 0, place: -1, failures: 0, state: 'resting', ticket: 0, lane: 'old', again: false };
+      item = {
+        key,
+        dueMs: 0,
+        place: -1,
+        failures: 0,
+        stalls: 0,
+        state: 'resting',
+        ticket: 0,
+        lane: 'old',
+        again: false,
+      };
       items.set(key, item);
     }
     return item;
@@ -174,27 +172,51 @@ export const createWorkLine = (options: WorkLineOptions): WorkLine => {
   const workOn = async (item: Item): Promise<void> => {
     let outcome: WorkOutcome;
     try {
-      outcome = await work(item.key, item.failures + 1);
+      outcome = await work(item.key, item.failures + 1, item.stalls);
     } catch {
       outcome = { kind: 'failed' };
     }
     working -= 1;
-    settle(item, outcome);
+    if (outcome.kind === 'blocked') waitFor(item, outcome.until);
+    else settle(item, outcome);
     pump();
-    if (stopped && working === 0) onIdle();
+    if (stopped && isIdle()) onIdle();
   };
 
-  const settle = (item: Item, outcome: WorkOutcome): void => {
+  const isIdle = (): boolean => working === 0 && blocked === 0;
+
+  /** It stays `working`, without a worker: a second try beside it would be two for one key. */
+  const waitFor = (item: Item, until: Promise<unknown>): void => {
+    blocked += 1;
+    const release = (): void => {
+      blocked -= 1;
+      settle(item, { kind: 'failed' });
+      pump();
+      if (stopped && isIdle()) onIdle();
+    };
+    until.then(release, release);
+  };
+
+  /** Undefined: it does not come back by itself. */
+  const pauseAfter = (item: Item, outcome: Settled): number | undefined => {
+    if (outcome.kind === 'gone') return undefined;
+    return outcome.againAfterMs ?? (outcome.kind === 'failed' ? backOffMs(item.failures, backOff, random) : undefined);
+  };
+
+  const settle = (item: Item, outcome: Settled): void => {
     if (item.again) {
       // What was found out is about a state that is no longer the newest one.
       item.failures = 0;
+      item.stalls = 0;
       queue(item, 'fresh');
       return;
     }
-    item.failures = outcome.kind === 'failed' ? item.failures + 1 : 0;
-    if (outcome.kind === 'stuck') item.state = 'stuck';
-    else if (outcome.kind === 'failed') rest(item, outcome.againAfterMs ?? backOffMs(item.failures, backOff, random));
-    else if (outcome.kind === 'done' && outcome.againAfterMs !== undefined) rest(item, outcome.againAfterMs);
+    const isWell = outcome.kind === 'done' || outcome.kind === 'gone';
+    item.failures = isWell ? 0 : item.failures + 1;
+    item.stalls = isWell ? 0 : item.stalls + Number(outcome.kind === 'stuck');
+    const pauseMs = pauseAfter(item, outcome);
+    if (pauseMs !== undefined) rest(item, pauseMs);
+    else if (outcome.kind === 'stuck') item.state = 'stuck';
     else items.delete(item.key);
   };
 
@@ -215,6 +237,7 @@ export const createWorkLine = (options: WorkLineOptions): WorkLine => {
       if (stopped) return;
       const item = itemOf(key);
       item.failures = 0;
+      item.stalls = 0;
       if (item.state === 'working') item.again = true;
       else queue(item, 'fresh');
       pump();
@@ -240,12 +263,15 @@ export const createWorkLine = (options: WorkLineOptions): WorkLine => {
     get delayed() {
       return heap.size;
     },
+    get blocked() {
+      return blocked;
+    },
     stop: () => {
       stopped = true;
       released.abort();
       sleeping?.wake.abort();
       sleeping = undefined;
-      if (working === 0) onIdle();
+      if (isIdle()) onIdle();
       return idle;
     },
   };

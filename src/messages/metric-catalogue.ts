@@ -167,7 +167,7 @@ export const metricCatalogue = {
     kind: 'counter',
     labels: ['result'],
     programs: component,
-    help: 'reconciles: succeeded, failed (tried again), terminal, or conflict (run again)',
+    help: 'reconciles: succeeded, failed (tried again), terminal (tried again later), conflict (run again), or hung (given up on)',
   },
   reconcileDuration: {
     name: 'opstream_component_reconcile_duration_seconds',

@@ -4,7 +4,8 @@ import type { LifecycleStatus } from '../messages/entity.ts';
 import type { ReportedCondition } from './types.ts';
 
 /** Reasons of the conditions that the SDK itself reports about failed reconciles. */
-export const failureReasons = { retrying: 'ReconcileFailed', terminal: 'Terminal' } as const;
+export const failureReasons = { retrying: 'ReconcileFailed', terminal: 'Terminal', hung: 'ReconcileHangs' } as const;
+export type FailureReason = (typeof failureReasons)[keyof typeof failureReasons];
 
 export const ready = (reason = 'Reconciled', message = ''): ReportedCondition => ({
   type: 'Ready',
@@ -27,7 +28,7 @@ export const reconciling = (reason: string, message = ''): ReportedCondition => 
   message,
 });
 
-/** It will not get further without a change of the resource. */
+/** It will not get further without a change of the resource, or somebody who mends what is outside. */
 export const stalled = (reason: string, message: string): ReportedCondition => ({
   type: 'Stalled',
   status: 'True',

@@ -123,7 +123,7 @@ export const componentTable = {
   ),
   reconcileTimeoutMs: durationEntry({
     env: 'OPSTREAM_RECONCILE_TIMEOUT',
-    about: 'a reconcile that takes longer has its signal aborted',
+    about: 'a reconcile that takes longer has its signal aborted; one that goes on all the same is given up on',
     fallback: '60s',
     minMs: 100,
     maxMs: DAY_MS,

@@ -19,12 +19,20 @@ const RUNTIMES: readonly (RuntimeStatus | undefined)[] = [
 ];
 
 /** What one reconcile did so far: the entity as it last read it, where that came from, and whether a status was reported. */
-export type ReconcileRecord = { entity: Entity; provenance: Provenance | undefined; reported: boolean };
+export type ReconcileRecord = {
+  entity: Entity;
+  provenance: Provenance | undefined;
+  reported: boolean;
+  /** It was given up on: what it reports from then on is refused. */
+  isFenced: boolean;
+};
 
 export type Controller = OController & {
   /** From here to `end`, updates of the key answer `entity`, or a newer one once the reconcile has read it. */
   begin(entity: Entity, provenance: Provenance | undefined): ReconcileRecord;
   end(key: EntityKey): void;
+  /** The SDK's own word: like `updateEntityStatus`, also of a key whose reconcile was given up on. */
+  report(update: StatusUpdate): Promise<void>;
 };
 
 export type ControllerOptions = {
@@ -55,9 +63,37 @@ export const createController = (options: ControllerOptions): Controller => {
   const { entities, statuses, operator, clock, fence, onWritten } = options;
   const active = new Map<EntityKey, ReconcileRecord>();
 
+  const assertNotFenced = (record: ReconcileRecord | undefined): void => {
+    if (record?.isFenced !== true) return;
+    const { key } = record.entity;
+    throw new Fault('LEASE_LOST', `${key}: this reconcile was given up on; what it reports is not stored`);
+  };
+
+  const store = async (update: StatusUpdate, check: typeof assertNotFenced): Promise<void> => {
+    const { key } = update;
+    const record = active.get(key);
+    check(record);
+    const entity = record?.entity ?? (await entities.get(key));
+    if (entity === undefined) {
+      throw new Fault('JS_NOT_FOUND', `no entity ${key} is kept here; a status can only answer a known entity`, {
+        retry: 'never',
+      });
+    }
+    const previous = await statuses.get(key, entity.manifest.resource.operator);
+    const next = statusFrom(entity, update, previous, new Date(clock.nowMs()).toISOString());
+    if (!sameStatus(previous, next)) {
+      const provenance = record === undefined ? await entities.provenance?.(key) : record.provenance;
+      // It may have been given up on meanwhile.
+      check(record);
+      await statuses.put(next, fence(), provenance);
+      onWritten(next);
+    }
+    if (record !== undefined) record.reported = true;
+  };
+
   return {
     begin: (entity, provenance) => {
-      const record: ReconcileRecord = { entity, provenance, reported: false };
+      const record: ReconcileRecord = { entity, provenance, reported: false, isFenced: false };
       active.set(entity.key, record);
       return record;
     },
@@ -77,24 +113,10 @@ export const createController = (options: ControllerOptions): Controller => {
       const owner = entity?.manifest.resource.operator ?? operator;
       return owner === undefined ? undefined : statuses.get(key, owner);
     },
+    report: (update) => store(update, () => {}),
     updateEntityStatus: async (update) => {
       assertUpdate(update);
-      const { key } = update;
-      const record = active.get(key);
-      const entity = record?.entity ?? (await entities.get(key));
-      if (entity === undefined) {
-        throw new Fault('JS_NOT_FOUND', `no entity ${key} is kept here; a status can only answer a known entity`, {
-          retry: 'never',
-        });
-      }
-      const previous = await statuses.get(key, entity.manifest.resource.operator);
-      const next = statusFrom(entity, update, previous, new Date(clock.nowMs()).toISOString());
-      if (!sameStatus(previous, next)) {
-        const provenance = record === undefined ? await entities.provenance?.(key) : record.provenance;
-        await statuses.put(next, fence(), provenance);
-        onWritten(next);
-      }
-      if (record !== undefined) record.reported = true;
+      await store(update, assertNotFenced);
     },
   };
 };

@@ -8,7 +8,7 @@ import type { ExternalCall } from './traced-fetch.ts';
 
 export type CommandOutcome = 'kept' | 'ignored' | 'retried' | 'dead';
 export type QueryOutcome = 'answered' | 'refused' | 'failed';
-export type ReconcileOutcome = 'succeeded' | 'failed' | 'terminal' | 'conflict';
+export type ReconcileOutcome = 'succeeded' | 'failed' | 'terminal' | 'conflict' | 'hung';
 type GaugeName = 'keysWaiting' | 'keysWorking' | 'keysDelayed' | 'isLeader';
 
 export interface ComponentMetrics {
@@ -38,7 +38,7 @@ export const createComponentMetrics = (metrics: Metrics = noMetrics): ComponentM
   const queries = counters<QueryOutcome>(['answered', 'refused', 'failed'], (result) =>
     metrics.counter(known.componentQueries, result),
   );
-  const reconciles = counters<ReconcileOutcome>(['succeeded', 'failed', 'terminal', 'conflict'], (result) =>
+  const reconciles = counters<ReconcileOutcome>(['succeeded', 'failed', 'terminal', 'conflict', 'hung'], (result) =>
     metrics.counter(known.reconciles, result),
   );
   const statuses = metrics.counter(known.statusesWritten);

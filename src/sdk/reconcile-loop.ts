@@ -10,8 +10,10 @@ import type { Entity, EntityKey } from '../messages/entity.ts';
 import { failureReasons } from './conditions.ts';
 import type { Controller, ReconcileRecord } from './controller.ts';
 import type { ComponentMetrics } from './metrics.ts';
+import { createFailureReport } from './failure-report.ts';
 import { startReconcile, type RunningReconcile } from './reconcile-context.ts';
-import { failureUpdate, isGone, isReleased, silentUpdate } from './status-rules.ts';
+import { createReconcileWatch, hangText, type HungReconcile } from './reconcile-watch.ts';
+import { isGone, isReleased, silentUpdate } from './status-rules.ts';
 import type { EntityStore, Reconciler, ReconcileRequest, ReconcileResult } from './types.ts';
 
 export type ReconcileLoopOptions = {
@@ -35,16 +37,27 @@ export type ReconcileLoopOptions = {
 
 export type ReconcileLoop = {
   readonly line: WorkLine;
-  /** Aborts the contexts of running reconciles and resolves when they have ended. */
+  /** Reconciles that were given up on and go on, the oldest first. */
+  hung(): readonly HungReconcile[];
+  /** Aborts the contexts of running reconciles and resolves when they have ended, also those that were given up on. */
   stop(reason: unknown): Promise<void>;
 };
 
+const TELL_AGAIN_MS = 1000;
 /** Polls further apart than this are spread like resyncs: thousands that began together do not ask together for ever. */
 const SPREAD_FROM_MS = 1000;
 
+/** Which try it is, and how often in a row it was stuck before. */
+type Turn = { readonly attempt: number; readonly stalls: number };
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-const isPowerOfTwo = (count: number): boolean => (count & (count - 1)) === 0;
+/** Between the tries of what needs somebody to mend it: a person should not have to come back to it, and nobody is to be hammered. */
+const STUCK_BACK_OFF: BackOff = { baseMs: 15_000, capMs: 3_600_000 };
+
+/** Grows by the back-off's rule, spread over its last quarter. */
+const stuckPauseMs = (stalls: number, random: () => number): number =>
+  backOffMs(stalls + 1, STUCK_BACK_OFF, () => 0.75 + random() / 4);
 
 const requestOf = ({ key, manifest, run }: Entity): ReconcileRequest => {
   const request: Writable<ReconcileRequest> = {
@@ -59,8 +72,9 @@ const requestOf = ({ key, manifest, run }: Entity): ReconcileRequest => {
 export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoop => {
   const { reconciler, controller, entities, clock, log, metrics, fence, random, reconcileTimeoutMs } = options;
   const backOff = options.backOff ?? defaultBackOff;
-  const running = new Map<EntityKey, RunningReconcile>();
   const ended = new AbortController();
+  const watch = createReconcileWatch({ clock, log, timeoutMs: reconcileTimeoutMs, signal: ended.signal });
+  const failures = createFailureReport({ controller, log });
 
   // Spread a little, so that what started together does not stay together.
   const resyncMs = (): number => Math.ceil(options.resyncIntervalMs * (0.9 + 0.1 * random()));
@@ -94,33 +108,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
     return { kind: 'done', againAfterMs: nextLook(result) };
   };
 
-  /** Whether the failure is to be seen in the status now: not on each of many equal attempts. */
-  const shouldReport = async (entity: Entity, attempt: number, message: string, reason: string): Promise<boolean> => {
-    const status = await controller.getEntityStatus(entity.key, entity.manifest.resource.type);
-    const condition = status?.uid === entity.uid ? status.conditions.find((one) => one.reason === reason) : undefined;
-    if (condition === undefined || status?.observedSequence !== entity.sequence) return true;
-    return condition.message !== message && isPowerOfTwo(attempt);
-  };
-
-  const reportFailure = async (
-    entity: Entity,
-    attempt: number,
-    message: string,
-    terminal: boolean,
-  ): Promise<boolean> => {
-    const reason = terminal ? failureReasons.terminal : failureReasons.retrying;
-    try {
-      if (!(await shouldReport(entity, attempt, message, reason))) return true;
-      const previous = await controller.getEntityStatus(entity.key, entity.manifest.resource.type);
-      await controller.updateEntityStatus(failureUpdate(entity, previous, { message, terminal }));
-      return true;
-    } catch (error) {
-      log.warn({ key: entity.key, err: error }, 'failure could not be reported');
-      return false;
-    }
-  };
-
-  const onFailure = async (entity: Entity, attempt: number, error: unknown): Promise<WorkOutcome> => {
+  const onFailure = async (entity: Entity, { attempt, stalls }: Turn, error: unknown): Promise<WorkOutcome> => {
     if (isFault(error, 'JS_CONFLICT')) {
       if (Number(error.details['foundFence']) > fence) options.onFenced();
       metrics.reconciled('conflict');
@@ -128,50 +116,83 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
       return { kind: 'failed' };
     }
     const retry = isFault(error) ? error.retry : 'later';
-    const terminal = retry === 'never';
-    metrics.reconciled(terminal ? 'terminal' : 'failed');
-    log.warn({ key: entity.key, attempt, terminal, err: error }, 'reconcile failed');
+    const message = messageOf(error).slice(0, 2000);
+    if (retry === 'never') {
+      const againAfterMs = stuckPauseMs(stalls, random);
+      metrics.reconciled('terminal');
+      log.warn({ key: entity.key, attempt, terminal: true, againAfterMs, err: error }, 'reconcile failed');
+      const problem = { reason: failureReasons.terminal, message, nextTryMs: clock.nowMs() + againAfterMs };
+      // Nobody would know that it is stuck: try again until it can be said.
+      return (await failures.report(entity, attempt, problem)) ? { kind: 'stuck', againAfterMs } : { kind: 'failed' };
+    }
+    metrics.reconciled('failed');
+    log.warn({ key: entity.key, attempt, terminal: false, err: error }, 'reconcile failed');
     if (typeof retry === 'object' && retry.scope === 'operator') hold(retry.afterMs, entity.key);
-    const reported = await reportFailure(entity, attempt, messageOf(error).slice(0, 2000), terminal);
-    // Nobody would know that it is stuck: try again until it can be said.
-    if (terminal) return reported ? { kind: 'stuck' } : { kind: 'failed' };
+    await failures.report(entity, attempt, { reason: failureReasons.retrying, message });
     if (typeof retry !== 'object') return { kind: 'failed' };
     // A little later than told, so that those who were told the same do not come at once.
     const spreadMs = backOffMs(1, backOff, random);
     return { kind: 'failed', againAfterMs: Math.max(1, retry.afterMs) + spreadMs };
   };
 
-  const reconcile = async (entity: Entity, attempt: number): Promise<WorkOutcome> => {
-    const request = requestOf(entity);
-    const provenance = await entities.provenance?.(entity.key);
+  /** Says that it hangs, until that is said or it has ended. */
+  const tellHung = async (record: ReconcileRecord, sinceMs: number, hasEnded: () => boolean): Promise<void> => {
+    metrics.reconciled('hung');
+    const message = hangText(sinceMs, reconcileTimeoutMs);
+    while (!hasEnded() && !ended.signal.aborted) {
+      if (await failures.report(record.entity, 1, { reason: failureReasons.hung, message })) return;
+      await clock.sleep(TELL_AGAIN_MS, ended.signal);
+    }
+  };
+
+  const reconcileOnce = async (record: ReconcileRecord, turn: Turn, one: RunningReconcile): Promise<WorkOutcome> => {
+    try {
+      const result = await reconciler.reconcile(requestOf(record.entity), one.context);
+      return record.isFenced ? { kind: 'failed' } : await onSuccess(record, result);
+    } catch (error) {
+      // Told to stop, it stopped: that is no failure.
+      if (ended.signal.aborted) return { kind: 'failed' };
+      if (!record.isFenced) return await onFailure(record.entity, turn, error);
+      log.warn({ key: record.entity.key, err: error }, 'reconcile that was given up on has failed');
+      return { kind: 'failed' };
+    }
+  };
+
+  const reconcile = async (entity: Entity, turn: Turn): Promise<WorkOutcome> => {
+    const { key } = entity;
+    const provenance = await entities.provenance?.(key);
     const record = controller.begin(entity, provenance);
     const beganMs = metrics.nowMs();
     const one = startReconcile({
-      request,
-      attempt,
+      request: requestOf(entity),
+      attempt: turn.attempt,
       fence,
       traceparent: provenance?.traceparent,
       log,
       startedMs: clock.nowMs(),
       onExternalCall: (call) => metrics.externalCall(call),
-      hold: (forMs) => hold(forMs, entity.key),
+      hold: (forMs) => hold(forMs, key),
     });
-    running.set(entity.key, one);
     if (ended.signal.aborted) one.abort(ended.signal.reason);
-    try {
-      return await onSuccess(record, await reconciler.reconcile(request, one.context));
-    } catch (error) {
-      // Told to stop, it stopped: that is no failure.
-      if (ended.signal.aborted) return { kind: 'failed' };
-      return await onFailure(record.entity, attempt, error);
-    } finally {
-      running.delete(entity.key);
-      controller.end(entity.key);
-      metrics.reconcileTook(beganMs);
-    }
+    return new Promise((resolve) => {
+      let telling: Promise<void> = Promise.resolve();
+      let hasEnded = false;
+      const over = watch.begin(key, one, () => {
+        record.isFenced = true;
+        telling = tellHung(record, one.startedMs, () => hasEnded);
+        resolve({ kind: 'blocked', until: work.then(() => telling) });
+      });
+      const work = reconcileOnce(record, turn, one).then((outcome) => {
+        hasEnded = true;
+        over();
+        controller.end(key);
+        metrics.reconcileTook(beganMs);
+        resolve(outcome);
+      });
+    });
   };
 
-  const work = async (key: EntityKey, attempt: number): Promise<WorkOutcome> => {
+  const work = async (key: EntityKey, attempt: number, stalls: number): Promise<WorkOutcome> => {
     try {
       const entity = await entities.get(key);
       if (entity === undefined) return { kind: 'gone' };
@@ -180,34 +201,20 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
         await options.onGone(entity);
         return { kind: 'gone' };
       }
-      return await reconcile(entity, attempt);
+      return await reconcile(entity, { attempt, stalls });
     } catch (error) {
       if (!ended.signal.aborted) log.warn({ key, attempt, err: error }, 'entity could not be worked on');
       return { kind: 'failed' };
     }
   };
 
-  // One sweep instead of a timer per reconcile; `running` is in the order of starting.
-  const watchTimeouts = async (): Promise<void> => {
-    while (!ended.signal.aborted) {
-      await clock.sleep(Math.min(1000, Math.ceil(reconcileTimeoutMs / 4)), ended.signal);
-      const lateMs = clock.nowMs() - reconcileTimeoutMs;
-      for (const [key, one] of running) {
-        if (one.startedMs > lateMs) break;
-        if (one.aborted) continue;
-        log.warn({ key, timeoutMs: reconcileTimeoutMs }, 'reconcile takes too long, its signal is aborted');
-        one.abort(new Error(`reconcile took longer than ${reconcileTimeoutMs} ms`));
-      }
-    }
-  };
-  void watchTimeouts();
-
   const line = createWorkLine({ clock, maxWorkers: options.maxWorkers, backOff, random, work });
   return {
     line,
+    hung: () => watch.givenUp(),
     stop: async (reason) => {
       ended.abort(reason);
-      for (const one of running.values()) one.abort(reason);
+      watch.abortAll(reason);
       await line.stop();
     },
   };

@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Writable } from '../core/writable.ts';
 import { saysReleased, type Condition, type Entity, type EntityStatus, type ObservedRun } from '../messages/entity.ts';
-import { conditionsFor, failureReasons, notReady, reconciling, stalled } from './conditions.ts';
+import { conditionsFor, failureReasons, notReady, reconciling, stalled, type FailureReason } from './conditions.ts';
 import type { ReportedCondition, StatusUpdate } from './types.ts';
 
 const MAX_MESSAGE_LENGTH = 2000;
@@ -84,26 +84,34 @@ const carriedOver = (
   };
 };
 
-/** After a throw: what was known stays, Ready is False, and either Reconciling (it is tried again) or Stalled (it is not). */
-export const failureUpdate = (
-  entity: Entity,
-  previous: EntityStatus | undefined,
-  problem: { readonly message: string; readonly terminal: boolean },
-): StatusUpdate => {
+/** A failed reconcile. `nextTryMs`: when a terminal one is tried again, in ms since the epoch. */
+export type Problem = { readonly reason: FailureReason; readonly message: string; readonly nextTryMs?: number };
+
+const stalledText = (message: string, nextTryMs: number | undefined): string =>
+  nextTryMs === undefined
+    ? message
+    : `${message}; next try at ${new Date(nextTryMs).toISOString()}, at once after "opstream reconcile" or a change`;
+
+/** After a throw: what was known stays, Ready is False, and either Reconciling (it is tried again soon) or Stalled (not before somebody acts, or long). */
+export const failureUpdate = (entity: Entity, previous: EntityStatus | undefined, problem: Problem): StatusUpdate => {
   const message = problem.message.slice(0, MAX_MESSAGE_LENGTH);
-  const reason = problem.terminal ? failureReasons.terminal : failureReasons.retrying;
+  const { reason, nextTryMs } = problem;
+  const isStalled = reason !== failureReasons.retrying;
   const unfinished = entity.deletionRequestedAt === undefined ? 'pending' : 'deleting';
   const before = previous?.uid === entity.uid && previous.status !== 'error' ? previous.status : unfinished;
   return {
     ...carriedOver(entity, previous),
-    status: problem.terminal ? 'error' : before,
+    status: isStalled ? 'error' : before,
     message,
-    conditions: [notReady(reason, message), problem.terminal ? stalled(reason, message) : reconciling(reason, message)],
+    conditions: [
+      notReady(reason, message),
+      isStalled ? stalled(reason, stalledText(message, nextTryMs)) : reconciling(reason, message),
+    ],
   };
 };
 
-const isFailure = ({ reason }: ReportedCondition): boolean =>
-  reason === failureReasons.retrying || reason === failureReasons.terminal;
+const FAILURES: ReadonlySet<string> = new Set(Object.values(failureReasons));
+const isFailure = ({ reason }: ReportedCondition): boolean => FAILURES.has(reason);
 
 /**
  * After a reconcile that reported nothing: undefined when the last status says it all, else the last one for the entity as it is

@@ -33,13 +33,18 @@ export type ReconcileRequest = {
 /**
  * Nothing (`{}`): done until the entity changes or the next resync; what was last reported then holds for the entity as it is now
  * (and if nothing was, it is `active` and Ready). `requeueAfterMs`: look again then (polling). The back-off of earlier failures is
- * forgotten either way. A throw: `Fault` with retry `never` is terminal (condition Stalled, no retry until the
- * entity changes), anything else is retried with exponential back-off and jitter (or after `Fault.retry.afterMs`).
+ * forgotten either way. A throw: `Fault` with retry `never` is terminal (condition Stalled; tried again when the entity changes, when
+ * somebody asks for it, and by itself after pauses that grow up to an hour), anything else is retried with exponential back-off and
+ * jitter (or after `Fault.retry.afterMs`). One that has not ended a moment after its time-out has failed: see `ReconcileContext.signal`.
  */
 export type ReconcileResult = { readonly requeueAfterMs?: number };
 
 export type ReconcileContext = {
-  /** Aborts on shutdown and when leadership is lost: stop then, and do not start another external call. */
+  /**
+   * Aborts on shutdown, when leadership is lost, and after OPSTREAM_RECONCILE_TIMEOUT: stop then, and do not start another external call. A
+   * reconcile that goes on after its time-out is given up on: its worker goes to other entities, what it reports is refused (LEASE_LOST),
+   * its resource is Stalled (ReconcileHangs), and nothing is done for that until the promise settles or the component is started again.
+   */
   readonly signal: AbortSignal;
   readonly log: Log;
   /** 1 for the first try since the last success. */

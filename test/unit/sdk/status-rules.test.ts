@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EntityStatus } from '../../../src/messages/entity.ts';
+import { failureReasons } from '../../../src/sdk/conditions.ts';
 import { failureUpdate, isGone, sameStatus, silentUpdate, statusFrom } from '../../../src/sdk/status-rules.ts';
 import type { StatusUpdate } from '../../../src/sdk/types.ts';
 import { entityAt } from '../../support/entities.ts';
@@ -79,18 +80,28 @@ test('a failure keeps what was known and says whether it is tried again', () => 
     undefined,
     T1,
   );
-  const retried = statusFrom(entity, failureUpdate(entity, known, { message: 'no', terminal: false }), known, T2);
+  const retried = statusFrom(
+    entity,
+    failureUpdate(entity, known, { message: 'no', reason: failureReasons.retrying }),
+    known,
+    T2,
+  );
   assert.equal(retried.status, 'active');
   assert.equal(retried.externalId, 'x');
   assert.equal(retried.runtime, 'inprogress');
   assert.deepEqual(retried.properties, { a: 1 });
   assert.equal(condition(retried, 'Ready')?.status, 'False');
   assert.equal(condition(retried, 'Reconciling')?.status, 'True');
-  const stuck = statusFrom(entity, failureUpdate(entity, retried, { message: 'never', terminal: true }), retried, T2);
+  const stuck = statusFrom(
+    entity,
+    failureUpdate(entity, retried, { message: 'never', reason: failureReasons.terminal }),
+    retried,
+    T2,
+  );
   assert.equal(stuck.status, 'error');
   assert.equal(condition(stuck, 'Stalled')?.reason, 'Terminal');
   assert.equal(condition(stuck, 'Reconciling'), undefined);
-  const other = failureUpdate({ ...entity, uid: 'uid-2' }, known, { message: 'no', terminal: false });
+  const other = failureUpdate({ ...entity, uid: 'uid-2' }, known, { message: 'no', reason: failureReasons.retrying });
   assert.equal(other.externalId, undefined, 'nothing of an earlier thing of the same name');
   assert.equal(other.status, 'pending');
 });
@@ -115,7 +126,7 @@ test('a reconcile that reported nothing', async (t) => {
   await t.test('clears a failure', () => {
     const failed = statusFrom(
       entity,
-      failureUpdate(entity, undefined, { message: 'no', terminal: true }),
+      failureUpdate(entity, undefined, { message: 'no', reason: failureReasons.terminal }),
       undefined,
       T1,
     );

@@ -14,6 +14,7 @@ export const faultCodes = {
   JS_NOT_FOUND: 'no such stream, consumer or message',
   JS_REFUSED: 'the server refused the request',
   STREAM_DRIFT: 'a stream on the server differs from its definition in a way that cannot be added',
+  STREAM_COMPRESSED: 'a stream is compressed and replicated, which the server can make unreadable',
   SERVER_TOO_OLD: 'the nats-server is older than 2.12.3',
   LEASE_LOST: 'another copy holds the lease',
   CONFIG_INVALID: 'the configuration is wrong',

@@ -3,6 +3,7 @@
 
 import { Fault } from '../core/fault.ts';
 import { fnv1a, namesFor } from '../messages/subjects.ts';
+import { endsCompression, markedMetadata, refuseCompressedReplicas } from './compression.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { createLeaseKeeper } from './lease-keeper.ts';
@@ -119,16 +120,21 @@ const findOrMake = async (
   }
 };
 
-/** Makes one stream, or adds to it what can be added. Faults: STREAM_DRIFT, JS_REFUSED. */
+/** Makes one stream, or adds to it what can be added. Faults: STREAM_DRIFT, STREAM_COMPRESSED, JS_REFUSED. */
 export const ensureStream = async (connection: JetStreamConnection, definition: StreamDefinition): Promise<void> => {
   const { name } = definition;
+  refuseCompressedReplicas(definition);
   const config = await findOrMake(connection, definition, `making stream ${name}`);
   if (config === 'made') return;
   const { additions, drift } = compareStream(definition, config);
   if (drift.length > 0) throw driftFault(name, drift);
+  refuseCompressedReplicas(config);
   if (additions.length === 0) return;
   const changes = Object.fromEntries(additions.map(({ field, expected }) => [field, expected]));
-  const updated = await call(connection, `$JS.API.STREAM.UPDATE.${name}`, { ...config, ...changes });
+  const changed = { ...config, ...changes };
+  const wanted = endsCompression(config, changed) ? { ...changed, metadata: markedMetadata(changed) } : changed;
+  refuseCompressedReplicas(wanted);
+  const updated = await call(connection, `$JS.API.STREAM.UPDATE.${name}`, wanted);
   if (updated.error !== undefined) throw faultOfApi(updated.error, `changing stream ${name}`);
   connection.log.info(
     { stream: name, fields: additions.map(({ field }) => field) },
@@ -152,7 +158,7 @@ export const provision = async (
     if (only === undefined || only.includes(definition.name)) await ensureStream(connection, definition);
 };
 
-const channelDefinition = (prefix: string, stream: string, subjects: readonly string[]): StreamDefinition => ({
+const channelDefinition = ({ prefix, stream, subjects, replicas = 1 }: Channel): StreamDefinition => ({
   name: stream,
   description: 'Commands to the components of operators',
   subjects: [...subjects],
@@ -161,6 +167,8 @@ const channelDefinition = (prefix: string, stream: string, subjects: readonly st
   discard: 'old',
   max_age: 7 * 24 * 3600 * SECOND,
   duplicate_window: 120 * SECOND,
+  compression: 'none',
+  num_replicas: replicas,
   allow_direct: true,
   allow_atomic: true,
   metadata: { [OWNER]: prefix },
@@ -172,7 +180,13 @@ export type ChannelConflict = {
   readonly subject?: string;
 };
 
-export type Channel = { readonly prefix: string; readonly stream: string; readonly subjects: readonly string[] };
+export type Channel = {
+  readonly prefix: string;
+  readonly stream: string;
+  readonly subjects: readonly string[];
+  /** A stream that has fewer gets so many. Default 1. */
+  readonly replicas?: number;
+};
 
 const isOwn = (config: Config, prefix: string): boolean =>
   (config['metadata'] as Readonly<Record<string, string>> | undefined)?.[OWNER] === prefix;
@@ -204,8 +218,18 @@ const refuseConflicts = async (connection: JetStreamConnection, channel: Channel
   throw new Fault('JS_REFUSED', list.join('; '), { retry: 'never', details: { conflicts } });
 };
 
+/** What a channel lacks of what is asked for; undefined: nothing. */
+const lackOf = (config: Config, { subjects, replicas = 1 }: Channel): Config | undefined => {
+  const known = stringsOf(config['subjects']);
+  const missing = subjects.filter((subject) => !known.includes(subject));
+  const found = typeof config['num_replicas'] === 'number' ? config['num_replicas'] : 1;
+  return missing.length === 0 && found >= replicas
+    ? undefined
+    : { subjects: [...known, ...missing], num_replicas: Math.max(found, replicas) };
+};
+
 /** An update replaces the whole list, and the server has no condition for it: two that add at once would undo each other. */
-const addSubjects = async (connection: JetStreamConnection, channel: Channel): Promise<void> => {
+const addToChannel = async (connection: JetStreamConnection, channel: Channel): Promise<void> => {
   const { prefix, stream } = channel;
   const leases = createLeaseKeeper(connection, {
     bucket: namesFor(prefix).buckets.leases,
@@ -220,13 +244,13 @@ const addSubjects = async (connection: JetStreamConnection, channel: Channel): P
     throw new Fault('JS_UNAVAILABLE', `channel stream ${stream}: others kept changing it for ${LOCK_MS} ms`);
   try {
     const config = await findStream(connection, stream);
-    const known = stringsOf(config?.['subjects']);
-    const missing = channel.subjects.filter((subject) => !known.includes(subject));
-    if (config === undefined || missing.length === 0) return;
-    const subjects = [...known, ...missing];
-    const updated = await call(connection, `$JS.API.STREAM.UPDATE.${stream}`, { ...config, subjects });
+    const lack = config === undefined ? undefined : lackOf(config, channel);
+    if (lack === undefined) return;
+    const wanted = { ...config, ...lack };
+    refuseCompressedReplicas(wanted);
+    const updated = await call(connection, `$JS.API.STREAM.UPDATE.${stream}`, wanted);
     if (updated.error !== undefined)
-      throw faultOfApi(updated.error, `adding ${missing.join(', ')} to the channel stream ${stream}`);
+      throw faultOfApi(updated.error, `adding ${JSON.stringify(lack)} to the channel stream ${stream}`);
     if (lock.lost.aborted)
       throw new Fault('JS_UNAVAILABLE', `channel stream ${stream}: changing it took longer than the lock on it`);
   } finally {
@@ -235,22 +259,21 @@ const addSubjects = async (connection: JetStreamConnection, channel: Channel): P
 };
 
 /**
- * Makes the command stream of operators, or adds subjects to one that is ours (several operators may share a stream).
- * Faults: JS_REFUSED, retry never, when a stream of that name is somebody else's, or a subject belongs to another stream
+ * Makes the command stream of operators, or adds subjects and replicas to one that is ours (several operators may share a stream).
+ * Faults: STREAM_COMPRESSED; JS_REFUSED, retry never, when a stream of that name is somebody else's, or a subject belongs to another stream
  * (`details.conflicts`: what findChannelConflicts gives).
  */
 export const ensureChannelStream = async (connection: JetStreamConnection, channel: Channel): Promise<void> => {
   const { prefix, stream, subjects } = channel;
-  const hasAll = (config: Config): boolean =>
-    isOwn(config, prefix) && subjects.every((subject) => stringsOf(config['subjects']).includes(subject));
+  const hasAll = (config: Config): boolean => isOwn(config, prefix) && lackOf(config, channel) === undefined;
   const before = await findStream(connection, stream);
   if (before !== undefined && hasAll(before)) return;
   await refuseConflicts(connection, channel);
   const what = `making the channel stream ${stream} for ${subjects.join(', ')}`;
-  const config = await findOrMake(connection, channelDefinition(prefix, stream, subjects), what);
+  const config = await findOrMake(connection, channelDefinition(channel), what);
   if (config === 'made' || hasAll(config)) return;
   if (!isOwn(config, prefix)) await refuseConflicts(connection, channel);
-  await addSubjects(connection, channel);
+  await addToChannel(connection, channel);
 };
 
 /** Names of this instance's streams that are not there. */

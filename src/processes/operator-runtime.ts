@@ -40,6 +40,7 @@ const work = async (
   const { names, connection, clock, ids, log, appenderOf } = instance;
   const { streams } = names;
   const { metrics } = instance.vitals;
+  const replicas = instance.config.replicas === undefined ? {} : { replicas: instance.config.replicas };
   const stop = new AbortController();
   const signal = AbortSignal.any([leading, stop.signal]);
   const reader = createStreamReader(connection, streams.events);
@@ -93,7 +94,7 @@ const work = async (
     }),
     ensureChannel: async (stream, subjects, operator) => {
       if (await servers.ensureChannel(operator, stream, subjects)) return;
-      await ensureChannelStream(connection, { prefix: names.prefix, stream, subjects });
+      await ensureChannelStream(connection, { prefix: names.prefix, stream, subjects, ...replicas });
     },
   });
   const supervising = supervisor.run();

@@ -8,7 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { isFault, type Fault } from '../../src/core/fault.ts';
 import type { JetStreamConnection } from '../../src/jetstream/connection.ts';
-import { ensureChannelStream, findChannelConflicts, missingStreams, provision } from '../../src/jetstream/provision.ts';
+import {
+  ensureChannelStream,
+  ensureStream,
+  findChannelConflicts,
+  missingStreams,
+  provision,
+} from '../../src/jetstream/provision.ts';
 import { readStreamDefinitions } from '../../src/jetstream/stream-definitions.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
 import { leakGuard } from '../support/children.ts';
@@ -125,6 +131,34 @@ describe('provisioning', () => {
     assert.equal((config['metadata'] as Record<string, string>)['team'], 'x');
     const info = await api(connection, `STREAM.INFO.${names.streams.events}`);
     assert.equal((info['state'] as { messages: number }).messages, 1);
+  });
+
+  it('switches compression off on a single server, and remembers that the older blocks are compressed', async () => {
+    const name = names.streams.events;
+    await create({ ...definitionOf(name), compression: 's2', metadata: { team: 'x' } });
+    await provision(connection, { prefix: 'opstream' });
+    const config = await configOf(connection, name);
+    assert.equal(config['compression'] ?? 'none', 'none');
+    const metadata = config['metadata'] as Record<string, string>;
+    assert.equal(metadata['team'], 'x');
+    assert.equal(metadata['opstream.compressed'], 'its older blocks are');
+    // A second start finds nothing to change, and takes no mark away.
+    await provision(connection, { prefix: 'opstream' });
+    assert.equal(changes().length, 1);
+    // Those blocks would be copied to the replicas as they are.
+    const fault = await faultOf(provision(connection, { prefix: 'opstream', replicas: 3, only: [name] }));
+    assert.equal(fault.code, 'STREAM_COMPRESSED');
+    assert.equal(fault.retry, 'never');
+    for (const part of [name, '3 replicas', 'when it was compressed', 'opstream backup', 'opstream restore'])
+      assert.ok(fault.message.includes(part), fault.message);
+    assert.deepEqual(await configOf(connection, name), config);
+  });
+
+  it('makes no stream that is compressed and replicated, whatever its definition says', async () => {
+    const stream = { name: 'PACKED', subjects: ['packed.>'], compression: 's2', num_replicas: 3 };
+    const fault = await faultOf(ensureStream(connection, stream));
+    assert.equal(fault.code, 'STREAM_COMPRESSED');
+    assert.deepEqual(await streamNames(), []);
   });
 
   for (const [field, found] of [

@@ -50,6 +50,11 @@ describe('stream definitions', () => {
     assert.ok(readStreamDefinitions({ prefix: 'opstream', replicas: 3 }).every((one) => one['num_replicas'] === 3));
   });
 
+  it('compress nothing: replicas of what is compressed can all become unreadable', () => {
+    for (const { name, compression } of readStreamDefinitions({ prefix: 'opstream' }))
+      assert.equal(compression, 'none', name);
+  });
+
   it('refuse a prefix that is no token', () => {
     for (const prefix of ['', 'A', 'a.b', 'a b', '*']) assert.throws(() => readStreamDefinitions({ prefix }));
   });

@@ -17,6 +17,12 @@ const isCompressed = ({ compression }: Config): boolean => compression !== undef
 /** Of a stream that is compressed now: its metadata when compression is switched off. */
 export const markedMetadata = (config: Config): Config => ({ ...metadataOf(config), [MARK]: MARKED });
 
+/** As a stream is made whose blocks are all new: nothing of it is compressed, and it has no mark. */
+export const uncompressed = (config: Config): Config => {
+  const { [MARK]: _mark, ...metadata } = metadataOf(config);
+  return { ...config, compression: 'none', metadata };
+};
+
 /** Whether compression is switched off between the two. */
 export const endsCompression = (before: Config, after: Config): boolean => isCompressed(before) && !isCompressed(after);
 

@@ -13,7 +13,8 @@ import { readStreamDefinitions, type StreamDefinition } from './stream-definitio
 const TIMEOUT_MS = 10_000;
 /** Name in use with another configuration. */
 const NAME_IN_USE = 10058;
-const OWNER = 'opstream.owner';
+/** Key in the metadata of channel streams: the prefix of the instance that made it. */
+export const OWNER = 'opstream.owner';
 /** A stream that another process is making at this moment may be refused and not yet be found; so often it is looked for again. */
 const TRIES = 20;
 const TRY_AGAIN_MS = 100;

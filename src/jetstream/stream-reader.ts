@@ -43,7 +43,30 @@ const failure = (status: number, what: string): Fault =>
     ? new Fault('JS_UNAVAILABLE', `${what}: the server answered ${status}`, { details: { status } })
     : new Fault('JS_REFUSED', `${what}: the server answered ${status}`, { retry: 'never', details: { status } });
 
-type Page = { readonly messages: readonly StoredMessage[]; readonly hasMore: boolean };
+type Page<T> = { readonly messages: readonly T[]; readonly hasMore: boolean };
+
+/** Reads one page: a batched direct get has many answers, to the status that ends them. */
+export const createPageReader =
+  <T>({ slots }: Pick<JetStreamConnection, 'slots'>, stream: string, toMessage: (message: Msg) => T) =>
+  (query: unknown): Promise<Page<T>> =>
+    new Promise((resolve, reject) => {
+      const directGet = `$JS.API.DIRECT.GET.${stream}`;
+      const messages: T[] = [];
+      const onReply = (message: Msg): boolean => {
+        const status = statusOf(message);
+        if (status === 0) {
+          messages.push(toMessage(message));
+          return true;
+        }
+        const more = Number(message.headers?.get('Nats-Num-Pending') ?? 0);
+        if (status === END_OF_BATCH) resolve({ messages, hasMore: more > 0 });
+        else if (status === NOT_FOUND) resolve({ messages, hasMore: false });
+        else reject(failure(status, directGet));
+        return false;
+      };
+      const body = encoder.encode(JSON.stringify(query));
+      slots.send(directGet, body, { timeoutMs: READ_TIMEOUT_MS, onReply, onFault: reject });
+    });
 
 export type DirectReader = StreamReader & {
   /** One message. */
@@ -63,25 +86,7 @@ export const createStreamReader = (connection: Pick<JetStreamConnection, 'slots'
   const { slots } = connection;
   const directGet = `$JS.API.DIRECT.GET.${stream}`;
 
-  /** One request with many answers, to the status that ends them. */
-  const readPage = (query: unknown): Promise<Page> =>
-    new Promise((resolve, reject) => {
-      const messages: StoredMessage[] = [];
-      const onReply = (message: Msg): boolean => {
-        const status = statusOf(message);
-        if (status === 0) {
-          messages.push(toStored(message));
-          return true;
-        }
-        const more = Number(message.headers?.get('Nats-Num-Pending') ?? 0);
-        if (status === END_OF_BATCH) resolve({ messages, hasMore: more > 0 });
-        else if (status === NOT_FOUND) resolve({ messages, hasMore: false });
-        else reject(failure(status, directGet));
-        return false;
-      };
-      const body = encoder.encode(JSON.stringify(query));
-      slots.send(directGet, body, { timeoutMs: READ_TIMEOUT_MS, onReply, onFault: reject });
-    });
+  const readPage = createPageReader(connection, stream, toStored);
 
   const readOne = (subject: string, body: Uint8Array): Promise<StoredMessage | undefined> =>
     repeatRead(async () => {

@@ -6,6 +6,7 @@ import { isFault } from '../../core/fault.ts';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { exitCodes } from '../../runtime/lifecycle.ts';
 import type { Client } from '../../client/types.ts';
+import { compressionProblem } from '../../jetstream/compression.ts';
 import type { Names } from '../../messages/subjects.ts';
 import { outputOf, printAs } from '../reporting.ts';
 import { commonFlags, type Verb } from '../verb.ts';
@@ -37,6 +38,8 @@ const streamFinding = async (client: Client, stream: string): Promise<Finding> =
   if (info === undefined) return bad(stream, 'JetStream does not answer; is it enabled in the server?');
   if (isJsonObject(info['error']))
     return bad(stream, 'is not there; starting any of the processes makes it (`opstream up`)');
+  const problem = compressionProblem(isJsonObject(info['config']) ? info['config'] : {});
+  if (problem !== undefined) return bad(stream, problem);
   const [messages, bytes, replicas] = [
     numberIn(info, 'state', 'messages'),
     numberIn(info, 'state', 'bytes'),

@@ -2,6 +2,7 @@
 
 import type { Verb } from '../verb.ts';
 import { applyVerb, createVerb } from './apply.ts';
+import { backupVerb } from './backup.ts';
 import { contractVerb } from './contract.ts';
 import { deleteVerb } from './delete.ts';
 import { diffVerb } from './diff.ts';
@@ -14,6 +15,7 @@ import { logsVerb } from './logs.ts';
 import { outcomeVerb } from './outcome.ts';
 import { releaseVerb } from './release.ts';
 import { resealVerb } from './reseal.ts';
+import { restoreVerb } from './restore.ts';
 import { statusVerb } from './status.ts';
 import { up } from './up.ts';
 import { verifyVerb } from './verify.ts';
@@ -42,6 +44,8 @@ export const allVerbs: readonly Verb[] = [
   outcomeVerb,
   verifyVerb,
   doctorVerb,
+  backupVerb,
+  restoreVerb,
   contractVerb,
   up,
   versionVerb,

@@ -88,6 +88,7 @@ export const eventLine = (entry: HistoryEntry, options: { readonly withSubject?:
     ...(options.withSubject === true ? [aboutOf(event)] : []),
     factsOf(stream, event),
     ...(actor === '' ? [] : [`by ${printable(actor)}`]),
+    ...(entry.error === undefined ? [] : [entry.error.message]),
   ].join('  ');
 };
 
@@ -99,6 +100,7 @@ export const createReplay = () => {
   return {
     /** The state after the entry: the entity, operator or secret, undefined when there is none (any more). Sealed values are masked. */
     absorb: (entry: HistoryEntry): unknown => {
+      if (entry.error !== undefined) return { problem: entry.error.message };
       if (entry.stream === 'status') return dataOf(entry.event);
       const decoded = decodeEvent(encodeJson(entry.event));
       if ('problem' in decoded) return { problem: decoded.problem };

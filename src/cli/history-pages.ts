@@ -1,5 +1,4 @@
-// All stored events and statuses of one thing, page after page. A status comes back with each page that its time touches, so what was
-// seen is remembered.
+// All stored events and statuses of one thing, page after page.
 
 import type { Rejection } from '../core/rejection.ts';
 import { ok, type Result } from '../core/result.ts';
@@ -7,19 +6,22 @@ import type { Client, Identity } from '../client/types.ts';
 import { MAX_PAGE_SIZE, type HistoryEntry } from '../messages/queries.ts';
 import { targetOf } from './verb.ts';
 
+/** The oldest `limit` of them; default: all. */
 export const readHistory = async (
   client: Pick<Client, 'query'>,
   identity: Identity,
   limit: number = Number.POSITIVE_INFINITY,
 ): Promise<Result<readonly HistoryEntry[], Rejection>> => {
-  const entries = new Map<string, HistoryEntry>();
-  for (let fromSequence = 1; ;) {
-    const page = await client.query('history', { ...targetOf(identity), fromSequence, limit: MAX_PAGE_SIZE });
+  const entries: HistoryEntry[] = [];
+  for (let cursor: string | undefined; ;) {
+    const page = await client.query('history', {
+      ...targetOf(identity),
+      limit: Math.min(MAX_PAGE_SIZE, limit - entries.length),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
     if (!page.ok) return page;
-    for (const entry of page.value.entries) entries.set(`${entry.stream}#${entry.sequence}`, entry);
-    const { next } = page.value;
-    if (next === undefined || next <= fromSequence || entries.size >= limit)
-      return ok([...entries.values()].slice(0, limit));
-    fromSequence = next;
+    entries.push(...page.value.entries);
+    cursor = page.value.next;
+    if (cursor === undefined || entries.length >= limit) return ok(entries);
   }
 };

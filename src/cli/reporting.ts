@@ -58,12 +58,17 @@ export const tellRejection = (
   for (const detail of details) context.terminal.note(detail);
 };
 
-/** Advice that came with an acceptance. */
+/** What a receipt does not say because it would not fit one message. */
+export const leftOutText = ({ fields, bytes, maxBytes }: NonNullable<Receipt['leftOut']>): string =>
+  `the answer has no ${fields.join(', ')}: expected at most ${maxBytes} bytes, found ${bytes}; send fewer documents at once to see it`;
+
+/** Advice that came with an acceptance, and what had to be left out. */
 export const tellWarnings = (
   context: CliContext,
   receipt: Receipt,
   manifests?: Pick<JoinedManifests, 'place'>,
 ): void => {
+  if (receipt.leftOut !== undefined) context.terminal.warn(leftOutText(receipt.leftOut));
   for (const finding of receipt.warnings ?? []) {
     const [head = '', ...hints] = findingLines(finding, manifests);
     context.terminal[finding.severity === 'note' ? 'info' : 'warn'](head);

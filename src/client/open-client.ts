@@ -4,9 +4,10 @@
 import { decodeJson, encodeJson } from '../core/decode.ts';
 import { Fault } from '../core/fault.ts';
 import { isJsonObject } from '../core/json.ts';
-import { err, ok } from '../core/result.ts';
+import { err, ok, type Result } from '../core/result.ts';
 import { connectNats, type JetStreamConnection } from '../jetstream/connection.ts';
 import { createRequester } from '../jetstream/requester.ts';
+import type { GetAnswer, QueryVerb, RestOfGet } from '../messages/queries.ts';
 import { namesFor } from '../messages/subjects.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { Clock, IdSource, Log } from '../engine/ports.ts';
@@ -18,7 +19,7 @@ import type { InstanceConfig } from '../runtime/instance-config.ts';
 import { nobodyThere } from './nobody-there.ts';
 import { readLogs } from './read-logs.ts';
 import { sendCommand } from './send-command.ts';
-import type { Client, LiveMessage, ServicePresence } from './types.ts';
+import type { AnswerOf, Client, LiveMessage, ServicePresence } from './types.ts';
 import { waitReady } from './wait-ready.ts';
 
 const QUERY_TIMEOUT_MS = 10_000;
@@ -104,17 +105,29 @@ export const openClient = async (options: ClientOptions): Promise<Client> => {
     until.addEventListener('abort', () => subscription.unsubscribe(), { once: true });
   };
 
+  const ask = async <TVerb extends QueryVerb>(verb: TVerb, body: object): Promise<Result<AnswerOf[TVerb]>> => {
+    const subject = names.query(verb);
+    try {
+      const reply = await requester.request(subject, encodeJson(body), { timeoutMs: QUERY_TIMEOUT_MS });
+      return readAnswer(reply.data) as Result<AnswerOf[TVerb]>;
+    } catch (error) {
+      throw nobodyThere(error, names, 'there is no query-responder', { subject });
+    }
+  };
+
   const client: Client = {
     serverVersion: connection.serverVersion,
     send: (verb, body, sendOptions) => sendCommand(tools, verb, body, sendOptions),
     query: async (verb, body) => {
-      const subject = names.query(verb);
-      try {
-        const reply = await requester.request(subject, encodeJson(body), { timeoutMs: QUERY_TIMEOUT_MS });
-        return readAnswer(reply.data) as Awaited<ReturnType<typeof client.query<typeof verb>>>;
-      } catch (error) {
-        throw nobodyThere(error, names, 'there is no query-responder', { subject });
-      }
+      const answer = await ask(verb, body);
+      if (!answer.ok) return answer;
+      // The status was too large for the same message: one answer to the caller all the same.
+      const { next: cursor, ...first } = answer.value as GetAnswer;
+      if (verb !== 'get' || cursor === undefined) return answer;
+      const rest = await ask('get', { ...body, cursor });
+      if (!rest.ok) return rest;
+      const { status } = rest.value as RestOfGet;
+      return ok({ ...first, ...(status === undefined ? {} : { status }) } as typeof answer.value);
     },
     waitReady: (identity, generation, waitOptions) =>
       waitReady(client, clock, identity, generation, {

@@ -87,7 +87,10 @@ export interface Client {
    * the command-handler.
    */
   send(verb: Verb, body: Uint8Array | JsonObject, options?: SendOptions): Promise<Receipt>;
-  /** Errors: QUERY_INVALID, NOT_FOUND. Faults: NATS_NO_RESPONDERS (no query-responder), NATS_TIMEOUT. */
+  /**
+   * One answer; `get` is put together when it comes in pages, `list` and `history` give `next`. Errors: QUERY_INVALID, NOT_FOUND,
+   * ANSWER_TOO_LARGE. Faults: NATS_NO_RESPONDERS (no query-responder), NATS_TIMEOUT.
+   */
   query<TVerb extends QueryVerb>(verb: TVerb, body: object): Promise<Result<AnswerOf[TVerb]>>;
   /**
    * Waits until the thing has been observed at `generation` or later and is Ready, or its run has ended (runnable types), or it is gone.

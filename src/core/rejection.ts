@@ -35,6 +35,7 @@ export const rejectionCodes = {
   SECRET_INVALID: 'a secret does not have the shape of its type, or cannot be sealed',
   SECRET_IN_USE: 'the secret is still referred to',
   QUERY_INVALID: 'a query does not have the shape of its verb',
+  ANSWER_TOO_LARGE: 'the answer does not fit one message of the server, and cannot be cut into pages',
   INTERNAL: 'the command met a bug again and again and was set aside in OPSTREAM_DEAD',
   FORBIDDEN_REPLY: 'the reply subject is not an inbox',
 } as const;

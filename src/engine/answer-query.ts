@@ -2,23 +2,21 @@
 // sequence is not answered from before it (P7): it waits, and says `stale: true` when that took longer than `waitMs`.
 
 import { decodeJson } from '../core/decode.ts';
-import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { isJsonObject } from '../core/json.ts';
 import { reject } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { isAbout, summaryOfEntity, summaryOfOperator, summaryOfSecret } from '../views/summary.ts';
 import { masked } from '../messages/manifest/sealed.ts';
 import { parseQuery, type ParsedQuery } from '../messages/validation/query.ts';
 import { printable } from '../messages/names.ts';
-import { refOfKind, viewKeys, type Kind, type Names } from '../messages/subjects.ts';
+import { viewKeys, type Kind, type Names } from '../messages/subjects.ts';
 import {
-  DEFAULT_PAGE_SIZE,
   DEFAULT_QUERY_WAIT_MS,
   queryVerbs,
   type EntityStatusDocument,
   type GetAnswer,
   type GetQuery,
   type HistoryAnswer,
-  type HistoryEntry,
   type HistoryQuery,
   type ListAnswer,
   type ListQuery,
@@ -26,19 +24,22 @@ import {
   type OperatorStatusDocument,
   type OutcomeAnswer,
   type OutcomeQuery,
+  type RestOfGet,
   type SecretDocument,
   type StatusAnswer,
   type StatusQuery,
 } from '../messages/queries.ts';
 import type { Entity } from '../messages/entity.ts';
-import type { Directory } from '../views/directory.ts';
+import type { Directory, ListPage } from '../views/directory.ts';
+import { createHistory } from './answer-history.ts';
+import { countFitting, FRAME_BYTES, sizeOf } from './answer-room.ts';
 import { createOrphans } from './orphans.ts';
 import { refreshStatus } from './refresh-status.ts';
 import type { Outcomes } from './outcomes.ts';
-import type { Clock, KeyValueStore, StoredMessage, StreamReader } from './ports.ts';
+import type { Clock, KeyValueStore, StreamReader } from './ports.ts';
 import type { ViewMirror } from './view-mirror.ts';
 
-export type Answer = GetAnswer | ListAnswer | StatusAnswer | HistoryAnswer | OutcomeAnswer;
+export type Answer = GetAnswer | RestOfGet | ListAnswer | StatusAnswer | HistoryAnswer | OutcomeAnswer;
 
 export type AnswerOptions = {
   readonly names: Names;
@@ -141,15 +142,36 @@ export const createAnswerer = (options: AnswerOptions) => {
     return ok({ type, summary, entity, ...(shown === undefined ? {} : { status: shown }), ...at });
   };
 
-  const list = async (query: ListQuery): Promise<Result<ListAnswer>> => {
+  /** The answer whole, or its first page; the second one for who asks with its `next`. */
+  const getPage = async (query: GetQuery, roomBytes: number): Promise<Result<GetAnswer | RestOfGet>> => {
+    const answer = await get(query);
+    if (!answer.ok) return answer;
+    const { status: seen, ...first } = answer.value;
+    const { sequence, stale } = first;
+    if (query.cursor === 'status')
+      return ok({
+        sequence,
+        ...(stale === undefined ? {} : { stale }),
+        ...(seen === undefined ? {} : { status: seen }),
+      });
+    const isWhole = seen === undefined || sizeOf(answer.value) <= roomBytes;
+    return isWhole ? answer : ok({ ...(first as GetAnswer), next: 'status' });
+  };
+
+  const pageOfRows = (query: ListQuery, roomBytes: number): ListPage => {
+    const page = options.directory.list(query);
+    const count = countFitting(page.items, roomBytes - FRAME_BYTES);
+    return count === page.items.length ? page : options.directory.list({ ...query, limit: count });
+  };
+
+  const list = async (query: ListQuery, roomBytes: number): Promise<Result<ListAnswer>> => {
     const at = await position(query.type, query);
-    const { directory } = options;
-    const page = directory.list(query);
+    const page = pageOfRows(query, roomBytes);
     const isAboutOrphans = query.orphaned !== undefined || page.items.some(({ orphaned }) => orphaned === true);
     if (!isAboutOrphans || !(await orphans.settled(mirror.position(names.buckets.entities, stream)))) {
       return ok({ ...page, ...at });
     }
-    return ok({ ...directory.list(query), ...at });
+    return ok({ ...pageOfRows(query, roomBytes), ...at });
   };
 
   const status = async (query: StatusQuery): Promise<Result<StatusAnswer>> => {
@@ -166,44 +188,11 @@ export const createAnswerer = (options: AnswerOptions) => {
     return ok({ ...(answer.value.status === undefined ? {} : { status: answer.value.status }), ...at });
   };
 
-  const entry =
-    (from: HistoryEntry['stream']) =>
-    (message: StoredMessage): readonly HistoryEntry[] => {
-      const event = decodeJson(message.data);
-      return isJsonObject(event) ? [{ stream: from, sequence: message.sequence, event }] : [];
-    };
-
-  const timeOf = ({ event }: HistoryEntry): string => String((event as JsonObject)['time'] ?? '');
-
-  const history = async (query: HistoryQuery): Promise<Result<HistoryAnswer>> => {
-    const { type, workspace, name } = query;
-    const at = await position(type, query);
-    const isOperator = type === 'operator';
-    const eventSubject = names.event(refOfKind(type, workspace, name));
-    const statusSubject = isOperator
-      ? names.status({ operator: name, workspace: '_', name })
-      : names.statusOfAny(workspace, name);
-    const limit = query.limit ?? DEFAULT_PAGE_SIZE;
-    const fromSequence = query.fromSequence ?? 1;
-    const events = await options.events.readSubject(eventSubject, { fromSequence, limit: limit + 1 });
-    const page = events.slice(0, limit);
-    const next = events[limit]?.sequence;
-    const statuses =
-      type === 'secret' || (next === undefined && page.length === 0 && fromSequence === 1)
-        ? []
-        : await options.statuses.readSubject(statusSubject);
-    const firstTime =
-      page[0] === undefined || fromSequence === 1 ? '' : timeOf(entry('events')(page[0])[0] ?? NO_ENTRY);
-    const endTime = events[limit] === undefined ? '~' : timeOf(entry('events')(events[limit])[0] ?? NO_ENTRY);
-    const within = statuses.flatMap(entry('status')).filter((one) => timeOf(one) >= firstTime && timeOf(one) < endTime);
-    const entries = [...page.flatMap(entry('events')), ...within].sort(
-      (left, right) =>
-        timeOf(left).localeCompare(timeOf(right)) ||
-        left.stream.localeCompare(right.stream) ||
-        left.sequence - right.sequence,
-    );
-    if (entries.length === 0 && fromSequence === 1) return notFound(type, workspace, name);
-    return ok({ entries, ...(next === undefined ? {} : { next }), ...at });
+  const pages = createHistory(options);
+  const history = async (query: HistoryQuery, roomBytes: number): Promise<Result<HistoryAnswer>> => {
+    const at = await position(query.type, query);
+    const page = await pages.page(query, roomBytes);
+    return page === undefined ? notFound(query.type, query.workspace, query.name) : ok({ ...page, ...at });
   };
 
   const outcome = async (query: OutcomeQuery): Promise<Result<OutcomeAnswer>> => {
@@ -223,16 +212,16 @@ export const createAnswerer = (options: AnswerOptions) => {
     }
   };
 
-  const dispatch = (query: ParsedQuery): Promise<Result<Answer>> => {
+  const dispatch = (query: ParsedQuery, roomBytes: number): Promise<Result<Answer>> => {
     switch (query.verb) {
       case 'get':
-        return get(query.query);
+        return getPage(query.query, roomBytes);
       case 'list':
-        return list(query.query);
+        return list(query.query, roomBytes);
       case 'status':
         return status(query.query);
       case 'history':
-        return history(query.query);
+        return history(query.query, roomBytes);
       case 'outcome':
         return outcome(query.query);
     }
@@ -240,15 +229,16 @@ export const createAnswerer = (options: AnswerOptions) => {
   };
 
   return {
-    /** Errors: QUERY_INVALID, NOT_FOUND. */
-    answer: async (verb: string, body: Uint8Array): Promise<Result<Answer>> => {
+    /**
+     * An answer of at most `roomBytes` as it is sent, but for one that cannot be cut (`outcome`, `status`, one document of `get`): the door
+     * says so. Errors: QUERY_INVALID, NOT_FOUND.
+     */
+    answer: async (verb: string, body: Uint8Array, roomBytes: number): Promise<Result<Answer>> => {
       const known = queryVerbs.find((one) => one === verb);
       if (known === undefined)
         return err(reject('QUERY_INVALID', `expected one of ${queryVerbs.join(', ')}, found "${printable(verb)}"`));
       const query = parseQuery(known, body);
-      return query.ok ? dispatch(query.value) : query;
+      return query.ok ? dispatch(query.value, roomBytes) : query;
     },
   };
 };
-
-const NO_ENTRY: HistoryEntry = { stream: 'events', sequence: 0, event: {} };

@@ -12,6 +12,7 @@ import type { CommandExecutor, Sequencing } from './execute-command.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Outcomes } from './outcomes.ts';
 import { noMetrics } from './no-metrics.ts';
+import { fittingReceipt } from './receipts.ts';
 import type { Clock, Delivery, IdSource, Log, Metrics, ServiceRequest, WorkQueue, StoredMessage } from './ports.ts';
 import type { Rejection } from '../core/rejection.ts';
 
@@ -79,7 +80,9 @@ export const createCommandDoors = (options: DoorOptions) => {
     try {
       const receipt = await executor.execute(request.value, { keepOutcome: false });
       const error = receipt.rejection === undefined ? undefined : { code: 400, description: receipt.rejection.code };
-      message.respond(encodeJson(receipt), error);
+      const data = encodeJson(receipt);
+      const fits = data.byteLength <= message.maxReplyBytes;
+      message.respond(fits ? data : encodeJson(fittingReceipt(receipt, message.maxReplyBytes)), error);
       meter.answered('rpc', receipt, beganMs);
       log.info(fields(request.value, receipt, startedMs, clock), 'command answered');
     } catch (error) {

@@ -11,6 +11,10 @@ import { NO_WORKSPACE } from '../messages/names.ts';
 import type { Names } from '../messages/subjects.ts';
 import type { Appender, Clock, StoredMessage } from './ports.ts';
 import type { CommandRequest } from './command-request.ts';
+import { fittingReceipt } from './receipts.ts';
+
+/** Leaves room for the envelope and headers in a message of the default size, and for the frame of the answer to `outcome`. */
+const MAX_OUTCOME_BYTES = 1000 * 1024;
 
 export type Outcomes = {
   find(commandId: string): Promise<Receipt | undefined>;
@@ -64,10 +68,12 @@ export const createOutcomes = (options: {
         generation: entity?.generation ?? 0,
         data: receipt,
       };
+      const whole = encodeJson(outcome);
+      const fits = whole.byteLength <= MAX_OUTCOME_BYTES;
       const message = {
         subject: names.outcome(commandId),
         id: outcome.id,
-        data: encodeJson(outcome),
+        data: fits ? whole : encodeJson({ ...outcome, data: fittingReceipt(receipt, MAX_OUTCOME_BYTES) }),
         expectedLastSequence: 0,
       };
       try {

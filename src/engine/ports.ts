@@ -1,7 +1,7 @@
 // What the loops need of the world, as interfaces. jetstream/ implements them on a real server; unit tests implement them in
 // memory. No type of a client library appears here.
 
-import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { JsonValue } from '../core/json.ts';
 import type { Result } from '../core/result.ts';
 import type { MetricDefinition } from '../messages/metric-catalogue.ts';
 
@@ -45,10 +45,13 @@ export interface Appender {
 }
 
 export interface StreamReader {
-  /** All messages of one exact subject from `fromSequence` (default 1), oldest first, at most `limit` (default: all). */
+  /**
+   * All messages of one exact subject from `fromSequence` (default 1), oldest first, at most `limit` (default: all). With `maxBytes` it ends
+   * behind the message with which they are that many.
+   */
   readSubject(
     subject: string,
-    options?: { readonly fromSequence?: number; readonly limit?: number },
+    options?: { readonly fromSequence?: number; readonly limit?: number; readonly maxBytes?: number },
   ): Promise<readonly StoredMessage[]>;
   /** The last message of one exact subject. */
   readLast(subject: string): Promise<StoredMessage | undefined>;
@@ -141,57 +144,14 @@ export interface WorkQueue {
   }): Promise<void>;
 }
 
-export type ServiceRequest = {
-  readonly subject: string;
-  readonly data: Uint8Array;
-  readonly replySubject: string | undefined;
-  header(name: string): string | undefined;
-  /** With `error`, sets Nats-Service-Error-Code and Nats-Service-Error beside the body. */
-  respond(data: Uint8Array, error?: { readonly code: number; readonly description: string }): void;
-};
-
-export interface ServiceHost {
-  /** Registers a NATS micro service; copies of it share a queue group. Resolves when it is registered at the server. */
-  serve(options: {
-    readonly name: string;
-    readonly version: string;
-    readonly description: string;
-    readonly endpoints: readonly { readonly name: string; readonly subject: string }[];
-    /** Shown by `nats micro stats` as data of the first endpoint. */
-    stats?(): Promise<JsonObject>;
-    onRequest(request: ServiceRequest): void;
-  }): Promise<{ stop(): Promise<void> }>;
-}
-
-export interface Requester {
-  /** Faults: NATS_TIMEOUT, NATS_NO_RESPONDERS. Default timeout 5000 ms. */
-  request(
-    subject: string,
-    data: Uint8Array,
-    options?: { readonly timeoutMs?: number; readonly headers?: Readonly<Record<string, string>> },
-  ): Promise<{ readonly data: Uint8Array; header(name: string): string | undefined }>;
-}
-
-export interface Publisher {
-  /** Core NATS, at most once. */
-  publish(subject: string, data: Uint8Array, headers?: Readonly<Record<string, string>>): void;
-}
-
-export type ReceivedMessage = {
-  readonly subject: string;
-  readonly data: Uint8Array;
-  readonly replySubject: string | undefined;
-  header(name: string): string | undefined;
-};
-
-export interface Subscriber {
-  /** Core NATS, at most once. Subscriptions with the same `queue` share the messages. Resolves when the server knows of it. */
-  subscribe(
-    subject: string,
-    queue: string,
-    onMessage: (message: ReceivedMessage) => void,
-  ): Promise<{ stop(): Promise<void> }>;
-}
+export type {
+  Publisher,
+  ReceivedMessage,
+  Requester,
+  ServiceHost,
+  ServiceRequest,
+  Subscriber,
+} from './request-ports.ts';
 
 /** `token` grows with every holder: the fencing token. `lost` aborts when the lease could not be renewed in time. */
 export type Lease = {

@@ -1,13 +1,27 @@
 // The door of the query-responder: a request in, an answer or a rejection out. Whatever a client sends, the process goes on.
 
 import { isFault } from '../core/fault.ts';
-import type { createAnswerer } from './answer-query.ts';
+import type { Rejection } from '../core/rejection.ts';
+import type { Result } from '../core/result.ts';
+import type { Answer, createAnswerer } from './answer-query.ts';
+import { tooLarge } from './answer-room.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { queryVerbs } from '../messages/queries.ts';
 import { noMetrics } from './no-metrics.ts';
 import type { Clock, Counter, Histogram, Log, Metrics, ServiceRequest } from './ports.ts';
 
-const STATUS_OF_CODE: Readonly<Record<string, number>> = { NOT_FOUND: 404 };
+const STATUS_OF_CODE: Readonly<Record<string, number>> = { NOT_FOUND: 404, ANSWER_TOO_LARGE: 413 };
+
+/** Answers are made to fit; what is left are single documents that cannot be cut. */
+const problemOf = (foundBytes: number, roomBytes: number): Rejection | undefined =>
+  foundBytes <= roomBytes
+    ? undefined
+    : tooLarge(
+        'the answer',
+        foundBytes,
+        roomBytes,
+        'read the document from its bucket or stream, or raise max_payload',
+      );
 
 export const createQueryDoor = (options: {
   readonly answerer: ReturnType<typeof createAnswerer>;
@@ -32,24 +46,29 @@ export const createQueryDoor = (options: {
     else metrics.counter(queries, answered.has(verb) ? verb : 'other', problem.result, problem.code).add();
   };
 
-  const answer = async (request: ServiceRequest): Promise<void> => {
+  /** The code of the refusal, if it is one. */
+  const respond = (request: ServiceRequest, answer: Result<Answer>): string | undefined => {
+    const data = answer.ok ? encode(answer.value) : undefined;
+    const problem = data === undefined ? undefined : problemOf(data.byteLength, request.maxReplyBytes);
+    const error = answer.ok ? problem : answer.error;
+    if (error === undefined) {
+      request.respond(data ?? encode({}));
+      return undefined;
+    }
+    const { code } = error;
+    request.respond(encode({ error }), { code: STATUS_OF_CODE[code] ?? 400, description: code });
+    return code;
+  };
+
+  const handle = async (request: ServiceRequest): Promise<void> => {
     const startedMs = clock.nowMs();
     const beganMs = metrics.nowMs();
     const verb = request.subject.split('.').at(-1) ?? '';
     try {
-      const result = await answerer.answer(verb, request.data);
-      if (result.ok) {
-        request.respond(encode(result.value));
-        count(verb, beganMs);
-      } else {
-        const { code } = result.error;
-        count(verb, beganMs, { result: 'refused', code });
-        request.respond(encode({ error: result.error }), { code: STATUS_OF_CODE[code] ?? 400, description: code });
-      }
-      log.debug(
-        { verb, code: result.ok ? undefined : result.error.code, durationMs: clock.nowMs() - startedMs },
-        'query answered',
-      );
+      const answer = await answerer.answer(verb, request.data, request.maxReplyBytes);
+      const code = respond(request, answer);
+      count(verb, beganMs, code === undefined ? undefined : { result: 'refused', code });
+      log.debug({ verb, code, durationMs: clock.nowMs() - startedMs }, 'query answered');
     } catch (error) {
       const failure = isFault(error)
         ? { code: error.code, message: error.message, isRetryable: error.retry !== 'never' }
@@ -60,6 +79,6 @@ export const createQueryDoor = (options: {
     }
   };
   return (request: ServiceRequest): void => {
-    answer(request).catch((error: unknown) => log.error({ err: error }, 'query could not be answered'));
+    handle(request).catch((error: unknown) => log.error({ err: error }, 'query could not be answered'));
   };
 };

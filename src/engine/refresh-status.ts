@@ -13,6 +13,11 @@ import type { IdSource, KeyValueStore, Requester } from './ports.ts';
 
 const TIMEOUT_MS = 2000;
 
+const statusIn = (answer: EntityAnswer | undefined): Result<EntityStatus> | undefined => {
+  if (answer?.status !== undefined) return ok(answer.status);
+  return answer?.error?.code === 'ANSWER_TOO_LARGE' ? err(answer.error) : undefined;
+};
+
 export const refreshStatus = async (
   ask: { readonly requester: Requester; readonly ids: IdSource },
   entity: Entity,
@@ -29,8 +34,10 @@ export const refreshStatus = async (
   try {
     const reply = await ask.requester.request(subject, encodeJson(query), { timeoutMs: TIMEOUT_MS });
     const answer = decodeJson(reply.data) as unknown as EntityAnswer | undefined;
-    if (answer?.status !== undefined) return ok(answer.status);
-    return err(reject('NOT_FOUND', `the component of "${operatorName}" has reported nothing on "${entity.key}" yet`));
+    return (
+      statusIn(answer) ??
+      err(reject('NOT_FOUND', `the component of "${operatorName}" has reported nothing on "${entity.key}" yet`))
+    );
   } catch (error) {
     if (!isFault(error, 'NATS_NO_RESPONDERS') && !isFault(error, 'NATS_TIMEOUT')) throw error;
     return err(reject('NOT_FOUND', `no component of "${operatorName}" answers on ${subject}; is it running?`));

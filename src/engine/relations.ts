@@ -6,7 +6,7 @@ import { decodeJson, encodeJson } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import { isJsonObject } from '../core/json.ts';
 import { STATUS_TYPE, type Entity, type EntityStatus } from '../messages/entity.ts';
-import { MAX_LEFT_BEHIND, type LeftBehind, type LeftBehindItem } from '../messages/left-behind.ts';
+import { boundedItems, MAX_LEFT_BEHIND, type LeftBehind, type LeftBehindItem } from '../messages/left-behind.ts';
 import type { ListAnswer, Summary } from '../messages/queries.ts';
 import { decodeStatusEvent } from '../messages/stored-event.ts';
 import type { Names } from '../messages/subjects.ts';
@@ -72,7 +72,7 @@ export const createRelations = (options: {
           `it cannot be told yet whether resources need operator "${operator}": the views are behind`,
         );
       }
-      return { total: answer.total, items: answer.items.map(itemOf) };
+      return { total: answer.total, items: boundedItems(answer.items.map(itemOf)) };
     },
 
     usersOfSecret: async (workspace, name) => {

@@ -5,6 +5,7 @@
 // a stream, so such a request is not answered.
 
 import type { ServiceMsg } from 'nats';
+import { encodeJson } from '../core/decode.ts';
 import type { Log, ServiceHost } from '../engine/ports.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { headerReader } from './message-headers.ts';
@@ -12,6 +13,10 @@ import { rawHeaders } from './raw-headers.ts';
 
 /** Refusals come at the rate of the one who asks; the log does not. */
 const LOG_EVERY_MS = 1000;
+/** The server's default. */
+const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
+/** The headers of an error count as well. */
+const HEADER_ROOM_BYTES = 512;
 const INBOX = /^(_INBOX[._]|_R_\.)/;
 
 export const isInbox = (subject: string | undefined): subject is string => subject !== undefined && INBOX.test(subject);
@@ -27,7 +32,13 @@ const respond = (
       ? undefined
       : rawHeaders({ 'Nats-Service-Error-Code': error.code, 'Nats-Service-Error': error.description });
   const fault = slots.publish(replySubject, data, headers);
-  if (fault !== undefined) log.warn({ err: fault }, 'reply could not be sent');
+  if (fault === undefined) return;
+  log.warn({ err: fault }, 'reply could not be sent');
+  if (fault.code !== 'JS_TOO_LARGE') return;
+  // Silence would be taken for a service that is not there.
+  const failure = { code: 'ANSWER_TOO_LARGE', message: fault.message, isRetryable: false };
+  const sorry = { 'Nats-Service-Error-Code': 413, 'Nats-Service-Error': failure.code };
+  slots.publish(replySubject, encodeJson({ failure }), rawHeaders(sorry));
 };
 
 export const createServiceHost = (connection: JetStreamConnection, log: Log): ServiceHost => ({
@@ -61,6 +72,7 @@ export const createServiceHost = (connection: JetStreamConnection, log: Log): Se
         subject: message.subject,
         data: message.data,
         replySubject,
+        maxReplyBytes: (nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES) - HEADER_ROOM_BYTES,
         header: headerReader(message),
         respond: (data, failure) => respond(connection, replySubject, data, failure),
       });

@@ -99,13 +99,19 @@ export const createStreamReader = (connection: Pick<JetStreamConnection, 'slots'
 
   return {
     readSubject: async (subject, options = {}) => {
-      const { limit = Number.POSITIVE_INFINITY } = options;
+      const { limit = Number.POSITIVE_INFINITY, maxBytes } = options;
+      let roomBytes = maxBytes ?? Number.POSITIVE_INFINITY;
       const found: StoredMessage[] = [];
       let from = Math.max(1, options.fromSequence ?? 1);
-      while (found.length < limit) {
+      while (found.length < limit && roomBytes > 0) {
         const batch = Math.min(PAGE, limit - found.length);
-        const page = await repeatRead(() => readPage({ seq: from, next_by_subj: subject, batch }));
-        for (const message of page.messages) found.push(message);
+        // The server ends a batch behind the message that makes it larger.
+        const bounds = maxBytes === undefined ? { batch } : { batch, max_bytes: roomBytes };
+        const page = await repeatRead(() => readPage({ seq: from, next_by_subj: subject, ...bounds }));
+        for (const message of page.messages) {
+          found.push(message);
+          roomBytes -= message.data.byteLength;
+        }
         const last = page.messages.at(-1);
         if (!page.hasMore || last === undefined) break;
         from = last.sequence + 1;

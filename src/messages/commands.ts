@@ -93,6 +93,8 @@ export type Receipt = {
   readonly leftBehind?: LeftBehind;
   /** What was accepted and is probably not meant so; at most MAX_WARNINGS. Advice: a repeat of the command may say less. */
   readonly warnings?: readonly Finding[];
+  /** What was left out because the whole receipt does not fit one message of the server. Everything else counts as it stands. */
+  readonly leftOut?: { readonly fields: readonly string[]; readonly bytes: number; readonly maxBytes: number };
 };
 
 /** The answer on `rpc` when the command could be neither accepted nor refused: send the same command id again. */

@@ -18,16 +18,28 @@ export type LeftBehindItem = {
   readonly runtime?: RuntimeStatus;
 };
 
-/** `items` are the first `MAX_LEFT_BEHIND` of `total`, by workspace and name. */
+/** `items` are the first of `total`, by workspace and name: as many as MAX_LEFT_BEHIND and MAX_LEFT_BEHIND_BYTES allow. */
 export type LeftBehind = { readonly total: number; readonly items: readonly LeftBehindItem[] };
 
 export const MAX_LEFT_BEHIND = 200;
+/** They go into an event, and external ids are as long as a component likes. */
+const MAX_LEFT_BEHIND_BYTES = 256 * 1024;
 export const NOTHING_LEFT: LeftBehind = { total: 0, items: [] };
+
+/** As many of the items, from the first on, as an event has room for. */
+export const boundedItems = (items: readonly LeftBehindItem[]): readonly LeftBehindItem[] => {
+  let leftBytes = MAX_LEFT_BEHIND_BYTES;
+  const room = items.slice(0, MAX_LEFT_BEHIND).findIndex((item) => {
+    leftBytes -= Buffer.byteLength(JSON.stringify(item));
+    return leftBytes < 0;
+  });
+  return items.slice(0, room < 0 ? MAX_LEFT_BEHIND : room);
+};
 
 /** Several of them as one; undefined when nothing is left behind. */
 export const joinLeftBehind = (parts: readonly LeftBehind[]): LeftBehind | undefined => {
   const total = parts.reduce((sum, part) => sum + part.total, 0);
-  return total === 0 ? undefined : { total, items: parts.flatMap(({ items }) => items).slice(0, MAX_LEFT_BEHIND) };
+  return total === 0 ? undefined : { total, items: boundedItems(parts.flatMap(({ items }) => items)) };
 };
 
 /** What the data of an event says is left behind. */

@@ -1,5 +1,6 @@
 // The queries on opstream.query.<verb> and their answers. A query never changes anything. Every answer names the sequence that
-// it reflects; with `minSequence` the responder waits for it, or says `stale: true` when it did not come in time (P7).
+// it reflects; with `minSequence` the responder waits for it, or says `stale: true` when it did not come in time (P7). No answer is larger
+// than one message of the server: what does not fit is on the next page, which is asked for with the `next` of this one as `cursor`.
 
 import type { JsonObject } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
@@ -19,10 +20,16 @@ export const MAX_PAGE_SIZE = 1000;
 type Freshness = { readonly minSequence?: number; readonly waitMs?: number };
 type Target = { readonly type: Kind; readonly workspace: string; readonly name: string };
 
-export type GetQuery = Freshness & Target;
+/** `cursor`: the `next` of the page before. */
+export type GetQuery = Freshness & Target & { readonly cursor?: 'status' };
 export type StatusQuery = Freshness &
   Target & { /** Ask the component itself over its query subject. */ readonly refresh?: boolean };
-export type HistoryQuery = Freshness & Target & { readonly fromSequence?: number; readonly limit?: number };
+/**
+ * `fromSequence`: from that event on, with the statuses since its time. `cursor` is the `next` of the page before, and takes its place.
+ * `limit` counts events and statuses together.
+ */
+export type HistoryQuery = Freshness &
+  Target & { readonly fromSequence?: number; readonly limit?: number; readonly cursor?: string };
 export type OutcomeQuery = { readonly commandId: string; readonly waitMs?: number };
 
 /** All filters must hold. `cursor` is the `next` of the page before. */
@@ -111,8 +118,8 @@ export type EntityStatusDocument = EntityStatus & { readonly updatedAt: string; 
 export type OperatorStatusDocument = OperatorStatus & { readonly updatedAt: string; readonly sequence: number };
 
 type AnswerBase = { readonly sequence: number; readonly stale?: boolean };
-export type GetAnswer = AnswerBase &
-  (
+/** `next`: the status did not fit; ask again with it as `cursor` for a RestOfGet. */
+export type GetAnswer = AnswerBase & { readonly next?: 'status' } & (
     | {
         readonly type: 'resource';
         readonly summary: Summary;
@@ -127,6 +134,8 @@ export type GetAnswer = AnswerBase &
       }
     | { readonly type: 'secret'; readonly summary: Summary; readonly secret: SecretDocument; readonly status?: never }
   );
+/** The second page of `get`. Absent: there is none (any more). */
+export type RestOfGet = AnswerBase & { readonly status?: EntityStatusDocument | OperatorStatusDocument };
 export type ListAnswer = AnswerBase & {
   readonly items: readonly Summary[];
   readonly total: number;
@@ -137,8 +146,11 @@ export type StatusAnswer = AnswerBase & { readonly status?: EntityStatusDocument
 export type HistoryEntry = {
   readonly stream: 'events' | 'status';
   readonly sequence: number;
+  /** The stored CloudEvent; without its `data` when there is an `error`. */
   readonly event: JsonObject;
+  /** Why the entry is not whole: by itself it is larger than an answer may be. */
+  readonly error?: Rejection;
 };
-export type HistoryAnswer = AnswerBase & { readonly entries: readonly HistoryEntry[]; readonly next?: number };
+export type HistoryAnswer = AnswerBase & { readonly entries: readonly HistoryEntry[]; readonly next?: string };
 export type OutcomeAnswer = { readonly receipt?: Receipt };
 export type QueryFailure = { readonly error: Rejection };

@@ -2,6 +2,8 @@
 // whoever asked as a request. A malformed question gets an answer too.
 
 import { encodeJson } from '../core/decode.ts';
+import { isFault } from '../core/fault.ts';
+import { reject } from '../core/rejection.ts';
 import type { Log, Publisher, ReceivedMessage } from '../engine/ports.ts';
 import type { EntityAnswer } from '../messages/entity.ts';
 import { parseEntityQuery } from './entity-command.ts';
@@ -23,11 +25,25 @@ const INBOX = '_INBOX.';
 export const createQueryDesk = (options: QueryDeskOptions): ((question: ReceivedMessage) => void) => {
   const { handler, entities, statuses, publisher, replySubject, log, metrics } = options;
 
+  /** What is larger than a message is answered with why: who asked would take silence for a component that is away. */
+  const publish = (subject: string | undefined, answer: EntityAnswer): void => {
+    if (subject === undefined) return;
+    try {
+      publisher.publish(subject, encodeJson(answer));
+    } catch (error) {
+      if (!isFault(error, 'JS_TOO_LARGE')) throw error;
+      const { id, key } = answer;
+      publisher.publish(
+        subject,
+        encodeJson({ id, key, found: false, error: reject('ANSWER_TOO_LARGE', error.message) }),
+      );
+    }
+  };
+
   const reply = (question: ReceivedMessage, answer: EntityAnswer): void => {
-    const data = encodeJson(answer);
-    if (replySubject !== undefined) publisher.publish(replySubject, data);
+    publish(replySubject, answer);
     // A reply subject that is no inbox could be any subject of ours.
-    if (question.replySubject?.startsWith(INBOX) === true) publisher.publish(question.replySubject, data);
+    if (question.replySubject?.startsWith(INBOX) === true) publish(question.replySubject, answer);
   };
 
   const answer = async (question: ReceivedMessage): Promise<void> => {

@@ -213,9 +213,13 @@ const refersTo = (row: Row, secret: string): boolean => {
   return row.operator !== undefined && refersToSecret(row.operator.manifest.operator, { workspace, name });
 };
 
+/** What components write may be of any length; a row must fit an answer, and a hundred thousand of them this process. */
+const MAX_TEXT = 512;
+const cut = (text: string): string => (text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`);
+
 const externalIdOf = (status: EntityStatus | OperatorStatus): Pick<StatusRow, 'externalId'> => {
   const externalId = 'uid' in status ? (status.externalId ?? status.run?.externalId) : undefined;
-  return externalId === undefined ? {} : { externalId };
+  return externalId === undefined ? {} : { externalId: cut(externalId) };
 };
 
 const labelsOf = (row: Row): Readonly<Record<string, string>> =>

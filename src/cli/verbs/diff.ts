@@ -9,10 +9,11 @@ import { NO_WORKSPACE } from '../../messages/names.ts';
 import { exitCodes } from '../../runtime/lifecycle.ts';
 import type { Client, Identity } from '../../client/types.ts';
 import { has, listOf } from '../arguments.ts';
+import type { CliContext } from '../context.ts';
 import { tooLargeMessage } from '../joined-manifests.ts';
 import { diffLines } from '../line-diff.ts';
 import { readManifests } from '../manifest-files.ts';
-import { entitiesOf, sendOptionsOf, tellRejection } from '../reporting.ts';
+import { entitiesOf, leftOutText, sendOptionsOf, tellRejection } from '../reporting.ts';
 import { commonFlags, spoken, targetOf, type Verb } from '../verb.ts';
 import { toYaml } from '../yaml.ts';
 
@@ -43,6 +44,24 @@ export const manifestAfter = (before: JsonObject | undefined, previews: readonly
   return after;
 };
 
+/** Prints what would change of each thing. How many there are. */
+const showDifferences = async (receipt: Receipt, { terminal }: CliContext, client: Client): Promise<number> => {
+  let differences = 0;
+  for (const { kind, workspace, name } of entitiesOf(receipt)) {
+    const identity = { kind, workspace, name };
+    const previews = (receipt.preview ?? []).filter(({ subject }) => subject.endsWith(`.${keyOf(identity)}`));
+    if (previews.length === 0) continue;
+    const before = await storedManifest(client, identity);
+    const after = masked(manifestAfter(before, previews));
+    differences += 1;
+    terminal.out(`--- ${spoken(identity)}, ${before === undefined ? 'not there yet' : 'as stored'}`);
+    terminal.out(`+++ ${spoken(identity)}, as it would be`);
+    const lines = diffLines(before === undefined ? '' : toYaml(before), after === undefined ? '' : toYaml(after));
+    terminal.out(lines.join('\n'));
+  }
+  return differences;
+};
+
 export const diffVerb: Verb = {
   name: 'diff',
   about: 'what an apply would change',
@@ -67,19 +86,12 @@ export const diffVerb: Verb = {
       tellRejection(context, receipt.rejection, manifests);
       return exitCodes.failed;
     }
-    let differences = 0;
-    for (const { kind, workspace, name } of entitiesOf(receipt)) {
-      const identity = { kind, workspace, name };
-      const previews = (receipt.preview ?? []).filter(({ subject }) => subject.endsWith(`.${keyOf(identity)}`));
-      if (previews.length === 0) continue;
-      const before = await storedManifest(client, identity);
-      const after = masked(manifestAfter(before, previews));
-      differences += 1;
-      terminal.out(`--- ${spoken(identity)}, ${before === undefined ? 'not there yet' : 'as stored'}`);
-      terminal.out(`+++ ${spoken(identity)}, as it would be`);
-      const lines = diffLines(before === undefined ? '' : toYaml(before), after === undefined ? '' : toYaml(after));
-      terminal.out(lines.join('\n'));
+    const left = receipt.leftOut;
+    if (left?.fields.includes('preview') === true) {
+      terminal.error(leftOutText(left));
+      return exitCodes.failed;
     }
+    const differences = await showDifferences(receipt, context, client);
     if (differences === 0) terminal.info('diff...no differences');
     return differences > 0 && has(args, 'exit-code') ? exitCodes.failed : exitCodes.done;
   },

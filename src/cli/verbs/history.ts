@@ -29,7 +29,7 @@ const text = (event: JsonObject, field: string): string => {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 };
 
-const rowOf = ({ stream, sequence, event }: HistoryEntry): readonly string[] => {
+const rowOf = ({ stream, sequence, event, error }: HistoryEntry): readonly string[] => {
   const data = isJsonObject(event['data']) ? event['data'] : {};
   const isEvent = stream === 'events';
   return [
@@ -37,7 +37,7 @@ const rowOf = ({ stream, sequence, event }: HistoryEntry): readonly string[] => 
     isEvent ? 'event' : 'status',
     String(sequence),
     isEvent ? text(event, 'generation') : text(data, 'observedGeneration'),
-    factsOf(stream, event),
+    [factsOf(stream, event), error?.message ?? ''].filter((part) => part !== '').join('  '),
     isEvent ? text(event, 'actor') : '',
     text(event, 'commandid'),
   ];

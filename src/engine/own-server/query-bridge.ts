@@ -1,7 +1,10 @@
 // Questions to components on the shared server, for an operator whose components are on a server of their own: passed on to it, and the
 // answers back, to the inbox of who asked and to the manifest's reply subject. Runs in the operator-runtime that leads.
 
+import { decodeJson, encodeJson } from '../../core/decode.ts';
 import { isFault } from '../../core/fault.ts';
+import { isJsonObject } from '../../core/json.ts';
+import { reject } from '../../core/rejection.ts';
 import type { NatsApi } from '../../messages/manifest/types.ts';
 import type { Log, ReceivedMessage } from '../ports.ts';
 import type { OwnServer, ServerSide } from './ports.ts';
@@ -18,13 +21,28 @@ export const openQueryBridge = async (options: {
 }): Promise<() => Promise<void>> => {
   const { apis, own, shared, log } = options;
 
+  /** The shared server may take less than the operator's own: then the answer says so. */
+  const carry = (subject: string, data: Uint8Array): void => {
+    try {
+      shared.publisher.publish(subject, data);
+    } catch (error) {
+      if (!isFault(error, 'JS_TOO_LARGE')) throw error;
+      const answer = decodeJson(data);
+      const { id = '', key = '' } = isJsonObject(answer) ? answer : {};
+      shared.publisher.publish(
+        subject,
+        encodeJson({ id, key, found: false, error: reject('ANSWER_TOO_LARGE', error.message) }),
+      );
+    }
+  };
+
   const pass = async ({ subject, data, replySubject }: ReceivedMessage): Promise<void> => {
     if (replySubject?.startsWith(INBOX) !== true) {
       own.publisher.publish(subject, data);
       return;
     }
     const answer = await own.requester.request(subject, data, { timeoutMs: ANSWER_MS });
-    shared.publisher.publish(replySubject, answer.data);
+    carry(replySubject, answer.data);
   };
 
   const safely = (work: Promise<void>, subject: string): void => {
@@ -43,7 +61,7 @@ export const openQueryBridge = async (options: {
     ...[...replies].map((subject) =>
       own.subscriber.subscribe(subject, QUEUE, ({ data }) =>
         safely(
-          Promise.resolve().then(() => shared.publisher.publish(subject, data)),
+          Promise.resolve().then(() => carry(subject, data)),
           subject,
         ),
       ),

@@ -34,6 +34,7 @@ export type ParsedQuery =
 const waitMs: JsonObject = { type: 'integer', minimum: 0, maximum: MAX_QUERY_WAIT_MS };
 const limit: JsonObject = { type: 'integer', minimum: 1, maximum: MAX_PAGE_SIZE };
 const freshness: JsonObject = { minSequence: COUNT, waitMs };
+const HISTORY_CURSOR: JsonObject = { type: 'string', minLength: 1, maxLength: 64 };
 const filter: JsonObject = { type: 'string', minLength: 1, maxLength: 512 };
 
 const shapeFor = (properties: JsonObject, required: readonly string[]): Shape =>
@@ -43,9 +44,9 @@ const targeted = (own: JsonObject): Shape =>
   shapeFor({ ...freshness, type: TYPES, workspace: { type: 'string' }, name: TOKEN, ...own }, ['name']);
 
 const shapes: Readonly<Record<QueryVerb, Shape>> = {
-  get: targeted({}),
+  get: targeted({ cursor: { enum: ['status'] } }),
   status: targeted({ refresh: { type: 'boolean' } }),
-  history: targeted({ fromSequence: COUNT, limit }),
+  history: targeted({ fromSequence: COUNT, limit, cursor: HISTORY_CURSOR }),
   outcome: shapeFor({ commandId: TOKEN, waitMs }, ['commandId']),
   list: shapeFor(
     {
@@ -93,6 +94,22 @@ const workspaceProblem = (given: Target): RejectionDetail | undefined => {
   return workspace === NO_WORKSPACE ? undefined : INSTANCE_LEVEL;
 };
 
+/** Where the next page of a history begins: in OPSTREAM_EVENTS and in OPSTREAM_STATUS. */
+export type HistoryPosition = { readonly event: number; readonly status: number };
+
+export const historyCursor = ({ event, status }: HistoryPosition): string => `${event}-${status}`;
+
+/** Undefined for what no answer has given as `next`. */
+export const parseHistoryCursor = (cursor: string): HistoryPosition | undefined => {
+  const [, event, status] = /^([1-9]\d{0,15})-([1-9]\d{0,15})$/.exec(cursor) ?? [];
+  return event === undefined || status === undefined ? undefined : { event: Number(event), status: Number(status) };
+};
+
+const cursorProblem = ({ cursor }: HistoryQuery): RejectionDetail | undefined =>
+  cursor === undefined || parseHistoryCursor(cursor) !== undefined
+    ? undefined
+    : { message: 'expected the `next` of the page before', pointer: '/cursor' };
+
 const selectorProblem = ({ selector }: ListQuery): RejectionDetail | undefined => {
   const parsed = selector === undefined ? ok([]) : parseSelector(selector);
   return parsed.ok ? undefined : { message: parsed.error, pointer: '/selector' };
@@ -116,7 +133,8 @@ export const parseQuery = (verb: QueryVerb, data: Uint8Array): Result<ParsedQuer
       ? selectorProblem(value as ListQuery)
       : verb === 'outcome'
         ? undefined
-        : workspaceProblem(value as Target);
+        : (workspaceProblem(value as Target) ??
+          (verb === 'history' ? cursorProblem(value as HistoryQuery) : undefined));
   if (problem !== undefined) return refuseBody('QUERY_INVALID', what, [positioned(problem, document)]);
   const query = verb === 'list' || verb === 'outcome' ? value : aimed(value as Target);
   return ok({ verb, query } as unknown as ParsedQuery);

@@ -5,12 +5,11 @@
 
 import { encodeJson } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
-import { COMMAND_TYPE, type Entity, type EntityCommand } from '../messages/entity.ts';
-import { schemaUri } from '../messages/envelope.ts';
-import type { ResourceEvent } from '../messages/events.ts';
+import type { Entity } from '../messages/entity.ts';
 import type { Names } from '../messages/subjects.ts';
 import { sequenceIn } from './position.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
+import { entityCommandFor } from './entity-command.ts';
 import { createEntitySource, type EntityAfter } from './entity-source.ts';
 import { measuredFollower } from './measured-follower.ts';
 import { noMetrics } from './no-metrics.ts';
@@ -62,32 +61,6 @@ const OWED_RETRY_MS = 1000;
 const channelKey = ({ operator, stream }: Command): string => `${operator}/${stream}`;
 
 type Command = { readonly stream: string; readonly operator: string; readonly message: AppendMessage };
-
-const verbOf = (entity: Entity, event: ResourceEvent): EntityCommand['data']['command'] => {
-  if (event.type === 'io.opstream.resource.released.v1') return 'release';
-  return entity.deletionRequestedAt === undefined ? 'apply' : 'delete';
-};
-
-const toCommand = (names: Names, entity: Entity, event: ResourceEvent, fence: number): EntityCommand => {
-  const command: Record<string, unknown> = {
-    specversion: '1.0',
-    id: `${event.id}-command`,
-    source: `/${names.prefix}/operator-runtime`,
-    type: COMMAND_TYPE,
-    subject: event.subject,
-    time: event.time,
-    datacontenttype: 'application/json',
-    dataschema: schemaUri(COMMAND_TYPE),
-    correlationid: event.correlationid,
-    causationid: event.id,
-    commandid: event.commandid,
-    actor: event.actor,
-  };
-  if (event.traceparent !== undefined) command['traceparent'] = event.traceparent;
-  command['generation'] = entity.generation;
-  command['data'] = { command: verbOf(entity, event), entity, fence };
-  return command as unknown as EntityCommand;
-};
 
 /** Resolves when `signal` aborts. Faults: LEASE_LOST. */
 export const runDispatch = async (options: DispatchOptions): Promise<void> => {
@@ -151,7 +124,7 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
       );
       return undefined;
     }
-    const command = toCommand(names, entity, change.event, options.fence);
+    const command = entityCommandFor(names, entity, change.event, { fence: options.fence });
     return {
       stream: api.command.stream,
       operator,
@@ -178,7 +151,10 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
     }
   };
 
-  /** A channel that does not work must not hold up the others: what it is owed is sent later, the latest of each resource. */
+  /**
+   * A channel that does not work must not hold up the others: what it is owed is sent later, the latest of each resource. Only in memory: what
+   * is lost with this process the answer sweep finds.
+   */
   const owed = new Map<string, Command>();
   metrics.reading(metricCatalogue.commandsOwed, () => owed.size);
   const broken = new Set<string>();

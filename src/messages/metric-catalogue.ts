@@ -1,16 +1,9 @@
 // Every metric by name: the part of the published language that Prometheus reads. One table for the code that counts, the programs that
 // expose (each all of its own, also those at zero) and the README (a test holds its table against this one).
 
-export const programs = ['command-handler', 'projector', 'query-responder', 'operator-runtime', 'component'] as const;
-export type Program = (typeof programs)[number];
+import { programs, type MetricDefinition, type Program } from './metric-definition.ts';
 
-export type MetricDefinition = {
-  readonly name: string;
-  readonly kind: 'counter' | 'gauge' | 'histogram';
-  readonly labels: readonly string[];
-  readonly programs: readonly Program[];
-  readonly help: string;
-};
+export { programs, type MetricDefinition, type Program } from './metric-definition.ts';
 
 type Table = Readonly<Record<string, MetricDefinition>>;
 
@@ -133,6 +126,20 @@ export const metricCatalogue = {
     labels: [],
     programs: runtime,
     help: 'commands that wait because the channel of their operator does not work',
+  },
+  resourcesUnanswered: {
+    name: 'opstream_resources_unanswered',
+    kind: 'gauge',
+    labels: [],
+    programs: runtime,
+    help: 'resources whose component has yet to report on their last event, at the last look',
+  },
+  commandsResent: {
+    name: 'opstream_commands_resent_total',
+    kind: 'counter',
+    labels: ['operator'],
+    programs: runtime,
+    help: 'commands to components that were sent again because they were not answered',
   },
   statusesRelayed: {
     name: 'opstream_statuses_relayed_total',

@@ -50,6 +50,8 @@ export type ListQuery = Freshness & {
   readonly secret?: string;
   /** Only resources whose operator is gone. */
   readonly orphaned?: boolean;
+  /** Only resources whose component has (or has not) reported on their last event, whatever it reported. */
+  readonly answered?: boolean;
   readonly limit?: number;
   readonly cursor?: string;
 };

@@ -3,6 +3,7 @@
 // `operator-runtime`), others stand by.
 
 import { createAdoption } from '../engine/adoption.ts';
+import { createAnswerSweep } from '../engine/answer-sweep.ts';
 import { createFinalizer, runFinalization } from '../engine/finalize-loop.ts';
 import { createCensus } from '../engine/census.ts';
 import {
@@ -16,6 +17,7 @@ import { runDispatch } from '../engine/dispatch-loop.ts';
 import { createReleasedStatus } from '../engine/released-status.ts';
 import { createValidityWatch } from '../engine/validity-watch.ts';
 import { whileLeading } from '../engine/lead.ts';
+import { readChannelPosition } from '../jetstream/channel-position.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { ensureChannelStream } from '../jetstream/provision.ts';
@@ -123,9 +125,21 @@ const work = async (
       message,
     );
 
+  const sweep = createAnswerSweep({
+    ...{ names, directory, statuses: statusReader, finalize, clock, log, signal, channel, metrics },
+    ...{ events: reader, fence: lease.token, answerWaitMs: supervision.answerWaitMs },
+    requester: createRequester(connection),
+    entities: createKeyValueStore(connection, names.buckets.entities),
+    positionOf: async (operator, stream, subject) => {
+      const position = await servers.positionOf(operator, stream, subject);
+      return position === 'shared' ? readChannelPosition(connection, stream, subject) : position;
+    },
+  });
+
   const loops = [
     supervising,
     servers.run(),
+    sweep.run(),
     runDispatch({
       names,
       follower: createFollower(connection, streams.events),

@@ -109,6 +109,11 @@ export const supervisionTable = {
   }),
   livenessPeriodMs: duration('OPSTREAM_LIVENESS_PERIOD', 'how often /healthz of a component is asked', '10s'),
   stopGraceMs: duration('OPSTREAM_STOP_GRACE', 'how long a component may take to end after SIGTERM', '10s'),
+  answerWaitMs: duration(
+    'OPSTREAM_ANSWER_WAIT',
+    'how long a component may leave a command unanswered before it is looked after, and sent again where that makes sense',
+    '10s',
+  ),
 } as const;
 
 export type SupervisionConfig = ConfigOf<typeof supervisionTable>;

@@ -13,7 +13,7 @@ import { refersToSecret } from '../messages/manifest/secret-references.ts';
 import type { Kind } from '../messages/subjects.ts';
 import type { Entity, EntityStatus, OperatorStatus } from '../messages/entity.ts';
 import { parseSelector, selects, type Selector } from '../messages/selector.ts';
-import { summaryOfEntity, summaryOfOperator, summaryOfSecret } from './summary.ts';
+import { isAbout, summaryOfEntity, summaryOfOperator, summaryOfSecret } from './summary.ts';
 
 type Row = {
   readonly type: Kind;
@@ -33,10 +33,11 @@ type EntityRow = Pick<
   | 'createdAt'
   | 'updatedAt'
   | 'manifest'
+  | 'sequence'
 >;
 type StatusRow = Pick<
   EntityStatus,
-  'uid' | 'operator' | 'status' | 'runtime' | 'run' | 'observedGeneration' | 'externalId'
+  'uid' | 'operator' | 'status' | 'runtime' | 'run' | 'observedGeneration' | 'observedSequence' | 'externalId'
 > &
   Partial<Pick<OperatorStatus, 'conditions'>>;
 
@@ -64,6 +65,8 @@ const rowKeyOf = (
 export const createDirectory = () => {
   const rows = new Map<string, Row>();
   const strings = new Map<string, string>();
+  /** Of resources that their component has yet to report on: few, and asked for every few seconds. */
+  const unanswered = new Set<string>();
   let sortedKeys: readonly string[] | undefined;
 
   const shared = (text: string): string => {
@@ -83,6 +86,7 @@ export const createDirectory = () => {
     ...(entity.deletionRequestedAt === undefined ? {} : { deletionRequestedAt: entity.deletionRequestedAt }),
     createdAt: entity.createdAt,
     updatedAt: entity.updatedAt,
+    sequence: entity.sequence,
     manifest: {
       ...entity.manifest,
       description: '',
@@ -106,6 +110,7 @@ export const createDirectory = () => {
     ...('run' in status && status.run !== undefined ? { run: { id: status.run.id, state: status.run.state } } : {}),
     ...externalIdOf(status),
     observedGeneration: status.observedGeneration,
+    observedSequence: status.observedSequence,
     // Of the few operators; those of a hundred thousand resources would be too much.
     ...('uid' in status ? {} : { conditions: status.conditions }),
   });
@@ -171,6 +176,8 @@ export const createDirectory = () => {
         rows.delete(rowKey);
         sortedKeys = undefined;
       }
+      if (row.entity === undefined || isAnswered(row)) unanswered.delete(rowKey);
+      else unanswered.add(rowKey);
     },
 
     list: (query: ListQuery): ListPage => {
@@ -182,7 +189,7 @@ export const createDirectory = () => {
       let total = 0;
       let lastKey = '';
       let next: string | undefined;
-      for (const key of keysInOrder()) {
+      for (const key of query.answered === false ? [...unanswered].sort() : keysInOrder()) {
         const row = rows.get(key);
         if (row === undefined || (query.type !== undefined && row.type !== query.type)) continue;
         const summary = summaryOf(row);
@@ -206,6 +213,10 @@ const withoutValues = (document: SecretDocument): SecretDocument => ({
   ...document,
   manifest: { ...document.manifest, secret: { ...document.manifest.secret, data: {} } },
 });
+
+/** Whether the last event of the resource is reported on, by its operator and about this incarnation. */
+const isAnswered = ({ entity, status }: Row): boolean =>
+  entity !== undefined && status !== undefined && isAbout(status, entity) && status.observedSequence >= entity.sequence;
 
 /** `secret`: `workspace/name`. */
 const refersTo = (row: Row, secret: string): boolean => {
@@ -241,6 +252,7 @@ const matches = (summary: Summary, row: Row, query: ListQuery, selector: Selecto
   (query.secret === undefined || refersTo(row, query.secret)) &&
   (query.layer === undefined || summary.layer === query.layer) &&
   (query.orphaned === undefined || (summary.orphaned ?? false) === query.orphaned) &&
+  (query.answered === undefined || (row.entity !== undefined && isAnswered(row) === query.answered)) &&
   (query.tags === undefined || query.tags.every((tag) => summary.tags.includes(tag))) &&
   (query.label === undefined || matchesLabel(row, query.label)) &&
   (selector.length === 0 || selects(selector, labelsOf(row)));

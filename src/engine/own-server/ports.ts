@@ -10,6 +10,7 @@ import type {
   StreamReader,
   Subscriber,
 } from '../ports.ts';
+import type { ChannelPosition } from '../debt.ts';
 
 /** An image that the process driver knows: the nats-server of this machine. */
 export const SERVER_IMAGE = 'opstream/nats-server';
@@ -56,5 +57,7 @@ export type OwnServer = ServerSide & {
   readonly isUp: boolean;
   appenderOf(stream: string): Appender;
   ensureChannel(stream: string, subjects: readonly string[]): Promise<void>;
+  /** Undefined: there is no such stream. */
+  positionOf(stream: string, subject: string): Promise<ChannelPosition | undefined>;
   close(): Promise<void>;
 };

@@ -63,6 +63,7 @@ const shapes: Readonly<Record<QueryVerb, Shape>> = {
       layer: { enum: ['user', 'system'] },
       secret: filter,
       orphaned: { type: 'boolean' },
+      answered: { type: 'boolean' },
       limit,
       cursor: { type: 'string', minLength: 1, maxLength: 1024 },
     },

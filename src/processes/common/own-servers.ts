@@ -6,6 +6,7 @@ import type { OperatorDirectory } from '../../engine/operator-directory.ts';
 import { createOwnServers, type OwnServers } from '../../engine/own-server/own-servers.ts';
 import type { OwnServer, ServerPlace, ServerSide } from '../../engine/own-server/ports.ts';
 import { createAppender } from '../../jetstream/appender.ts';
+import { readChannelPosition } from '../../jetstream/channel-position.ts';
 import { connectNats, type JetStreamConnection } from '../../jetstream/connection.ts';
 import { createFollower } from '../../jetstream/follower.ts';
 import { createKeyValueStore } from '../../jetstream/key-value-store.ts';
@@ -66,6 +67,7 @@ const connectOwn = async (
     },
     appenderOf,
     ensureChannel: (stream, subjects) => ensureChannelStream(connection, { prefix, stream, subjects }),
+    positionOf: (stream, subject) => readChannelPosition(connection, stream, subject),
     close: () => connection.close(),
   };
 };

@@ -116,6 +116,8 @@ export type Supervision = {
   readonly drivers: readonly ComputeDriver[];
   readonly data: string;
   readonly computes: ReadonlyMap<string, string>;
+  /** How long a component may leave a command unanswered. */
+  readonly answerWaitMs: number;
   /** A supervisor for one term of leading; `announce` tells the others where this is, before anything is started. */
   lead(term: {
     readonly servers: OwnServers;
@@ -184,6 +186,7 @@ export const openSupervision = (instance: Instance): Supervision => {
     drivers,
     data: config.data,
     computes: config.computes,
+    answerWaitMs: config.answerWaitMs,
     lead: async ({ fence, signal, onReport, servers: ofTerm }) => {
       term = signal;
       servers = ofTerm;

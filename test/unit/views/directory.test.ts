@@ -210,3 +210,44 @@ describe('a row', () => {
     assert.deepEqual(directory.list({ type: 'operator' }).items[0]?.notReady, why);
   });
 });
+
+describe('what is answered', () => {
+  const entity = entityAt(5, { name: 'a' });
+  const about = {
+    ...{ key: entity.key, uid: entity.uid, operator: entity.manifest.resource.operator, status: 'error' },
+    ...{ observedGeneration: 1, conditions: [], properties: {} },
+  };
+  const unanswered = (directory: ReturnType<typeof createDirectory>, answered = false): readonly string[] =>
+    directory.list({ type: 'resource', answered }).items.map(({ name }) => name);
+
+  it('follows entity and status, in whatever order they come', () => {
+    const directory = createDirectory();
+    directory.absorb('status.public.a', { ...about, observedSequence: 4 });
+    assert.deepEqual(unanswered(directory), []);
+    directory.absorb('entity.public.a', entity);
+    assert.deepEqual(unanswered(directory), ['a']);
+    for (const other of [{ uid: 'other' }, { operator: 'other' }]) {
+      directory.absorb('status.public.a', { ...about, observedSequence: 9, ...other });
+      assert.deepEqual(unanswered(directory), ['a']);
+    }
+    directory.absorb('status.public.a', { ...about, observedSequence: 5 });
+    assert.deepEqual(unanswered(directory), []);
+    assert.deepEqual(unanswered(directory, true), ['a']);
+    directory.absorb('status.public.a', undefined);
+    assert.deepEqual(unanswered(directory), ['a']);
+    directory.absorb('entity.public.a', undefined);
+    assert.deepEqual(unanswered(directory), []);
+    assert.equal(directory.size, 0);
+  });
+
+  it('pages', () => {
+    const directory = createDirectory();
+    for (const name of ['c', 'a', 'b']) directory.absorb(`entity.public.${name}`, entityAt(5, { name }));
+    const first = directory.list({ answered: false, limit: 2 });
+    assert.deepEqual([first.total, first.items.map(({ name }) => name)], [3, ['a', 'b']]);
+    const cursor = first.next ?? '';
+    const rest = directory.list({ answered: false, limit: 2, cursor });
+    assert.deepEqual(rest, { ...rest, items: [rest.items[0]], total: 3 });
+    assert.equal(rest.items[0]?.name, 'c');
+  });
+});

@@ -23,6 +23,7 @@ import type { Aggregate } from './aggregates.ts';
 import type { CommandRequest } from './command-request.ts';
 import { refOf, type Intent, type TargetIntent } from './intent.ts';
 import type { Census } from './census.ts';
+import { retryIfStuck } from './stuck.ts';
 import { externalNameOf, filterProblems, runWishOf } from './resource-types.ts';
 import { breakagesOf } from './schema-evolution.ts';
 import type { JqRunner, Vault } from './ports.ts';
@@ -121,11 +122,12 @@ type Applying = {
 const decideResourceApply = (
   manifest: ResourceManifest,
   how: Applying,
-  { ref, resource }: Aggregate,
+  aggregate: Aggregate,
   context: DecideIntentContext,
 ): Awaitable<Decision> => {
-  const decideWith = (host: Host): Decision =>
-    decideResource({ type: 'apply', manifest, host, ...how }, resource, context, ref);
+  const { ref, resource } = aggregate;
+  const decideWith = (host: Host): Awaitable<Decision> =>
+    retryIfStuck(decideResource({ type: 'apply', manifest, host, ...how }, resource, context, ref), aggregate, context);
   const host = hostOf(manifest, context);
   return isPending(host) ? host.then(decideWith) : decideWith(host);
 };
@@ -219,7 +221,7 @@ const orphanProblem = (
   const { operator } = entity.manifest.resource;
   if (isHosted(entity, context)) return undefined;
   const message = `operator "${operator}" is gone, or has no such type any more, and nobody is there to do it`;
-  if (verb === 'run' || verb === 'cancel') {
+  if (verb === 'run' || verb === 'cancel' || verb === 'reconcile') {
     return reject('OPERATOR_NOT_FOUND', `${message}; register the operator again, or release the resource`);
   }
   const hint = 'register the operator again, or release the resource: what it has outside then stays';
@@ -241,6 +243,24 @@ export const decideIntent = (
   return decideApply(manifest, intent.mustBeNew, context.request.expectedGeneration, aggregate, context);
 };
 
+/** delete, finalize and restart. */
+const decideOperatorTarget = async (
+  command: TargetCommand,
+  expected: { readonly expectedGeneration?: number },
+  { ref, operator }: Aggregate,
+  context: DecideIntentContext,
+): Promise<Decision> => {
+  const { verb, force = false, component, uid = '' } = command;
+  if (verb === 'restart') {
+    const which = component === undefined ? {} : { component };
+    return decideOperator({ type: 'restart', ...which, ...expected }, operator, ref.name);
+  }
+  const dependents = operator.operator === undefined ? NOTHING_LEFT : await context.relations.dependentsOf(ref.name);
+  return verb === 'finalize'
+    ? decideOperator({ type: 'finalize', uid, dependents }, operator, ref.name)
+    : decideOperator({ type: 'delete', dependents, force, ...expected }, operator, ref.name);
+};
+
 const decideTarget = async (
   intent: TargetIntent,
   aggregate: Aggregate,
@@ -255,14 +275,7 @@ const decideTarget = async (
   const expected = expectedGeneration === undefined ? {} : { expectedGeneration };
   if (command.verb === 'reseal') return decideReseal(aggregate, context);
   if (ref.kind === 'secret') return deleteSecret(command, expected, aggregate, context);
-  if (ref.kind === 'operator') {
-    const isThere = aggregate.operator.operator !== undefined;
-    const dependents = isThere ? await context.relations.dependentsOf(ref.name) : NOTHING_LEFT;
-    const force = command.force === true;
-    return command.verb === 'finalize'
-      ? decideOperator({ type: 'finalize', uid: command.uid ?? '', dependents }, aggregate.operator, ref.name)
-      : decideOperator({ type: 'delete', dependents, force, ...expected }, aggregate.operator, ref.name);
-  }
+  if (ref.kind === 'operator') return decideOperatorTarget(command, expected, aggregate, context);
   if (command.verb === 'finalize') {
     return decideResource({ type: 'finalize', uid: command.uid ?? '' }, aggregate.resource, context, ref);
   }
@@ -277,5 +290,8 @@ const decideTarget = async (
     const wish = runWishOf(command, context.operatorNamed(operator), type);
     return decideResource({ type: 'run', wish, ...expected }, aggregate.resource, context, ref);
   }
-  return decideResource({ type: command.verb, ...expected }, aggregate.resource, context, ref);
+  const { verb } = command;
+  if (verb === 'restart') return err(reject('COMMAND_INVALID', 'restart works on operators'));
+  const decision = decideResource({ type: verb, ...expected }, aggregate.resource, context, ref);
+  return verb === 'delete' ? retryIfStuck(decision, aggregate, context) : decision;
 };

@@ -31,8 +31,8 @@ export const refOf = (manifest: Manifest): Ref =>
 
 /** What can be done to each kind, besides applying it. */
 const verbsOf: Readonly<Record<Kind, (verb: string) => boolean>> = {
-  resource: (verb) => verb !== 'reseal',
-  operator: (verb) => ['patch', 'delete', 'finalize', 'reseal'].includes(verb),
+  resource: (verb) => verb !== 'reseal' && verb !== 'restart',
+  operator: (verb) => ['patch', 'delete', 'finalize', 'reseal', 'restart'].includes(verb),
   secret: (verb) => ['patch', 'delete', 'reseal'].includes(verb),
 };
 

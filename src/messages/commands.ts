@@ -17,11 +17,14 @@ export const targetVerbs = [
   'cancel',
   'suspend',
   'resume',
+  'reconcile',
+  'restart',
   'reseal',
   'finalize',
 ] as const;
 /**
- * `release` takes a resource out of opstream without the word of its component: what is outside stays. `finalize` is sent by the
+ * `reconcile` has a component look at a resource now, whatever it waits for. `restart` ends the components of an operator and starts them again,
+ * replica by replica. `release` takes a resource out of opstream without the word of its component: what is outside stays. `finalize` is sent by the
  * operator-runtime when a component has said that the external thing is gone. `reseal` puts the sealed values of a secret or an operator under
  * the current key.
  */
@@ -49,6 +52,8 @@ export type TargetCommand = {
   /** `run` only: an action that the resource's type declares, and its parameters. */
   readonly action?: string;
   readonly parameters?: JsonObject;
+  /** `restart` only: one of the operator's components. Absent: all of them. */
+  readonly component?: string;
   /** `finalize` only: the uid that was finished, so that a later declaration is left alone. */
   readonly uid?: string;
   /** Refuse with VERSION_CONFLICT unless the generation is this one. */

@@ -79,6 +79,19 @@ export type EntityStatus = {
   readonly properties: JsonObject;
 };
 
+/** Reasons of the conditions that the SDK itself reports about failed reconciles. */
+export const failureReasons = { retrying: 'ReconcileFailed', terminal: 'Terminal', hung: 'ReconcileHangs' } as const;
+export type FailureReason = (typeof failureReasons)[keyof typeof failureReasons];
+const FAILURES: ReadonlySet<string> = new Set(Object.values(failureReasons));
+export const isFailureReason = (reason: string): boolean => FAILURES.has(reason);
+
+/** Whether it waits for its next try, or for somebody. A run that failed has ended: that is no such thing. */
+export const saysStuck = ({ conditions, runtime }: Pick<EntityStatus, 'conditions' | 'runtime'>): boolean =>
+  conditions.some(
+    ({ type, status, reason }) =>
+      isFailureReason(reason) || (type === 'Stalled' && status === 'True' && runtime !== 'failed'),
+  );
+
 /** Reason in the last status of a resource that was released: the operator-runtime's word, not the component's. */
 export const RELEASED = 'Released';
 /** Whether a status says that its resource was released. */

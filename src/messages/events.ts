@@ -12,6 +12,8 @@ export type OperatorEventData = {
   readonly 'io.opstream.operator.registered.v1': { readonly manifest: OperatorManifest };
   /** `patch` turns the manifest before into the manifest after (RFC 6902). */
   readonly 'io.opstream.operator.changed.v1': { readonly patch: readonly Operation[] };
+  /** Its components are to be started again although nothing has changed. Absent: all of them. */
+  readonly 'io.opstream.operator.restart-requested.v1': { readonly component?: string };
   /** `force`: the operator goes although resources need it; they stay declared, and `leftBehind` says which they were then. */
   readonly 'io.opstream.operator.deletion-requested.v1': { readonly force?: true; readonly leftBehind?: LeftBehind };
   /** `leftBehind`: the resources that were still declared when it was gone. */
@@ -52,6 +54,8 @@ export type ResourceEventData = {
   readonly 'io.opstream.resource.cancel-requested.v1': { readonly runId: string };
   readonly 'io.opstream.resource.suspended.v1': Readonly<Record<string, never>>;
   readonly 'io.opstream.resource.resumed.v1': Readonly<Record<string, never>>;
+  /** Its component is to look at it now. Nothing about it has changed. */
+  readonly 'io.opstream.resource.reconcile-requested.v1': Readonly<Record<string, never>>;
   /** The component is told to remove the external thing; the resource stays until it says that it did. */
   readonly 'io.opstream.resource.deletion-requested.v1': Readonly<Record<string, never>>;
   readonly 'io.opstream.resource.deleted.v1': Readonly<Record<string, never>>;
@@ -94,6 +98,7 @@ export type NewEvent = NewOperatorEvent | NewResourceEvent | NewSecretEvent;
 const types: Readonly<Record<DomainEvent['type'], true>> = {
   'io.opstream.operator.registered.v1': true,
   'io.opstream.operator.changed.v1': true,
+  'io.opstream.operator.restart-requested.v1': true,
   'io.opstream.operator.deletion-requested.v1': true,
   'io.opstream.operator.deleted.v1': true,
   'io.opstream.resource.declared.v1': true,
@@ -102,6 +107,7 @@ const types: Readonly<Record<DomainEvent['type'], true>> = {
   'io.opstream.resource.cancel-requested.v1': true,
   'io.opstream.resource.suspended.v1': true,
   'io.opstream.resource.resumed.v1': true,
+  'io.opstream.resource.reconcile-requested.v1': true,
   'io.opstream.resource.deletion-requested.v1': true,
   'io.opstream.resource.deleted.v1': true,
   'io.opstream.resource.released.v1': true,

@@ -91,6 +91,8 @@ export type OperatorDocument = {
   readonly deletionRequestedAt?: string;
   /** It goes although resources need it. */
   readonly deletionForced?: true;
+  /** By component: the sequence of the last event that asked for its restart. Of none: absent. */
+  readonly restarts?: Readonly<Record<string, number>>;
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly createdBy: string;

@@ -69,11 +69,14 @@ const dataProblem = (type: DomainEvent['type'], data: JsonObject): string | unde
       return textProblem(data, 'runId');
     case 'io.opstream.resource.released.v1':
       return textProblem(data, 'releasedBy') ?? leftBehindProblem(data);
+    case 'io.opstream.operator.restart-requested.v1':
+      return data['component'] === undefined ? undefined : textProblem(data, 'component');
     case 'io.opstream.operator.deletion-requested.v1':
     case 'io.opstream.operator.deleted.v1':
       return data['leftBehind'] === undefined ? undefined : leftBehindProblem(data);
     case 'io.opstream.resource.suspended.v1':
     case 'io.opstream.resource.resumed.v1':
+    case 'io.opstream.resource.reconcile-requested.v1':
     case 'io.opstream.resource.deletion-requested.v1':
     case 'io.opstream.resource.deleted.v1':
     case 'io.opstream.secret.deleted.v1':

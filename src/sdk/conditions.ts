@@ -3,10 +3,6 @@
 import type { LifecycleStatus } from '../messages/entity.ts';
 import type { ReportedCondition } from './types.ts';
 
-/** Reasons of the conditions that the SDK itself reports about failed reconciles. */
-export const failureReasons = { retrying: 'ReconcileFailed', terminal: 'Terminal', hung: 'ReconcileHangs' } as const;
-export type FailureReason = (typeof failureReasons)[keyof typeof failureReasons];
-
 export const ready = (reason = 'Reconciled', message = ''): ReportedCondition => ({
   type: 'Ready',
   status: 'True',

@@ -3,8 +3,17 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Writable } from '../core/writable.ts';
-import { saysReleased, type Condition, type Entity, type EntityStatus, type ObservedRun } from '../messages/entity.ts';
-import { conditionsFor, failureReasons, notReady, reconciling, stalled, type FailureReason } from './conditions.ts';
+import {
+  failureReasons,
+  isFailureReason,
+  saysReleased,
+  type Condition,
+  type Entity,
+  type EntityStatus,
+  type FailureReason,
+  type ObservedRun,
+} from '../messages/entity.ts';
+import { conditionsFor, notReady, reconciling, stalled } from './conditions.ts';
 import type { ReportedCondition, StatusUpdate } from './types.ts';
 
 const MAX_MESSAGE_LENGTH = 2000;
@@ -110,8 +119,7 @@ export const failureUpdate = (entity: Entity, previous: EntityStatus | undefined
   };
 };
 
-const FAILURES: ReadonlySet<string> = new Set(Object.values(failureReasons));
-const isFailure = ({ reason }: ReportedCondition): boolean => FAILURES.has(reason);
+const isFailure = ({ reason }: ReportedCondition): boolean => isFailureReason(reason);
 
 /**
  * After a reconcile that reported nothing: undefined when the last status says it all, else the last one for the entity as it is

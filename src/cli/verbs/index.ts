@@ -20,7 +20,7 @@ import { statusVerb } from './status.ts';
 import { up } from './up.ts';
 import { verifyVerb } from './verify.ts';
 import { versionVerb } from './version.ts';
-import { cancelVerb, patchVerb, resumeVerb, runVerb, suspendVerb } from './target.ts';
+import { cancelVerb, patchVerb, reconcileVerb, restartVerb, resumeVerb, runVerb, suspendVerb } from './target.ts';
 
 export const allVerbs: readonly Verb[] = [
   applyVerb,
@@ -35,6 +35,8 @@ export const allVerbs: readonly Verb[] = [
   cancelVerb,
   suspendVerb,
   resumeVerb,
+  reconcileVerb,
+  restartVerb,
   resealVerb,
   statusVerb,
   historyVerb,

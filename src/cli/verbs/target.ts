@@ -1,4 +1,4 @@
-// run, cancel, suspend, resume and patch: commands on one thing that exists.
+// run, cancel, suspend, resume, reconcile, restart and patch: commands on one thing that exists.
 
 import { readFileSync } from 'node:fs';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
@@ -9,7 +9,7 @@ import { textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { anyText, aToken } from '../flag-values.ts';
 import { outputOf, printAs, sendVerb, tellRejection, waitIfAsked } from '../reporting.ts';
-import { changeFlags, commonFlags, identityOf, spoken, targetOf, UsageError, type Verb } from '../verb.ts';
+import { changeFlags, commonFlags, identityOf, spoken, targetOf, tokenOf, UsageError, type Verb } from '../verb.ts';
 
 type Words = { readonly icon: string; readonly doing: string; readonly done: string };
 
@@ -90,6 +90,29 @@ export const resumeVerb: Verb = {
   usage: USAGE,
   flags,
   run: runTarget('resume', { icon: '▶', doing: 'resuming', done: 'resumed' }),
+};
+
+export const reconcileVerb: Verb = {
+  name: 'reconcile',
+  about: 'have a resource looked at now, whatever it waits for',
+  usage: USAGE,
+  flags,
+  run: runTarget('reconcile', { icon: '🔁', doing: 'reconciling', done: 'requested' }),
+};
+
+export const restartVerb: Verb = {
+  name: 'restart',
+  about: "end an operator's components and start them again, replica by replica",
+  usage: '-t operator -n NAME [-c COMPONENT] [--dry-run] [-o json|yaml]',
+  flags: {
+    type: commonFlags.type,
+    ...withoutWait,
+    component: { kind: 'text', is: aToken, short: 'c', value: 'COMPONENT', about: 'only this one' },
+  },
+  run: runTarget('restart', { icon: '🔄', doing: 'restarting', done: 'requested' }, (args): JsonObject => {
+    const component = tokenOf(args, 'component');
+    return component === undefined ? {} : { component };
+  }),
 };
 
 const readPatchFile = (path: string): string => {

@@ -9,6 +9,7 @@ import type { NewOperatorEvent } from '../../messages/events.ts';
 import type { LeftBehind } from '../../messages/left-behind.ts';
 import type { OperatorManifest } from '../../messages/manifest/types.ts';
 import type { JsonValue } from '../../core/json.ts';
+import { nearestName } from '../../messages/validation/nearest.ts';
 import type { Decision } from '../decision.ts';
 import type { OperatorState } from './state.ts';
 
@@ -29,6 +30,7 @@ export type OperatorCommand =
     }
   /** `manifest`: the stored one with its credentials under another key. No change to anybody: the generation stays. */
   | { readonly type: 'reseal'; readonly manifest: OperatorManifest }
+  | { readonly type: 'restart'; readonly component?: string; readonly expectedGeneration?: number }
   | { readonly type: 'finalize'; readonly uid: string; readonly dependents: LeftBehind };
 
 /** Listed in a refusal, at most. */
@@ -99,6 +101,28 @@ const decideApply = (
   return ok([{ type: 'io.opstream.operator.changed.v1', generation: state.generation + 1, data: { patch } }]);
 };
 
+const decideRestart = (
+  command: Extract<OperatorCommand, { type: 'restart' }>,
+  { operator, generation }: OperatorState,
+  name: string,
+): Decision<NewOperatorEvent> => {
+  const { component, expectedGeneration } = command;
+  if (operator === undefined) return notFound(name);
+  if (expectedGeneration !== undefined && expectedGeneration !== operator.generation)
+    return versionConflict(expectedGeneration, operator.generation);
+  if (operator.deletionRequestedAt !== undefined)
+    return err(reject('OPERATOR_DELETING', `operator "${name}" is being deleted; its components are stopped then`));
+  const names = operator.manifest.operator.components.map((one) => one.name);
+  if (component !== undefined && !names.includes(component)) {
+    const nearest = nearestName(component, names);
+    const hint = nearest === undefined ? `it has ${names.join(', ')}` : `did you mean "${nearest}"?`;
+    const message = `operator "${name}" has no component "${component}"; ${hint}`;
+    return err(reject('NOT_FOUND', message, [{ message, pointer: '/component' }]));
+  }
+  const data = component === undefined ? {} : { component };
+  return ok([{ type: 'io.opstream.operator.restart-requested.v1', generation, data }]);
+};
+
 export const decideOperator = (
   command: OperatorCommand,
   state: OperatorState,
@@ -110,6 +134,8 @@ export const decideOperator = (
       return decideApply(command, state);
     case 'delete':
       return decideDelete(command, state, name);
+    case 'restart':
+      return decideRestart(command, state, name);
     case 'reseal': {
       if (operator === undefined) return notFound(name);
       const patch = diff(operator.manifest as unknown as JsonValue, command.manifest as unknown as JsonValue);

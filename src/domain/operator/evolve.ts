@@ -36,6 +36,14 @@ export const evolveOperator = (state: OperatorState, event: OperatorEvent, seque
           manifest: applyStored(operator.manifest, event.data.patch, operatorManifestProblem),
         },
       };
+    case 'io.opstream.operator.restart-requested.v1': {
+      if (operator === undefined) return state;
+      const { component } = event.data;
+      const named =
+        component === undefined ? operator.manifest.operator.components.map(({ name }) => name) : [component];
+      const restarts = { ...operator.restarts, ...Object.fromEntries(named.map((name) => [name, sequence])) };
+      return { generation, operator: { ...operator, ...touched, restarts } };
+    }
     case 'io.opstream.operator.deletion-requested.v1':
       if (operator === undefined) return state;
       return {

@@ -36,7 +36,7 @@ export type ResourceCommand =
       readonly mustBeNew: boolean;
       readonly expectedGeneration?: number;
     }
-  | { readonly type: 'delete' | 'cancel' | 'suspend' | 'resume'; readonly expectedGeneration?: number }
+  | { readonly type: 'delete' | 'cancel' | 'suspend' | 'resume' | 'reconcile'; readonly expectedGeneration?: number }
   | { readonly type: 'run'; readonly wish?: RunWish; readonly expectedGeneration?: number }
   | ReleaseCommand
   | { readonly type: 'finalize'; readonly uid: string };
@@ -187,6 +187,8 @@ export const decideResource = (
       ? ok([{ type: 'io.opstream.resource.deletion-requested.v1', generation, data: {} }])
       : ok([]);
   }
+  if (command.type === 'reconcile')
+    return ok([{ type: 'io.opstream.resource.reconcile-requested.v1', generation, data: {} }]);
   if (entity.deletionRequestedAt !== undefined) return beingDeleted(entity);
   return command.type === 'run'
     ? decideRun(command.wish ?? NO_WISH, entity, generation, context)

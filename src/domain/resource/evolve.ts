@@ -64,6 +64,8 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
       return { generation, entity: { ...entity, suspended: true } };
     case 'io.opstream.resource.resumed.v1':
       return { generation, entity: { ...entity, suspended: false } };
+    case 'io.opstream.resource.reconcile-requested.v1':
+      return { generation, entity };
     case 'io.opstream.resource.deletion-requested.v1':
       return { generation, entity: { ...entity, deletionRequestedAt: event.time } };
   }

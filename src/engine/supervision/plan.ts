@@ -119,7 +119,9 @@ export const planComponent = (
   const files = secrets.files.map(({ name }) => name);
   const described = manifestFile(operator);
   const pull = component.imagePullSecret ?? '';
-  const versions = [access.credentialsVersion, context.apiKeyVersion, context.local].filter(
+  const { restarts = {} } = operator;
+  const asked = Object.hasOwn(restarts, component.name) ? `restart ${restarts[component.name]}` : undefined;
+  const versions = [access.credentialsVersion, context.apiKeyVersion, context.local, asked].filter(
     (version) => version !== undefined,
   );
   const revision = digest(

@@ -70,7 +70,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
   const drivers = new Map(options.drivers.map((driver) => [driver.name, driver]));
   const meter = createSupervisionMeter(options.metrics);
   const histories = new Map<string, ComponentHistory>();
-  const plans = new Map<string, { readonly plan: Plan; readonly generation: number; readonly atMs: number }>();
+  const plans = new Map<string, { readonly plan: Plan; readonly sequence: number; readonly atMs: number }>();
   const reports = new Map<string, { readonly text: string; readonly report: ComponentsReport }>();
   let haveLooked = (): void => undefined;
   const looked = new Promise<void>((resolve) => (haveLooked = resolve));
@@ -131,11 +131,11 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
   const planOf = async (operator: OperatorDocument, component: ComponentSpec, nowMs: number): Promise<Plan> => {
     const key = keyOf(operator.name, component.name);
     const known = plans.get(key);
-    const isFresh = known?.generation === operator.generation && nowMs - known.atMs < PLAN_AGE_MS;
+    const isFresh = known?.sequence === operator.sequence && nowMs - known.atMs < PLAN_AGE_MS;
     if (isFresh && known.plan.kind !== 'obstacle') return known.plan;
     const plan = await planner.plan(operator, component);
     if (plan.kind === 'instances') options.onPlanned?.(plan.desired);
-    plans.set(key, { plan, generation: operator.generation, atMs: nowMs });
+    plans.set(key, { plan, sequence: operator.sequence, atMs: nowMs });
     return plan;
   };
 

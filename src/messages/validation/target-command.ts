@@ -1,4 +1,4 @@
-// The bodies of patch, delete, release, run, cancel, suspend, resume and finalize: `{ type?, workspace?, name, ... }` as JSON or YAML.
+// The bodies of patch, delete, release, run, cancel, suspend, resume, reconcile, restart and finalize: `{ type?, workspace?, name, ... }` as JSON or YAML.
 // Called by the command-handler for both doors.
 
 import type { JsonObject } from '../../core/json.ts';
@@ -36,6 +36,8 @@ const shapes: Readonly<Record<TargetVerb, Shape>> = {
   cancel: plain,
   suspend: plain,
   resume: plain,
+  reconcile: plain,
+  restart: shapeFor({}, { component: TOKEN }),
   reseal: plain,
   finalize: shapeFor({ uid: UID }),
 };
@@ -50,6 +52,7 @@ type Given = {
   readonly patch?: readonly Operation[];
   readonly uid?: string;
   readonly action?: string;
+  readonly component?: string;
   readonly parameters?: JsonObject;
   readonly force?: boolean;
 };
@@ -87,6 +90,7 @@ export const parseTargetCommand = (
     ...(given.patch === undefined ? {} : { patch: given.patch }),
     ...(given.uid === undefined ? {} : { uid: given.uid }),
     ...(given.action === undefined ? {} : { action: given.action }),
+    ...(given.component === undefined ? {} : { component: given.component }),
     ...(given.parameters === undefined ? {} : { parameters: given.parameters }),
     ...(given.force === true ? { force: true } : {}),
     ...(given.expectedGeneration === undefined ? {} : { expectedGeneration: given.expectedGeneration }),

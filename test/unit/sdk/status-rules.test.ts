@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EntityStatus } from '../../../src/messages/entity.ts';
-import { failureReasons } from '../../../src/sdk/conditions.ts';
+import { failureReasons, type EntityStatus } from '../../../src/messages/entity.ts';
 import { failureUpdate, isGone, sameStatus, silentUpdate, statusFrom } from '../../../src/sdk/status-rules.ts';
 import type { StatusUpdate } from '../../../src/sdk/types.ts';
 import { entityAt } from '../../support/entities.ts';

@@ -48,6 +48,16 @@ describe('the plan of a component', () => {
     });
   });
 
+  it('has another revision after a restart was asked for, and only the component that was named', () => {
+    const revisionAfter = (restarts: Readonly<Record<string, number>>, name: string): string | undefined =>
+      planComponent(operator({ restarts }), { ...component, name }, context())[0]?.revision;
+    const before = revisionAfter({}, 'worker');
+    assert.notEqual(revisionAfter({ worker: 7 }, 'worker'), before);
+    assert.notEqual(revisionAfter({ worker: 7 }, 'worker'), revisionAfter({ worker: 9 }, 'worker'));
+    assert.equal(revisionAfter({ other: 7 }, 'worker'), before);
+    assert.equal(revisionAfter({ worker: 7 }, 'constructor'), revisionAfter({}, 'constructor'));
+  });
+
   it('derives the channel when there is one, or when the component names one', () => {
     const [two] = planComponent(operator(), component, context());
     assert.ok(!('ENTITY_OF_INTEREST_MESSAGE_STREAM' in (two?.environment ?? {})));

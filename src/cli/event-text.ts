@@ -2,16 +2,15 @@
 
 import { encodeJson } from '../core/decode.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
-import { evolveOperator } from '../domain/operator/evolve.ts';
-import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
-import { evolveResource } from '../domain/resource/evolve.ts';
-import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
-import { evolveSecret } from '../domain/secret/evolve.ts';
-import { initialSecretState, type SecretState } from '../domain/secret/state.ts';
+import { initialOperatorState } from '../domain/operator/state.ts';
+import { initialResourceState } from '../domain/resource/state.ts';
+import { initialSecretState } from '../domain/secret/state.ts';
+import { takeIn, type States } from '../domain/take-in.ts';
 import { masked } from '../messages/manifest/sealed.ts';
 import { NO_WORKSPACE, printable } from '../messages/names.ts';
 import { decodeEvent } from '../messages/stored-event.ts';
-import type { OperatorEvent, ResourceEvent, SecretEvent } from '../messages/events.ts';
+import type { OwnEvent } from '../messages/own-events.ts';
+import { kinds, type Kind } from '../messages/subjects.ts';
 import type { HistoryEntry } from '../messages/queries.ts';
 
 const textIn = (event: JsonObject, field: string): string => {
@@ -71,6 +70,10 @@ export const factsOf = (stream: HistoryEntry['stream'], event: JsonObject): stri
   return [shortType(textIn(event, 'type')), ...facts].filter((part) => part !== '').join('  ');
 };
 
+/** What happened, or why the message counts for nothing. */
+export const changeOf = ({ stream, event, setAside }: HistoryEntry): string =>
+  setAside === undefined ? factsOf(stream, event) : `set aside: ${printable(setAside)}`;
+
 const aboutOf = (event: JsonObject): string => {
   const [kind = '', workspace = '', ...name] = textIn(event, 'subject').split('.');
   return workspace === NO_WORKSPACE ? `${kind} ${name.join('.')}` : `${kind} ${workspace}/${name.join('.')}`;
@@ -86,34 +89,38 @@ export const eventLine = (entry: HistoryEntry, options: { readonly withSubject?:
     `${stream === 'events' ? 'event ' : 'status'} #${sequence}`,
     `gen ${generation}`,
     ...(options.withSubject === true ? [aboutOf(event)] : []),
-    factsOf(stream, event),
+    changeOf(entry),
     ...(actor === '' ? [] : [`by ${printable(actor)}`]),
     ...(entry.error === undefined ? [] : [entry.error.message]),
   ].join('  ');
 };
 
-/** Folds the events of one thing as they come; statuses leave the desired state as it is. */
+/** Folds the events of one thing as they come; statuses, and what was set aside, leave the desired state as it is. */
 export const createReplay = () => {
-  let resource: ResourceState = initialResourceState;
-  let operator: OperatorState = initialOperatorState;
-  let secret: SecretState = initialSecretState;
+  const states: States = { resource: initialResourceState, operator: initialOperatorState, secret: initialSecretState };
+
+  const fold = <TKind extends Kind>(kind: TKind, own: OwnEvent, sequence: number): string | undefined => {
+    const taken = takeIn(kind, own, states[kind], sequence);
+    if ('problem' in taken) return taken.problem;
+    Object.assign(states, { [kind]: taken.state });
+    return undefined;
+  };
+
   return {
     /** The state after the entry: the entity, operator or secret, undefined when there is none (any more). Sealed values are masked. */
-    absorb: (entry: HistoryEntry): unknown => {
-      if (entry.error !== undefined) return { problem: entry.error.message };
-      if (entry.stream === 'status') return dataOf(entry.event);
-      const decoded = decodeEvent(encodeJson(entry.event));
-      if ('problem' in decoded) return { problem: decoded.problem };
-      if (decoded.event.type.startsWith('io.opstream.operator.')) {
-        operator = evolveOperator(operator, decoded.event as OperatorEvent, entry.sequence);
-        return masked(operator.operator);
-      }
-      if (decoded.event.type.startsWith('io.opstream.secret.')) {
-        secret = evolveSecret(secret, decoded.event as SecretEvent, entry.sequence);
-        return masked(secret.secret);
-      }
-      resource = evolveResource(resource, decoded.event as ResourceEvent, entry.sequence);
-      return resource.entity;
+    absorb: ({ stream, sequence, event, error, setAside }: HistoryEntry): unknown => {
+      if (setAside !== undefined) return { problem: setAside };
+      if (error !== undefined) return { problem: error.message };
+      if (stream === 'status') return dataOf(event);
+      const decoded = decodeEvent(encodeJson(event));
+      if ('problem' in decoded) return decoded;
+      const [kind = '', workspace = '', name = ''] = decoded.event.subject.split('.');
+      const known = kinds.find((one) => one === kind);
+      if (known === undefined) return { problem: `not an event of ${kinds.join(', ')}` };
+      const problem = fold(known, { event: decoded.event, ref: { kind: known, workspace, name } }, sequence);
+      if (problem !== undefined) return { problem };
+      if (known === 'resource') return states.resource.entity;
+      return masked(known === 'operator' ? states.operator.operator : states.secret.secret);
     },
   };
 };

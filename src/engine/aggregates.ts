@@ -2,8 +2,8 @@
 // each within this process. Other processes write too; the expected sequence of the append finds that out, and the aggregate is
 // then loaded again.
 
-import { Fault } from '../core/fault.ts';
-import { decodeEventOf, foldOrProblem } from '../messages/stored-event.ts';
+import { takeIn } from '../domain/take-in.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { evolveOperator } from '../domain/operator/evolve.ts';
 import { evolveResource } from '../domain/resource/evolve.ts';
 import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
@@ -15,7 +15,7 @@ import { refKey, type Names, type Ref } from '../messages/subjects.ts';
 import type { DomainEvent, OperatorEvent, ResourceEvent, SecretEvent } from '../messages/events.ts';
 import type { ReceiptEvent } from '../messages/commands.ts';
 import { createGenerations } from './generations.ts';
-import type { Clock, StreamReader } from './ports.ts';
+import type { Clock, StoredMessage, StreamReader } from './ports.ts';
 
 /** What one command stored on this aggregate: enough to answer it again. */
 export type Applied = {
@@ -27,7 +27,10 @@ export type Applied = {
 export type Aggregate = {
   readonly ref: Ref;
   readonly subject: string;
-  /** OPSTREAM_EVENTS sequence of its last event; 0 when there is none. */
+  /**
+   * OPSTREAM_EVENTS sequence of the last message on its subject, also of one that was set aside: the append expects that one. 0: there is
+   * none.
+   */
   lastSequence: number;
   operator: OperatorState;
   resource: ResourceState;
@@ -46,6 +49,11 @@ export const absorb = (aggregate: Aggregate, event: DomainEvent, sequence: numbe
   else if (kind === 'operator')
     aggregate.operator = evolveOperator(aggregate.operator, event as OperatorEvent, sequence);
   else aggregate.secret = evolveSecret(aggregate.secret, event as SecretEvent, sequence);
+  remember(aggregate, event, sequence);
+};
+
+/** The event is the last one, and its command was carried out. */
+const remember = (aggregate: Aggregate, event: DomainEvent, sequence: number): void => {
   aggregate.lastSequence = sequence;
   const before = aggregate.commands.get(event.commandid)?.events ?? [];
   const leftBehind = leftBehindIn(event.data);
@@ -65,8 +73,10 @@ export const createAggregates = (options: {
   readonly clock: Clock;
   /** Aggregates kept in memory. Default 10,000. */
   readonly maxCached?: number;
+  /** Default: those of `names`. */
+  readonly own?: OwnEvents;
 }) => {
-  const { names, reader, clock, maxCached = 10_000 } = options;
+  const { names, reader, clock, maxCached = 10_000, own = createOwnEvents(names) } = options;
   const cache = createGenerations<Aggregate>(maxCached);
   const tails = new Map<string, Promise<void>>();
 
@@ -81,18 +91,20 @@ export const createAggregates = (options: {
     loadedAtMs: clock.nowMs(),
   });
 
+  /** What is not ours is set aside; the projector tells it. */
+  const take = (aggregate: Aggregate, message: StoredMessage): void => {
+    const { sequence } = message;
+    const { kind } = aggregate.ref;
+    const taken = takeIn(kind, own.event(message), aggregate[kind], sequence);
+    aggregate.lastSequence = sequence;
+    if ('problem' in taken) return;
+    Object.assign(aggregate, { [kind]: taken.state });
+    remember(aggregate, taken.event, sequence);
+  };
+
   const read = async (ref: Ref): Promise<Aggregate> => {
     const aggregate = blank(ref);
-    const { subject } = aggregate;
-    for (const message of await reader.readSubject(subject)) {
-      const decoded = decodeEventOf(ref.kind, message.data);
-      const after =
-        'problem' in decoded ? decoded : foldOrProblem(() => absorb(aggregate, decoded.event, message.sequence));
-      if ('problem' in after) {
-        const what = `event ${message.sequence} on ${subject} cannot be read: ${after.problem}`;
-        throw new Fault('DOCUMENT_INVALID', what, { retry: 'never', details: { sequence: message.sequence } });
-      }
-    }
+    for (const message of await reader.readSubject(aggregate.subject)) take(aggregate, message);
     return aggregate;
   };
 

@@ -6,6 +6,7 @@ import { decodeJson } from '../core/decode.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { DEFAULT_PAGE_SIZE, type HistoryAnswer, type HistoryEntry, type HistoryQuery } from '../messages/queries.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
+import type { OwnEvents } from '../messages/own-events.ts';
 import { refOfKind, type Names } from '../messages/subjects.ts';
 import { historyCursor, parseHistoryCursor, type HistoryPosition } from '../messages/validation/query.ts';
 import { FRAME_BYTES, sizeOf, tooLarge } from './answer-room.ts';
@@ -16,17 +17,26 @@ type Page = Pick<HistoryAnswer, 'entries' | 'next'>;
 
 const timeOf = (event: JsonObject): string => String(event['time'] ?? '');
 
-const eventIn = ({ data }: StoredMessage): JsonObject | undefined => {
-  const event = decodeJson(data);
-  return isJsonObject(event) ? event : undefined;
-};
+type Head = Pick<HistoryEntry, 'sequence' | 'event' | 'setAside'>;
+/** What is shown of a stored message. */
+type Show = (message: StoredMessage) => Head;
 
-type Head = { readonly sequence: number; readonly event: JsonObject };
+/** What is none of ours is shown as far as it can be, with the time at which it was stored: its own is no more than a claim. */
+const showOf = (own: OwnEvents, stream: Stream): Show => {
+  const judge = stream === 'events' ? own.event : own.status;
+  return (message) => {
+    const { sequence } = message;
+    const given = judge(message);
+    if ('event' in given) return { sequence, event: given.event as unknown as JsonObject };
+    const value = decodeJson(message.data);
+    const time = new Date(message.timeMs).toISOString();
+    return { sequence, event: { ...(isJsonObject(value) ? value : {}), time }, setAside: given.problem };
+  };
+};
 
 /** What was read of one stream, to be taken from the front. */
 type Lane = {
   readonly stream: Stream;
-  /** The next one that can be shown: what is not JSON cannot. */
   head(): Head | undefined;
   drop(): void;
   /** Everything read is taken, and the stream may have more. */
@@ -37,15 +47,18 @@ type Lane = {
   position(): number;
 };
 
-const laneOf = (stream: Stream, from: number, messages: readonly StoredMessage[], isWhole: boolean): Lane => {
+const laneOf = (
+  stream: Stream,
+  from: number,
+  messages: readonly StoredMessage[],
+  isWhole: boolean,
+  show: Show,
+): Lane => {
   let next = 0;
   let known: Head | undefined;
   const head = (): Head | undefined => {
-    for (; known === undefined && next < messages.length; next += known === undefined ? 1 : 0) {
-      const message = messages[next];
-      const event = message === undefined ? undefined : eventIn(message);
-      if (message !== undefined && event !== undefined) known = { sequence: message.sequence, event };
-    }
+    const message = messages[next];
+    if (known === undefined && message !== undefined) known = show(message);
     return known;
   };
   const isTaken = (): boolean => head() === undefined;
@@ -69,17 +82,20 @@ export const createHistory = (options: {
   readonly names: Names;
   readonly events: StreamReader;
   readonly statuses: StreamReader;
+  readonly own: OwnEvents;
 }) => {
-  const { names } = options;
+  const { names, own } = options;
+  const shows = { events: showOf(own, 'events'), status: showOf(own, 'status') };
 
-  const entryOf = (stream: Stream, { sequence, event }: Head, roomBytes: number): HistoryEntry => {
-    const entry = { stream, sequence, event };
+  const entryOf = (stream: Stream, head: Head, roomBytes: number): HistoryEntry => {
+    const { sequence, event } = head;
+    const entry = { stream, ...head };
     const bytes = sizeOf(entry);
     if (bytes <= roomBytes) return entry;
     const { data: _left, ...envelope } = event;
     const where = stream === 'events' ? names.streams.events : names.streams.status;
     const instead = `read it as it is stored: nats stream get ${where} ${sequence}`;
-    return { stream, sequence, event: envelope, error: tooLarge('an entry', bytes, roomBytes, instead) };
+    return { ...entry, event: envelope, error: tooLarge('an entry', bytes, roomBytes, instead) };
   };
 
   /** By time, as many as there are, may be and fit; ends where a stream would have to be read further to tell what comes next. */
@@ -110,7 +126,7 @@ export const createHistory = (options: {
   const statusSince = async (subject: string, time: string): Promise<number> => {
     for (let fromSequence = 1; ;) {
       const messages = await options.statuses.readSubject(subject, { fromSequence, limit: 500, maxBytes: 4_000_000 });
-      const found = messages.find((message) => timeOf(eventIn(message) ?? {}) >= time);
+      const found = messages.find((message) => timeOf(shows.status(message).event) >= time);
       const last = messages.at(-1);
       if (found !== undefined) return found.sequence;
       if (last === undefined) return fromSequence;
@@ -128,7 +144,7 @@ export const createHistory = (options: {
     const fromSequence = Math.max(1, query.fromSequence ?? 1);
     if (fromSequence === 1 || statusSubject === undefined) return { event: fromSequence, status: 1 };
     const [first] = await options.events.readSubject(eventSubject, { fromSequence, limit: 1 });
-    const event = first === undefined ? undefined : eventIn(first);
+    const event = first === undefined ? undefined : shows.events(first).event;
     // Nothing has happened since then.
     if (event === undefined) return { event: fromSequence, status: Number.MAX_SAFE_INTEGER };
     return { event: fromSequence, status: await statusSince(statusSubject, timeOf(event)) };
@@ -141,12 +157,12 @@ export const createHistory = (options: {
       const [eventSubject, statusSubject] = subjectsOf(query);
       const start = await startOf(query, eventSubject, statusSubject);
       const laneFrom = async (stream: Stream, reader: StreamReader, subject: string | undefined, from: number) => {
-        if (subject === undefined) return laneOf(stream, from, [], true);
+        if (subject === undefined) return laneOf(stream, from, [], true, shows[stream]);
         // One more than the page takes: so it is seen whether there is more.
         const bounds = { fromSequence: from, limit: limit + 1, maxBytes: roomBytes };
         const messages = await reader.readSubject(subject, bounds);
         const readBytes = messages.reduce((sum, { data }) => sum + data.byteLength, 0);
-        return laneOf(stream, from, messages, messages.length <= limit && readBytes < roomBytes);
+        return laneOf(stream, from, messages, messages.length <= limit && readBytes < roomBytes, shows[stream]);
       };
       const [events, statuses] = await Promise.all([
         laneFrom('events', options.events, eventSubject, start.event),

@@ -9,6 +9,7 @@ import { isAbout, summaryOfEntity, summaryOfOperator, summaryOfSecret } from '..
 import { masked } from '../messages/manifest/sealed.ts';
 import { parseQuery, type ParsedQuery } from '../messages/validation/query.ts';
 import { printable } from '../messages/names.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { viewKeys, type Kind, type Names } from '../messages/subjects.ts';
 import {
   DEFAULT_QUERY_WAIT_MS,
@@ -52,6 +53,8 @@ export type AnswerOptions = {
   readonly statuses: StreamReader;
   readonly outcomes: Pick<Outcomes, 'find'>;
   readonly clock: Clock;
+  /** Decides which events and statuses count. Default: that of `names`. */
+  readonly own?: OwnEvents;
   readonly askComponent: Parameters<typeof refreshStatus>[0];
 };
 
@@ -75,7 +78,7 @@ const notFound = (type: Kind, workspace: string, name: string) =>
   );
 
 export const createAnswerer = (options: AnswerOptions) => {
-  const { names, mirror, clock } = options;
+  const { names, mirror, clock, own = createOwnEvents(names) } = options;
   const stream = names.streams.events;
 
   /** Waits until the views have what the query asks for. */
@@ -105,7 +108,7 @@ export const createAnswerer = (options: AnswerOptions) => {
   const operatorsReached = (minSequence: number, waitMs: number): Promise<boolean> =>
     reached(names.buckets.operators, names.operatorEventFilter, minSequence, waitMs);
 
-  const orphans = createOrphans({ names, events: options.events, directory: options.directory, operatorsReached });
+  const orphans = createOrphans({ names, events: options.events, directory: options.directory, operatorsReached, own });
 
   const get = async (query: GetQuery): Promise<Result<GetAnswer>> => {
     const { type, workspace, name } = query;
@@ -188,7 +191,7 @@ export const createAnswerer = (options: AnswerOptions) => {
     return ok({ ...(answer.value.status === undefined ? {} : { status: answer.value.status }), ...at });
   };
 
-  const pages = createHistory(options);
+  const pages = createHistory({ ...options, own });
   const history = async (query: HistoryQuery, roomBytes: number): Promise<Result<HistoryAnswer>> => {
     const at = await position(query.type, query);
     const page = await pages.page(query, roomBytes);

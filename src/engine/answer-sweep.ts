@@ -12,12 +12,13 @@ import type { ResourceEvent } from '../messages/events.ts';
 import type { NatsApi } from '../messages/manifest/types.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { MAX_PAGE_SIZE, type ListAnswer, type Summary } from '../messages/queries.ts';
-import { decodeEventOf, decodeStatusEvent } from '../messages/stored-event.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { resourceRef, viewKeys, type Names } from '../messages/subjects.ts';
 import { isAbout } from '../views/summary.ts';
 import { isDue, NO_CHANNEL, type ChannelPosition, type Debt } from './debt.ts';
 import { entityCommandFor } from './entity-command.ts';
 import type { Finalizer } from './finalize-loop.ts';
+import { lastOwnStatus, type LastStatus } from './last-own-status.ts';
 import { noMetrics } from './no-metrics.ts';
 import type { OperatorDirectory } from './operator-directory.ts';
 import type { Appender, Clock, KeyValueStore, Log, Metrics, Requester, StoredMessage, StreamReader } from './ports.ts';
@@ -29,7 +30,9 @@ export type AnswerSweepOptions = {
   readonly entities: Pick<KeyValueStore, 'get'>;
   /** Of OPSTREAM_EVENTS and of OPSTREAM_STATUS. */
   readonly events: Pick<StreamReader, 'readLast'>;
-  readonly statuses: Pick<StreamReader, 'readLast'>;
+  readonly statuses: Pick<StreamReader, 'readLast' | 'readSubject'>;
+  /** Decides which events and statuses count. Default: that of `names`. */
+  readonly own?: OwnEvents;
   readonly directory: Pick<OperatorDirectory, 'channelOf'>;
   readonly finalize: Finalizer;
   readonly fence: number;
@@ -58,7 +61,7 @@ type Owed = { readonly row: Summary; readonly key: string; readonly operator: st
 const markOf = ({ generation, createdAt, updatedAt }: Summary): string => `${generation} ${createdAt} ${updatedAt}`;
 
 export const createAnswerSweep = (options: AnswerSweepOptions) => {
-  const { names, directory, clock, log, signal, answerWaitMs } = options;
+  const { names, directory, clock, log, signal, answerWaitMs, own = createOwnEvents(options.names) } = options;
   const metrics = options.metrics ?? noMetrics;
   const debts = new Map<string, Kept>();
   const finishing = new Set<string>();
@@ -116,11 +119,8 @@ export const createAnswerSweep = (options: AnswerSweepOptions) => {
     return isKnown && isDue(debt, position, { nowMs, answerWaitMs });
   };
 
-  const statusIn = (message: StoredMessage | undefined): { id: string; status: EntityStatus } | undefined => {
-    const decoded = message === undefined ? undefined : decodeStatusEvent(message.data);
-    if (decoded === undefined || 'problem' in decoded || decoded.event.type !== STATUS_TYPE) return undefined;
-    return { id: decoded.event.id, status: decoded.event.data };
-  };
+  const statusIn = ({ event }: LastStatus): { id: string; status: EntityStatus } | undefined =>
+    event?.type === STATUS_TYPE ? { id: event.id, status: event.data } : undefined;
 
   /** A deletion whose end was reported, and nobody heard of it. Not waited for: the command-handler may be away. */
   const finish = ({ manifest, uid }: Entity, statusId: string): void => {
@@ -138,8 +138,8 @@ export const createAnswerSweep = (options: AnswerSweepOptions) => {
 
   /** The event that the entity is from; when it is not the last one that can be read, the entity speaks for itself. */
   const eventOf = (entity: Entity, message: StoredMessage | undefined): ResourceEvent => {
-    const decoded = message?.sequence === entity.sequence ? decodeEventOf('resource', message.data) : undefined;
-    if (decoded !== undefined && 'event' in decoded) return decoded.event as ResourceEvent;
+    const last = message?.sequence === entity.sequence ? own.event(message) : undefined;
+    if (last !== undefined && 'event' in last) return last.event as ResourceEvent;
     const { uid, updatedAt, updatedBy, key } = entity;
     const ids = { id: uid, correlationid: uid, causationid: uid, commandid: uid, actor: updatedBy };
     return { ...ids, subject: `resource.${key}`, time: updatedAt } as unknown as ResourceEvent;
@@ -152,7 +152,7 @@ export const createAnswerSweep = (options: AnswerSweepOptions) => {
     const [document, lastEvent, lastStatus] = await Promise.all([
       options.entities.get(viewKeys.entity(workspace, name)),
       options.events.readLast(names.event(ref)),
-      options.statuses.readLast(names.status({ operator, workspace, name })),
+      lastOwnStatus(options.statuses, own, names.status({ operator, workspace, name })),
     ]);
     const value = document === undefined ? undefined : decodeJson(document.data);
     if (!isJsonObject(value)) return false;

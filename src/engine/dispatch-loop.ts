@@ -6,6 +6,7 @@
 import { encodeJson } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import type { Entity } from '../messages/entity.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import type { Names } from '../messages/subjects.ts';
 import { sequenceIn } from './position.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
@@ -32,6 +33,8 @@ export type DispatchOptions = {
   readonly follower: StreamFollower;
   readonly reader: StreamReader;
   readonly directory: OperatorDirectory;
+  /** Decides which events count. Default: that of `names`. */
+  readonly own?: OwnEvents;
   /** Holds `checkpoint.dispatch`. */
   readonly positions: KeyValueStore;
   readonly fence: number;
@@ -75,7 +78,7 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
     },
     () => metrics.nowMs(),
   );
-  const entities = createEntitySource(options.reader);
+  const entities = createEntitySource(options.reader, options.own ?? createOwnEvents(names));
   const stored = await positions.get(CHECKPOINT);
   const start = sequenceIn(stored) ?? 0;
   let revision = stored?.revision ?? 0;
@@ -109,8 +112,8 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
 
   const commandFor = async (message: StoredMessage): Promise<Command | undefined> => {
     const change = await entities.after(message);
-    if (change === undefined) {
-      await options.deadLetter(message, 'not an event of a resource that can be read');
+    if ('problem' in change) {
+      await options.deadLetter(message, change.problem);
       return undefined;
     }
     const entity = await entityToSend(change, message.sequence);

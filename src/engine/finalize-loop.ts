@@ -9,7 +9,7 @@ import { isJsonObject } from '../core/json.ts';
 import { saysReleased, STATUS_TYPE } from '../messages/entity.ts';
 import { commandHeaders } from '../messages/envelope.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
-import { decodeStatusEvent } from '../messages/stored-event.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { fnv1a, type Kind, type Names } from '../messages/subjects.ts';
 import type { Receipt } from '../messages/commands.ts';
 import { sequenceIn } from './position.ts';
@@ -82,8 +82,10 @@ export const runFinalization = async (options: {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Decides which statuses count. Default: that of `names`. */
+  readonly own?: OwnEvents;
 }): Promise<void> => {
-  const { names, positions, clock, log, signal } = options;
+  const { names, positions, clock, log, signal, own = createOwnEvents(names) } = options;
   const stored = await positions.get(CHECKPOINT);
   let handled = sequenceIn(stored) ?? 0;
   let written = handled;
@@ -101,7 +103,7 @@ export const runFinalization = async (options: {
   const finish = async (message: StoredMessage): Promise<void> => {
     const ref = names.parseStatus(message.subject);
     if (ref === undefined || ref.workspace === NO_WORKSPACE) return;
-    const decoded = decodeStatusEvent(message.data);
+    const decoded = own.status(message);
     if ('problem' in decoded || decoded.event.type !== STATUS_TYPE || decoded.event.data.status !== 'deleted') return;
     // Of a release: the resource is gone already.
     if (saysReleased(decoded.event.data)) return;

@@ -21,9 +21,10 @@ import type { Finalizer } from './finalize-loop.ts';
 import type { OperatorDirectory } from './operator-directory.ts';
 import type { ComponentsReport } from './supervision/component-report.ts';
 import type { ValidityTold } from './validity-watch.ts';
-import type { Appender, Clock, IdSource, Log, StoredMessage, StreamReader } from './ports.ts';
+import type { Appender, Clock, IdSource, Log, StreamReader } from './ports.ts';
 import { isDeepStrictEqual } from '../domain/equal.ts';
-import { decodeStatusEvent } from '../messages/stored-event.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
+import { lastOwnStatus } from './last-own-status.ts';
 
 /**
  * A command-handler trusts what it knows of an operator for OPERATOR_MAX_AGE_MS and gives up storing after APPEND_DEADLINE_MS. After
@@ -67,10 +68,15 @@ export const channelsOf = (operator: OperatorDocument): ReadonlyMap<string, read
 export const operatorStatusSubject = (names: Names, name: string): string =>
   names.status({ operator: name, workspace: NO_WORKSPACE, name });
 
-/** Undefined: nothing was reported yet, or nothing that can be read. */
-export const operatorStatusIn = (message: StoredMessage | undefined): OperatorStatus | undefined => {
-  const decoded = message === undefined ? undefined : decodeStatusEvent(message.data);
-  return decoded !== undefined && 'event' in decoded ? (decoded.event.data as OperatorStatus) : undefined;
+/** `sequence`: of the last message on its subject. `status` undefined: nothing was reported yet. */
+export const lastOperatorStatus = async (
+  reader: StreamReader,
+  names: Names,
+  name: string,
+  own: OwnEvents = createOwnEvents(names),
+): Promise<{ readonly sequence: number; readonly status: OperatorStatus | undefined }> => {
+  const { sequence, event } = await lastOwnStatus(reader, own, operatorStatusSubject(names, name));
+  return { sequence, status: event?.data as OperatorStatus | undefined };
 };
 
 type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
@@ -103,10 +109,7 @@ export const createOperatorCare = (options: OperatorCareOptions) => {
   const { names, directory, clock, log, signal } = options;
   const attending = new Map<string, { again: boolean }>();
 
-  const lastStatus = async (name: string) => {
-    const message = await options.statusReader.readLast(operatorStatusSubject(names, name));
-    return { sequence: message?.sequence ?? 0, status: operatorStatusIn(message) };
-  };
+  const lastStatus = (name: string) => lastOperatorStatus(options.statusReader, names, name);
 
   const watched = (operator: OperatorDocument) => ({
     seen: options.componentsOf === undefined ? undefined : (options.componentsOf(operator) ?? NOT_LOOKED),

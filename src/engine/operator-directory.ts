@@ -1,30 +1,28 @@
 // The operators as the operator-runtime knows them: folded from their events, all of them in memory (they are few).
 
-import { decodeEventOf, foldOrProblem } from '../messages/stored-event.ts';
-import { evolveOperator } from '../domain/operator/evolve.ts';
+import { takeIn } from '../domain/take-in.ts';
 import { initialOperatorState, type OperatorState } from '../domain/operator/state.ts';
+import { createOwnEvents } from '../messages/own-events.ts';
 import type { Names } from '../messages/subjects.ts';
 import type { NatsApi } from '../messages/manifest/types.ts';
 import type { OperatorDocument } from '../messages/queries.ts';
-import type { OperatorEvent } from '../messages/events.ts';
 import type { StoredMessage } from './ports.ts';
 
-export const createOperatorDirectory = (names: Names) => {
+export const createOperatorDirectory = (names: Names, own = createOwnEvents(names)) => {
   const states = new Map<string, OperatorState>();
   return {
-    /** Folds one event of an operator; doubled ones change nothing. The operator's name, or undefined when it cannot be read. */
+    /** Folds one event of an operator; doubled ones change nothing. The operator's name, or undefined when the event is set aside. */
     absorb: (message: StoredMessage): string | undefined => {
-      const ref = names.parseEvent(message.subject);
-      const decoded = decodeEventOf('operator', message.data);
-      if (ref === undefined || 'problem' in decoded) return undefined;
-      const before = states.get(ref.name) ?? initialOperatorState;
+      const given = own.event(message);
+      if ('problem' in given) return undefined;
+      const { name } = given.ref;
+      const before = states.get(name) ?? initialOperatorState;
       if ((before.operator?.sequence ?? 0) < message.sequence) {
-        const event = decoded.event as OperatorEvent;
-        const after = foldOrProblem(() => evolveOperator(before, event, message.sequence));
-        if ('problem' in after) return undefined;
-        states.set(ref.name, after.folded);
+        const taken = takeIn('operator', given, before, message.sequence);
+        if ('problem' in taken) return undefined;
+        states.set(name, taken.state);
       }
-      return ref.name;
+      return name;
     },
     get: (name: string): OperatorDocument | undefined => states.get(name)?.operator,
     all: (): readonly OperatorDocument[] =>

@@ -2,10 +2,9 @@
 // reason OperatorGone. That is put together when a query is answered, from the two views; nothing about it is stored, so it ends by itself
 // when an operator of that name is registered again.
 
-import { decodeJson } from '../core/decode.ts';
-import { isJsonObject } from '../core/json.ts';
 import type { Condition, Entity } from '../messages/entity.ts';
 import type { EntityStatusDocument } from '../messages/queries.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { operatorRef, type Names } from '../messages/subjects.ts';
 import type { StreamReader } from './ports.ts';
 
@@ -23,13 +22,15 @@ export const createOrphans = (options: {
   };
   /** Whether the view of operators has everything up to that sequence. */
   operatorsReached(minSequence: number, waitMs: number): Promise<boolean>;
+  /** Default: those of `names`. */
+  readonly own?: OwnEvents;
 }) => {
-  const { names, events, directory } = options;
+  const { names, events, directory, own = createOwnEvents(names) } = options;
 
   const goneSince = async (operator: string): Promise<string | undefined> => {
     const message = await events.readLast(names.event(operatorRef(operator)));
-    const event = message === undefined ? undefined : decodeJson(message.data);
-    return isJsonObject(event) && typeof event['time'] === 'string' ? event['time'] : undefined;
+    const last = message === undefined ? undefined : own.event(message);
+    return last !== undefined && 'event' in last ? last.event.time : undefined;
   };
 
   return {

@@ -6,22 +6,26 @@
 // Every write expects the revision that this loop knows, so a second projector (a zombie after a lost lease) is refused instead of
 // overwriting. After a crash between documents and checkpoint, messages come again and are recognised by the document's sequence.
 
+import { isPending, type Awaitable } from '../core/awaitable.ts';
 import { encodeJson } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import { viewKeys } from '../messages/subjects.ts';
 import { sequenceIn } from './position.ts';
 import { createDocumentCache } from './document-cache.ts';
-import type { Clock, KeyValueStore, KeyValueWrite, Log, StoredMessage, StreamFollower } from './ports.ts';
-import type { Projection } from '../views/projection.ts';
+import type { Clock, KeyValueStore, KeyValueWrite, Log, StoredMessage, StreamFollower, StreamReader } from './ports.ts';
+import { recall } from './recall.ts';
+import type { Projection, Step } from '../views/projection.ts';
 
 export type ProjectionLoopOptions = {
   readonly projection: Projection;
   readonly follower: StreamFollower;
   readonly store: KeyValueStore;
+  /** Of the same stream: a document that was lost is made anew of its events. Absent: there was nothing before. */
+  readonly history?: Pick<StreamReader, 'readSubject'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Keeps a message that could not be read, with the reason. */
+  /** Keeps a message that was set aside, with the reason. */
   readonly deadLetter: (message: StoredMessage, reason: string) => Promise<void>;
   /** Documents changed but not written; when more, they are written although more messages wait. Default 1000. */
   readonly maxUnwritten?: number;
@@ -72,13 +76,25 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
   let lastPending = 0;
   let failure: { readonly error: unknown } | undefined;
 
-  /** Why the message could not be read, if so. */
-  const fold = (message: StoredMessage, key: string): string | undefined => {
+  const take = (key: string, step: Step): string | undefined => {
+    if (step.kind === 'document') cache.put(key, step.document);
+    return step.kind === 'poison' ? step.reason : undefined;
+  };
+
+  /** Of a document that ought to be there: somebody removed it, or made it unreadable. Its events make it anew. */
+  const foldOrphan = async (message: StoredMessage, key: string): Promise<string | undefined> => {
+    const lost = options.history === undefined ? undefined : await recall(options.history, projection, message);
+    if (lost === undefined) return undefined;
+    log.warn({ key, sequence: message.sequence }, 'document was lost and is made anew of its events');
+    return take(key, projection.step(lost, message));
+  };
+
+  /** Why the message is set aside, if so. */
+  const fold = (message: StoredMessage, key: string): Awaitable<string | undefined> => {
     const previous = cache.get(key);
     if (previous !== undefined && previous.sequence >= message.sequence) return undefined;
     const step = projection.step(previous, message);
-    if (step.kind === 'document') cache.put(key, step.document);
-    return step.kind === 'poison' ? step.reason : undefined;
+    return step.kind === 'orphan' ? foldOrphan(message, key) : take(key, step);
   };
 
   const setAside = async (message: StoredMessage, reason: string): Promise<void> => {
@@ -142,14 +158,19 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
   const isDue = (pending: number): boolean =>
     pending === 0 || cache.dirtyCount >= maxUnwritten || clock.nowMs() - lastCommitMs >= maxDelayMs;
 
-  const onBatch = async (batch: readonly StoredMessage[], pending: number): Promise<void> => {
+  const foldAll = async (batch: readonly StoredMessage[]): Promise<void> => {
     const keys = batch.map(({ subject }) => projection.keyOf(subject));
     await cache.load(keys);
     for (const [index, message] of batch.entries()) {
       const key = keys[index];
-      const problem = key === undefined ? undefined : fold(message, key);
+      const folding = key === undefined ? projection.strangeSubject?.(message.subject) : fold(message, key);
+      const problem = isPending(folding) ? await folding : folding;
       if (problem !== undefined) await setAside(message, problem);
     }
+  };
+
+  const onBatch = async (batch: readonly StoredMessage[], pending: number): Promise<void> => {
+    await foldAll(batch);
     // What the failed commit held counts as written here: nothing may be written any more.
     if (failure !== undefined) throw failure.error;
     cache.trim();

@@ -8,8 +8,9 @@ import { isJsonObject } from '../core/json.ts';
 import { STATUS_TYPE, type Entity, type EntityStatus } from '../messages/entity.ts';
 import { boundedItems, MAX_LEFT_BEHIND, type LeftBehind, type LeftBehindItem } from '../messages/left-behind.ts';
 import type { ListAnswer, Summary } from '../messages/queries.ts';
-import { decodeStatusEvent } from '../messages/stored-event.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import type { Names } from '../messages/subjects.ts';
+import { lastOwnStatus } from './last-own-status.ts';
 import type { Clock, Requester, StreamReader } from './ports.ts';
 
 const WAIT_MS = 5000;
@@ -24,7 +25,7 @@ export type SecretUsers = { readonly total: number; readonly operators: readonly
 export type Relations = {
   /** Resources that need the operator. Faults: NATS_NO_RESPONDERS, NATS_TIMEOUT, JS_UNAVAILABLE when the views did not catch up in time. */
   dependentsOf(operator: string): Promise<LeftBehind>;
-  /** The last status on the resource's subject; undefined when there is none that can be read. */
+  /** The last status on the resource's subject that is ours; undefined when there is none. */
   lastStatusOf(entity: Entity): Promise<EntityStatus | undefined>;
   /** Names of the operators whose components refer to the secret. Faults: as for dependentsOf. */
   usersOfSecret(workspace: string, name: string): Promise<SecretUsers>;
@@ -51,8 +52,10 @@ export const createRelations = (options: {
   readonly statuses: StreamReader;
   readonly requester: Requester;
   readonly clock: Clock;
+  /** Default: those of `names`. */
+  readonly own?: OwnEvents;
 }): Relations => {
-  const { names, events, statuses, requester, clock } = options;
+  const { names, events, statuses, requester, clock, own = createOwnEvents(names) } = options;
   let known: { readonly names: readonly string[]; readonly atMs: number } | undefined;
 
   const list = async (query: object, timeoutMs: number): Promise<ListAnswer | undefined> => {
@@ -91,10 +94,9 @@ export const createRelations = (options: {
 
     lastStatusOf: async ({ manifest }) => {
       const { workspace, name, resource } = manifest;
-      const message = await statuses.readLast(names.status({ operator: resource.operator, workspace, name }));
-      const decoded = message === undefined ? undefined : decodeStatusEvent(message.data);
-      if (decoded === undefined || 'problem' in decoded || decoded.event.type !== STATUS_TYPE) return undefined;
-      return decoded.event.data;
+      const subject = names.status({ operator: resource.operator, workspace, name });
+      const { event } = await lastOwnStatus(statuses, own, subject);
+      return event?.type === STATUS_TYPE ? event.data : undefined;
     },
 
     operatorNames: async () => {

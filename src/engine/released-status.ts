@@ -7,8 +7,9 @@ import { isFault } from '../core/fault.ts';
 import { RELEASED, STATUS_TYPE, type Entity, type StatusEvent } from '../messages/entity.ts';
 import { schemaUri } from '../messages/envelope.ts';
 import type { ResourceEvent } from '../messages/events.ts';
-import { decodeStatusEvent } from '../messages/stored-event.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import type { Names } from '../messages/subjects.ts';
+import { lastOwnStatus } from './last-own-status.ts';
 import type { Appender, Clock, IdSource, Log, StreamReader } from './ports.ts';
 
 export type Release = Extract<ResourceEvent, { type: 'io.opstream.resource.released.v1' }>;
@@ -23,16 +24,16 @@ export type ReleasedStatusOptions = {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Default: those of `names`. */
+  readonly own?: OwnEvents;
 };
 
 export const createReleasedStatus = (options: ReleasedStatusOptions) => {
-  const { names, clock, log, signal } = options;
+  const { names, clock, log, signal, own = createOwnEvents(names) } = options;
 
   const lastOn = async (subject: string) => {
-    const message = await options.statusReader.readLast(subject);
-    const decoded = message === undefined ? undefined : decodeStatusEvent(message.data);
-    const status = decoded !== undefined && 'event' in decoded ? decoded.event.data : undefined;
-    return { sequence: message?.sequence ?? 0, status };
+    const { sequence, event } = await lastOwnStatus(options.statusReader, own, subject);
+    return { sequence, status: event?.data };
   };
 
   const eventFor = (entity: Entity, release: Release, sequence: number, fence: number): StatusEvent => {

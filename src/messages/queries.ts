@@ -154,6 +154,8 @@ export type HistoryEntry = {
   readonly event: JsonObject;
   /** Why the entry is not whole: by itself it is larger than an answer may be. */
   readonly error?: Rejection;
+  /** Why the message is none of ours and changed nothing; `event` is then what can be shown of it, with the time it was stored. */
+  readonly setAside?: string;
 };
 export type HistoryAnswer = AnswerBase & { readonly entries: readonly HistoryEntry[]; readonly next?: string };
 export type OutcomeAnswer = { readonly receipt?: Receipt };

@@ -6,12 +6,7 @@ import { createAdoption } from '../engine/adoption.ts';
 import { createAnswerSweep } from '../engine/answer-sweep.ts';
 import { createFinalizer, runFinalization } from '../engine/finalize-loop.ts';
 import { createCensus } from '../engine/census.ts';
-import {
-  createOperatorCare,
-  DELETION_GRACE_MS,
-  operatorStatusIn,
-  operatorStatusSubject,
-} from '../engine/operator-care.ts';
+import { createOperatorCare, DELETION_GRACE_MS, lastOperatorStatus } from '../engine/operator-care.ts';
 import { createOperatorDirectory } from '../engine/operator-directory.ts';
 import { runDispatch } from '../engine/dispatch-loop.ts';
 import { createReleasedStatus } from '../engine/released-status.ts';
@@ -68,7 +63,7 @@ const work = async (
       ...{ names, events: reader, requester: createRequester(connection) },
       entities: createKeyValueStore(connection, names.buckets.entities),
     }),
-    lastStatus: async (name) => operatorStatusIn(await statusReader.readLast(operatorStatusSubject(names, name))),
+    lastStatus: async (name) => (await lastOperatorStatus(statusReader, names, name)).status,
     onTold: (name) => care.attend(name),
   });
   const care = createOperatorCare({

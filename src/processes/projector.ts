@@ -8,6 +8,7 @@ import { measuredFollower } from '../engine/measured-follower.ts';
 import { runProjection } from '../engine/projection-loop.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
+import { createStreamReader } from '../jetstream/stream-reader.ts';
 import { entities, operators, secrets } from '../views/desired-state.ts';
 import { entityStatuses, operatorStatuses } from '../views/observed-state.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
@@ -57,7 +58,8 @@ await runProcess('projector', async (signal, context) => {
           );
         const store = createKeyValueStore(connection, projection.bucket);
         const follower = measured(createFollower(connection, projection.stream), projection.name);
-        await runProjection({ projection, follower, store, clock, log, signal: working, deadLetter });
+        const history = createStreamReader(connection, projection.stream);
+        await runProjection({ projection, follower, store, history, clock, log, signal: working, deadLetter });
       });
       try {
         await Promise.all(loops);

@@ -7,14 +7,15 @@ import { Fault, isFault } from '../core/fault.ts';
 import type { Appender, Clock, IdSource, StoredMessage, StreamFollower, StreamReader } from '../engine/ports.ts';
 import { STATUS_TYPE, type EntityKey, type EntityStatus, type StatusEvent } from '../messages/entity.ts';
 import { schemaUri, type Provenance } from '../messages/envelope.ts';
-import { decodeStatusEvent } from '../messages/stored-event.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { refKey, resourceRef, type Names } from '../messages/subjects.ts';
+import { lastOwnStatus, type LastStatus } from '../engine/last-own-status.ts';
 import { createPacked, type Packed, type StoredText } from './packed.ts';
 import type { EntityStatusStore } from './types.ts';
 
 const MISSES_BEFORE_LOADING = 32;
 
-/** `sequence` 0: no status was ever stored. `status` undefined with a sequence: what is stored cannot be read. */
+/** `sequence`: of the last message on the subject, whatever it is; 0: none. `status`: the last one that is ours. */
 type Last = {
   readonly sequence: number;
   readonly status: EntityStatus | undefined;
@@ -30,20 +31,20 @@ const lastOfEvent = ({ id, data }: StatusEvent, sequence: number, timeMs: number
   return { sequence, status, fence, id, timeMs };
 };
 
-const lastFrom = ({ sequence, data, timeMs }: StoredMessage): Last => {
-  const decoded = decodeStatusEvent(data);
-  if ('problem' in decoded || decoded.event.type !== STATUS_TYPE) return { ...NONE, sequence, timeMs };
-  return lastOfEvent(decoded.event, sequence, timeMs);
-};
-
 // Only what could be read is kept as text.
 const unpack = ({ text, sequence, timeMs }: StoredText): Last =>
   lastOfEvent(JSON.parse(text) as StatusEvent, sequence, timeMs);
 
-const remember = (recent: Packed<Last>, place: string, message: StoredMessage): Last => {
-  const last = lastFrom(message);
-  const { sequence, timeMs } = message;
-  const text = last.status === undefined ? undefined : decodeText(message.data);
+/** `message` holds `event`; `sequence` is that of the last message behind it. */
+const remember = (
+  recent: Packed<Last>,
+  place: string,
+  event: StatusEvent,
+  { data, timeMs }: StoredMessage,
+  sequence: number,
+): Last => {
+  const last = lastOfEvent(event, sequence, timeMs);
+  const text = decodeText(data);
   recent.set(place, last, text === undefined ? undefined : { text, sequence, timeMs });
   return last;
 };
@@ -60,6 +61,8 @@ export type StreamStatusStoreOptions = {
   readonly operator?: string;
   readonly clock: Clock;
   readonly ids: IdSource;
+  /** Decides which statuses count. Default: that of `names`. */
+  readonly own?: OwnEvents;
 };
 
 export const splitKey = (key: EntityKey): { readonly workspace: string; readonly name: string } => {
@@ -68,7 +71,7 @@ export const splitKey = (key: EntityKey): { readonly workspace: string; readonly
 };
 
 export const createStreamStatusStore = (options: StreamStatusStoreOptions): EntityStatusStore => {
-  const { names, appender, reader, follower, operator, clock, ids } = options;
+  const { names, appender, reader, follower, operator, clock, ids, own = createOwnEvents(names) } = options;
   const recent = createPacked<Last>(unpack);
   /** Of an operator: every entity with a status (`<operator>.<workspace>.<name>`), and whether those are all. */
   let operators = new Map<string, { readonly places: Set<string>; isWhole: boolean; misses: number }>();
@@ -83,10 +86,11 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
     return reported;
   };
 
-  const remembered = (place: string, message: StoredMessage | undefined): Last => {
-    if (message !== undefined) return remember(recent, place, message);
-    recent.set(place, NONE);
-    return NONE;
+  const keepLast = (place: string, { sequence, event, message }: LastStatus): Last => {
+    if (message !== undefined && event?.type === STATUS_TYPE) return remember(recent, place, event, message, sequence);
+    const none = { ...NONE, sequence };
+    recent.set(place, none);
+    return none;
   };
 
   const loadStatusesOf = async (owner: string, signal: AbortSignal): Promise<void> => {
@@ -104,8 +108,12 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
         for (const message of batch) {
           const place = message.subject.slice(start.length + '00.'.length);
           reported.places.add(place);
+          const status = own.status(message);
+          // What was set aside is asked for when it is needed: a status of ours may lie before it.
+          if ('problem' in status || status.event.type !== STATUS_TYPE) continue;
           // A put may have been confirmed meanwhile.
-          if ((recent.get(place)?.sequence ?? 0) < message.sequence) remember(recent, place, message);
+          if ((recent.get(place)?.sequence ?? 0) < message.sequence)
+            remember(recent, place, status.event, message, message.sequence);
         }
         if (pending === 0) caughtUp.abort();
       },
@@ -142,11 +150,11 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
     const reported = operators.get(owner);
     if (reported?.isWhole === true && !reported.places.has(place)) return NONE;
     countMiss(owner);
-    const message = await reader.readLast(subjectOf(key, owner));
+    const last = await lastOwnStatus(reader, own, subjectOf(key, owner));
     // A put that was confirmed while this read was under way is newer.
     const meanwhile = recent.get(place);
-    if (meanwhile !== undefined && meanwhile.sequence >= (message?.sequence ?? 0)) return meanwhile;
-    return remembered(place, message);
+    if (meanwhile !== undefined && meanwhile.sequence >= last.sequence) return meanwhile;
+    return keepLast(place, last);
   };
 
   const eventOf = (status: EntityStatus, fence: number, provenance: Provenance | undefined): StatusEvent => {
@@ -207,8 +215,7 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
       } catch (error) {
         recent.delete(place);
         if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
-        const message = await reader.readLast(subject);
-        const found = remembered(place, message);
+        const found = keepLast(place, await lastOwnStatus(reader, own, subject));
         // The answer to an earlier attempt of this very append was lost.
         if (found.id === event.id) {
           keep(found.sequence);

@@ -1,19 +1,41 @@
 // OPSTREAM_EVENTS -> `entity.<workspace>.<name>` and `operator.<name>`: what is wanted, by the same fold that decides commands.
 
-import { evolveOperator } from '../domain/operator/evolve.ts';
-import { evolveResource } from '../domain/resource/evolve.ts';
-import { evolveSecret } from '../domain/secret/evolve.ts';
-import { decodeEventOf, foldOrProblem } from '../messages/stored-event.ts';
-import { viewKeys } from '../messages/subjects.ts';
+import { beginsThing, takeIn, type States } from '../domain/take-in.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
+import { viewKeys, type Kind } from '../messages/subjects.ts';
 import type { Entity } from '../messages/entity.ts';
-import type { OperatorEvent, ResourceEvent, SecretEvent } from '../messages/events.ts';
 import type { OperatorDocument, SecretDocument } from '../messages/queries.ts';
-import type { ProjectionOf, Step } from './projection.ts';
+import type { ProjectionOf, Step, ViewDocument, ViewMessage } from './projection.ts';
 
-const document = (value: Entity | OperatorDocument | SecretDocument | undefined): Step => ({
-  kind: 'document',
-  document: value,
-});
+/** Between a state and the document in it. */
+const stateOf: { readonly [TKind in Kind]: (document: ViewDocument | undefined) => States[TKind] } = {
+  resource: (entity) =>
+    entity === undefined ? NOTHING : { generation: (entity as Entity).generation, entity: entity as Entity },
+  operator: (operator) =>
+    operator === undefined
+      ? NOTHING
+      : { generation: (operator as OperatorDocument).generation, operator: operator as OperatorDocument },
+  secret: (secret) =>
+    secret === undefined
+      ? NOTHING
+      : { generation: (secret as SecretDocument).generation, secret: secret as SecretDocument },
+};
+const documentOf: { readonly [TKind in Kind]: (state: States[TKind]) => ViewDocument | undefined } = {
+  resource: ({ entity }) => entity,
+  operator: ({ operator }) => operator,
+  secret: ({ secret }) => secret,
+};
+const NOTHING = { generation: 0 };
+
+const stepOf =
+  <TKind extends Kind>(kind: TKind, own: OwnEvents) =>
+  (previous: ViewDocument | undefined, message: ViewMessage): Step => {
+    const event = own.event(message);
+    const taken = takeIn(kind, event, stateOf[kind](previous), message.sequence);
+    if ('problem' in taken) return { kind: 'poison', reason: taken.problem };
+    const isOrphan = previous === undefined && !beginsThing(taken.event);
+    return isOrphan ? { kind: 'orphan' } : { kind: 'document', document: documentOf[kind](taken.state) };
+  };
 
 const MAX_REMEMBERED = 10_000;
 
@@ -32,7 +54,7 @@ const remembered = (keyOf: (subject: string) => string | undefined): ((subject: 
 };
 
 /** Reads every event, so that the bucket's checkpoint says of any sequence whether it is in; folds those of resources. */
-export const entities: ProjectionOf = (names) => ({
+export const entities: ProjectionOf = (names, own = createOwnEvents(names)) => ({
   name: 'entities',
   stream: names.streams.events,
   bucket: names.buckets.entities,
@@ -42,18 +64,11 @@ export const entities: ProjectionOf = (names) => ({
     const ref = names.parseEvent(subject);
     return ref?.kind === 'resource' ? viewKeys.entity(ref.workspace, ref.name) : undefined;
   }),
-  step: (previous, message) => {
-    const decoded = decodeEventOf('resource', message.data);
-    if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };
-    const entity = previous as Entity | undefined;
-    const state = entity === undefined ? { generation: 0 } : { generation: entity.generation, entity };
-    const event = decoded.event as ResourceEvent;
-    const after = foldOrProblem(() => evolveResource(state, event, message.sequence));
-    return 'problem' in after ? { kind: 'poison', reason: after.problem } : document(after.folded.entity);
-  },
+  strangeSubject: own.strangeSubject,
+  step: stepOf('resource', own),
 });
 
-export const operators: ProjectionOf = (names) => ({
+export const operators: ProjectionOf = (names, own = createOwnEvents(names)) => ({
   name: 'operators',
   stream: names.streams.events,
   bucket: names.buckets.operators,
@@ -63,19 +78,11 @@ export const operators: ProjectionOf = (names) => ({
     const ref = names.parseEvent(subject);
     return ref?.kind === 'operator' ? viewKeys.operator(ref.name) : undefined;
   },
-  step: (previous, message) => {
-    const decoded = decodeEventOf('operator', message.data);
-    if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };
-    const operator = previous as OperatorDocument | undefined;
-    const state = operator === undefined ? { generation: 0 } : { generation: operator.generation, operator };
-    const event = decoded.event as OperatorEvent;
-    const after = foldOrProblem(() => evolveOperator(state, event, message.sequence));
-    return 'problem' in after ? { kind: 'poison', reason: after.problem } : document(after.folded.operator);
-  },
+  step: stepOf('operator', own),
 });
 
 /** A bucket of its own: who may read secrets, sealed as they are, is a matter of its own. */
-export const secrets: ProjectionOf = (names) => ({
+export const secrets: ProjectionOf = (names, own = createOwnEvents(names)) => ({
   name: 'secrets',
   stream: names.streams.events,
   bucket: names.buckets.secrets,
@@ -85,13 +92,5 @@ export const secrets: ProjectionOf = (names) => ({
     const ref = names.parseEvent(subject);
     return ref?.kind === 'secret' ? viewKeys.secret(ref.workspace, ref.name) : undefined;
   },
-  step: (previous, message) => {
-    const decoded = decodeEventOf('secret', message.data);
-    if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };
-    const secret = previous as SecretDocument | undefined;
-    const state = secret === undefined ? { generation: 0 } : { generation: secret.generation, secret };
-    const event = decoded.event as SecretEvent;
-    const after = foldOrProblem(() => evolveSecret(state, event, message.sequence));
-    return 'problem' in after ? { kind: 'poison', reason: after.problem } : document(after.folded.secret);
-  },
+  step: stepOf('secret', own),
 });

@@ -2,11 +2,10 @@
 // carries the whole observed state, so the document is the last one; the status `deleted` removes it. Nothing here depends on
 // OPSTREAM_EVENTS: two streams have no order between them, and a view that needed one could not be rebuilt equal.
 
-import { OPERATOR_STATUS_TYPE, STATUS_TYPE } from '../messages/entity.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
-import { decodeStatusEvent } from '../messages/stored-event.ts';
+import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { viewKeys, type StatusRef } from '../messages/subjects.ts';
-import type { Projection, ProjectionOf, Step, ViewDocument, ViewMessage } from './projection.ts';
+import type { ProjectionOf, Step, ViewDocument, ViewMessage } from './projection.ts';
 
 /** A decoded event is nobody else's: its data becomes the document as it is, without the fence. */
 const asDocument = (
@@ -20,13 +19,12 @@ const asDocument = (
   return status as ViewDocument;
 };
 
-const stepFor =
-  (expectedType: string) =>
+const stepOf =
+  (own: OwnEvents) =>
   (_previous: ViewDocument | undefined, message: ViewMessage): Step => {
-    const decoded = decodeStatusEvent(message.data);
+    const decoded = own.status(message);
     if ('problem' in decoded) return { kind: 'poison', reason: decoded.problem };
-    const { type, time, data } = decoded.event;
-    if (type !== expectedType) return { kind: 'poison', reason: `expected ${expectedType} on this subject` };
+    const { time, data } = decoded.event;
     if (data.status === 'deleted') return { kind: 'document', document: undefined };
     return { kind: 'document', document: asDocument(data, time, message.sequence) };
   };
@@ -42,7 +40,7 @@ const keyWhen =
     return ref !== undefined && isWanted(ref) ? key(ref) : undefined;
   };
 
-export const entityStatuses: ProjectionOf = (names): Projection => ({
+export const entityStatuses: ProjectionOf = (names, own = createOwnEvents(names)) => ({
   name: 'entity-statuses',
   stream: names.streams.status,
   bucket: names.buckets.entities,
@@ -53,10 +51,11 @@ export const entityStatuses: ProjectionOf = (names): Projection => ({
     ({ workspace }) => workspace !== NO_WORKSPACE,
     ({ workspace, name }) => viewKeys.entityStatus(workspace, name),
   ),
-  step: stepFor(STATUS_TYPE),
+  strangeSubject: own.strangeSubject,
+  step: stepOf(own),
 });
 
-export const operatorStatuses: ProjectionOf = (names): Projection => ({
+export const operatorStatuses: ProjectionOf = (names, own = createOwnEvents(names)) => ({
   name: 'operator-statuses',
   stream: names.streams.status,
   bucket: names.buckets.operators,
@@ -67,5 +66,5 @@ export const operatorStatuses: ProjectionOf = (names): Projection => ({
     ({ workspace }) => workspace === NO_WORKSPACE,
     ({ name }) => viewKeys.operatorStatus(name),
   ),
-  step: stepFor(OPERATOR_STATUS_TYPE),
+  step: stepOf(own),
 });

@@ -124,6 +124,35 @@ describe('P9 what cannot be processed is kept and stops nothing', () => {
     await untilDead('projector', broken);
   });
 
+  it('P9 garbage on the subject of a resource: it is set aside, and the resource goes on', async () => {
+    const target = { type: 'resource', workspace: 'public', name: 't1' };
+    await mustApply(instance.client, datasetOf('op', 't1', { value: 1 }));
+    const { nc } = instance.connection;
+    nc.publish('opstream.event.05.resource.public.t1', text('garbage'));
+    // Valid, but of another shard and of another thing.
+    const subject = 'opstream.event.05.resource.public.t1';
+    const [first] = await instance.messages(instance.names.streams.events, [subject]);
+    nc.publish('opstream.event.06.resource.public.t1', first?.data);
+    nc.publish('opstream.event.05.resource.public.t1', text('more garbage'));
+    await untilDead('projector', 'opstream.event.06.resource.public.t1');
+    await untilDead('projector', 'opstream.event.05.resource.public.t1');
+    const patch = [{ op: 'replace', path: '/resource/spec/value', value: 2 }];
+    const patched = await instance.client.send('patch', { ...target, patch });
+    assert.deepEqual([patched.accepted, patched.entity?.generation], [true, 2]);
+    nc.publish('opstream.event.05.resource.public.t1', text('again'));
+    const applied = await mustApply(instance.client, datasetOf('op', 't1', { value: 3 }));
+    const minSequence = applied.events[0]?.sequence ?? 0;
+    const shown = await instance.client.query('get', { ...target, minSequence, waitMs: 8000 });
+    assert.ok(shown.ok && shown.value.type === 'resource');
+    assert.equal(shown.value.entity.generation, 3);
+    const history = await instance.client.query('history', target);
+    assert.ok(history.ok);
+    const reasons = history.value.entries.flatMap(({ setAside }) => setAside ?? []);
+    assert.deepEqual(reasons, ['not a JSON object', 'not a JSON object', 'not a JSON object']);
+    assert.equal((await instance.client.send('delete', target)).accepted, true);
+    await waitFor(async () => !(await instance.client.query('get', target)).ok, { what: 't1 to be gone' });
+  });
+
   it('P9 statuses that are none', async () => {
     const subject = instance.names.status({ operator: 'op', workspace: 'public', name: 'forged' });
     const appender = createAppender(instance.connection, instance.names.streams.status);

@@ -6,7 +6,7 @@ import { exitCodes } from '../../runtime/lifecycle.ts';
 import type { HistoryEntry } from '../../messages/queries.ts';
 import { has, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
-import { createReplay, eventLine, factsOf } from '../event-text.ts';
+import { changeOf, createReplay, eventLine } from '../event-text.ts';
 import { readHistory } from '../history-pages.ts';
 import { outputOf, printAs, tellRejection } from '../reporting.ts';
 import { aCount } from '../flag-values.ts';
@@ -29,7 +29,8 @@ const text = (event: JsonObject, field: string): string => {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 };
 
-const rowOf = ({ stream, sequence, event, error }: HistoryEntry): readonly string[] => {
+const rowOf = (entry: HistoryEntry): readonly string[] => {
+  const { stream, sequence, event, error } = entry;
   const data = isJsonObject(event['data']) ? event['data'] : {};
   const isEvent = stream === 'events';
   return [
@@ -37,7 +38,7 @@ const rowOf = ({ stream, sequence, event, error }: HistoryEntry): readonly strin
     isEvent ? 'event' : 'status',
     String(sequence),
     isEvent ? text(event, 'generation') : text(data, 'observedGeneration'),
-    [factsOf(stream, event), error?.message ?? ''].filter((part) => part !== '').join('  '),
+    [changeOf(entry), error?.message ?? ''].filter((part) => part !== '').join('  '),
     isEvent ? text(event, 'actor') : '',
     text(event, 'commandid'),
   ];

@@ -4,7 +4,7 @@
 import { isFault } from '../../core/fault.ts';
 import type { ComponentStatus, ReplicaHistory } from '../../messages/entity.ts';
 import type { Names } from '../../messages/subjects.ts';
-import { operatorStatusIn, operatorStatusSubject } from '../operator-care.ts';
+import { lastOperatorStatus } from '../operator-care.ts';
 import type { Log, StreamReader } from '../ports.ts';
 import type { ComponentHistory, SlotHistory } from './decide.ts';
 
@@ -48,8 +48,7 @@ export const createRecall =
   (options: { readonly names: Names; readonly statusReader: StreamReader; readonly log: Log }): Recall =>
   async (operator) => {
     try {
-      const message = await options.statusReader.readLast(operatorStatusSubject(options.names, operator));
-      const status = operatorStatusIn(message);
+      const { status } = await lastOperatorStatus(options.statusReader, options.names, operator);
       return status?.status === 'deleted' ? [] : (status?.components ?? []);
     } catch (error) {
       if (!isFault(error)) throw error;

@@ -1,13 +1,11 @@
 // Secrets in the clear for the supervisor: folded from OPSTREAM_EVENTS, opened with the vault at each read. Nothing in the clear is kept.
 
-import { Fault } from '../../core/fault.ts';
-import { evolveSecret } from '../../domain/secret/evolve.ts';
+import { takeIn } from '../../domain/take-in.ts';
 import { initialSecretState, type SecretState } from '../../domain/secret/state.ts';
 import { componentApiKeyPlace, clusterApiKeyPlace, secretValuePlace } from '../../messages/manifest/sealable.ts';
 import { isSealed } from '../../messages/manifest/sealed.ts';
-import { decodeEventOf, foldOrProblem } from '../../messages/stored-event.ts';
+import { createOwnEvents, type OwnEvents } from '../../messages/own-events.ts';
 import { secretRef, type Names } from '../../messages/subjects.ts';
-import type { SecretEvent } from '../../messages/events.ts';
 import type { StreamReader, Vault } from '../ports.ts';
 import type { SecretReader } from './ports.ts';
 
@@ -18,24 +16,18 @@ export const createSecretReader = (options: {
   readonly names: Names;
   readonly reader: StreamReader;
   readonly vault: Vault;
+  /** Default: those of `names`. */
+  readonly own?: OwnEvents;
 }): SecretReader => {
-  const { names, reader, vault } = options;
+  const { names, reader, vault, own = createOwnEvents(names) } = options;
   const known = new Map<string, { readonly state: SecretState; readonly sequence: number }>();
 
   const fold = async (subject: string): Promise<SecretState> => {
     let state = initialSecretState;
     let sequence = 0;
     for (const message of await reader.readSubject(subject)) {
-      const decoded = decodeEventOf('secret', message.data);
-      const after =
-        'problem' in decoded
-          ? decoded
-          : foldOrProblem(() => evolveSecret(state, decoded.event as SecretEvent, message.sequence));
-      if ('problem' in after) {
-        const what = `event ${message.sequence} on ${subject} cannot be read: ${after.problem}`;
-        throw new Fault('DOCUMENT_INVALID', what, { retry: 'never' });
-      }
-      state = after.folded;
+      const taken = takeIn('secret', own.event(message), state, message.sequence);
+      if ('state' in taken) state = taken.state;
       ({ sequence } = message);
     }
     if (known.size >= MAX_KNOWN) known.clear();

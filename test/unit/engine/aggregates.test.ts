@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, it } from 'node:test';
-import { isFault } from '../../../src/core/fault.ts';
+import type { JsonObject, JsonValue } from '../../../src/core/json.ts';
 import { createAggregates } from '../../../src/engine/aggregates.ts';
 import { namesFor, operatorRef, resourceRef } from '../../../src/messages/subjects.ts';
 import { datasetOf, operatorNamed } from '../../support/manifests.ts';
@@ -87,23 +87,69 @@ describe('loading', () => {
     assert.equal(events.reads, reads + 1);
   });
 
-  it('refuses a thing with a damaged event, and says which', async () => {
-    const { aggregates, events } = aggregatesOn();
+  /** What anybody with the right to publish can store on the subject of `a`, of which `last` is the last event. */
+  const foreign = (last: JsonObject): readonly (readonly [string, unknown])[] => [
+    ['text', 'garbage'],
+    ['nothing', ''],
+    ['an event of another kind', { ...last, type: 'io.opstream.operator.registered.v1' }],
+    ['an event of another thing', { ...last, subject: 'resource.public.b' }],
+    ['a declaration of another thing', declarationOf(last, 'b')],
+    ['a patch that does not fit', changeOf(last, [{ op: 'remove', path: '/x/y' }])],
+    ['a patch that makes it another thing', changeOf(last, [{ op: 'replace', path: '/name', value: 'b' }])],
+    ['an unknown type', { ...last, type: 'io.opstream.resource.exploded.v1' }],
+  ];
+  const declarationOf = (last: JsonObject, name: string): JsonObject => {
+    const data = last['data'] as JsonObject;
+    return { ...last, data: { ...data, manifest: { ...(data['manifest'] as JsonObject), name } } };
+  };
+  const changeOf = (last: JsonObject, patch: JsonValue): JsonObject => ({
+    ...last,
+    type: 'io.opstream.resource.changed.v1',
+    generation: 2,
+    commandid: 'forged',
+    data: { patch },
+  });
+
+  it('sets aside what is not ours and goes on behind it: apply, patch, delete', async () => {
+    const probe = memoryEvents();
+    const given = memoryHandler(probe);
+    await given.send('apply', operatorNamed('op'));
+    await given.send('apply', datasetOf('op', 'a', {}));
+    for (const [what, value] of foreign(probe.json().at(-1) ?? {})) {
+      const { aggregates, events } = aggregatesOn();
+      const handler = memoryHandler(events);
+      await handler.send('apply', operatorNamed('op'));
+      await handler.send('apply', datasetOf('op', 'a', {}));
+      const garbage = (): void => {
+        const text = typeof value === 'string' ? value : JSON.stringify(value);
+        events.store([{ subject: names.event(a), id: what, data: new TextEncoder().encode(text) }]);
+      };
+      garbage();
+      const loaded = await aggregates.load(a);
+      assert.deepEqual([loaded.lastSequence, loaded.resource.generation], [3, 1], what);
+      assert.equal(loaded.commands.has('forged'), false, what);
+      // One that was in memory, and one that is read anew.
+      for (const copy of [handler, memoryHandler(events)]) {
+        const target = { type: 'resource', workspace: 'public', name: 'a' };
+        const patch = [{ op: 'add', path: '/tags/-', value: 'new' }];
+        const patched = await copy.send('patch', { ...target, patch });
+        assert.deepEqual([patched.accepted, patched.events.length], [true, 1], what);
+        garbage();
+      }
+      const applied = await handler.send('apply', datasetOf('op', 'a', { x: 1 }));
+      assert.equal(applied.entity?.generation, 4, what);
+      garbage();
+      const deleted = await handler.send('delete', { type: 'resource', workspace: 'public', name: 'a' });
+      assert.equal(deleted.events[0]?.type, 'io.opstream.resource.deletion-requested.v1', what);
+    }
+  });
+
+  it('lets a thing be declared whose subject holds only garbage', async () => {
+    const events = memoryEvents();
     const handler = memoryHandler(events);
     await handler.send('apply', operatorNamed('op'));
-    await handler.send('apply', datasetOf('op', 'a', {}));
-    const subject = names.event(a);
-    const last = events.json().at(-1);
-    const damaged = {
-      ...last,
-      type: 'io.opstream.resource.changed.v1',
-      data: { patch: [{ op: 'remove', path: '/x/y' }] },
-    };
-    events.store([{ subject, id: 'damaged', data: new TextEncoder().encode(JSON.stringify(damaged)) }]);
-    await assert.rejects(
-      aggregates.load(a),
-      (error) => isFault(error, 'DOCUMENT_INVALID') && error.details['sequence'] === 3,
-    );
-    assert.equal((await aggregates.load(operatorRef('op'))).operator.generation, 1);
+    events.store([{ subject: names.event(a), id: 'garbage', data: new TextEncoder().encode('garbage') }]);
+    const receipt = await handler.send('apply', datasetOf('op', 'a', {}));
+    assert.deepEqual([receipt.accepted, receipt.entity?.generation], [true, 1]);
   });
 });

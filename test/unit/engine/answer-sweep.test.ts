@@ -47,7 +47,7 @@ const world = () => {
     },
     entities: view,
     events: { readLast: async () => undefined },
-    statuses: { readLast: async (subject) => lastStatus.get(subject) },
+    statuses: { readLast: async (subject) => lastStatus.get(subject), readSubject: async () => [] },
     directory: { channelOf: (operator) => (operator === 'gone' ? undefined : CHANNEL) },
     finalize: async ({ name }, cause) => {
       finalized.push({ name, cause });

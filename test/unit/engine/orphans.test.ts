@@ -6,10 +6,12 @@ import { createOrphans } from '../../../src/engine/orphans.ts';
 import type { EntityStatusDocument } from '../../../src/messages/queries.ts';
 import { namesFor } from '../../../src/messages/subjects.ts';
 import { entityAt } from '../../support/entities.ts';
+import { dated } from '../../support/fixtures.ts';
 import { stored } from '../../support/memory-ports.ts';
 
 const names = namesFor('opstream');
 const entity = entityAt(7);
+const GONE = dated({ type: 'io.opstream.operator.deleted.v1', generation: 2, data: {} }, 9, 'operator._.adf-operator');
 
 const orphansWith = (
   known: readonly string[],
@@ -21,7 +23,7 @@ const orphansWith = (
     names,
     events: {
       readSubject: async () => [],
-      readLast: async (subject) => stored(9, subject, { time: '2026-02-03T04:05:06.000Z' }),
+      readLast: async (subject) => stored(9, subject, { ...GONE, time: '2026-02-03T04:05:06.000Z' }),
       lastSequence: async () => 9,
     },
     directory: {

@@ -40,6 +40,7 @@ const run = async (
     projection,
     follower: arrayFollower(messages, options.batchSize ?? 3),
     store,
+    history: { readSubject: async (subject) => messages.filter((one) => one.subject === subject) },
     clock: manualClock(),
     log: silentLog,
     signal: new AbortController().signal,
@@ -88,6 +89,30 @@ describe('the projection loop', () => {
     const dead = await run([message(1, 'a', declared('a', 1)), bad, message(3, 'a', changed(2))], store);
     assert.deepEqual(dead, ['not a JSON object']);
     assert.match(contents(store)['entity.public.a'] ?? '', /"generation":2/);
+  });
+
+  it("sets aside what lies on a subject that is nobody's, and what is of another shard", async () => {
+    const store = memoryStore();
+    const own = message(1, 'a', declared('a', 1));
+    const moved = { ...own, sequence: 2, subject: own.subject.replace(/event\.\d\d/, 'event.99') };
+    const strange = stored(3, 'opstream.event.00.bundle.public.a', 'x');
+    const dead = await run([own, moved, strange], store);
+    assert.equal(dead.length, 2);
+    assert.match(dead[0] ?? '', /shard/);
+    assert.match(contents(store)['entity.public.a'] ?? '', /"sequence":1/);
+  });
+
+  it('makes a document anew of its events when it was lost, and leaves alone what never was', async () => {
+    const messages = [message(1, 'a', declared('a', 1)), message(2, 'a', changed(2))];
+    const later = [message(3, 'a', changed(3)), message(4, 'never', changed(2))];
+    const whole = memoryStore();
+    await run([...messages, ...later], whole);
+    const store = memoryStore();
+    await run(messages, store);
+    store.entries.delete('entity.public.a');
+    await run([...messages, ...later], store);
+    assert.deepEqual(contents(store), contents(whole));
+    assert.match(contents(store)['entity.public.a'] ?? '', /"generation":3/);
   });
 
   it('is refused when another projector has written the checkpoint', async () => {

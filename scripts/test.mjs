@@ -2,7 +2,6 @@
 // processes). `npm test -- unit` runs one tier, `npm test -- test/unit/x.test.ts` (or a part of the path) some files. `npm run long` runs
 // the tier `long` alone: clusters, real platforms and big volumes, which take minutes each. The last line counts everything. Tests that are not there are a failure: a tier whose folder exists but holds no test file, a filter that matches nothing.
 
-import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { findNatsCli } from './nats-cli.mjs';
 import { withProgress } from './progress.mjs';
 import { mustRun } from './run-command.mjs';
+import { runInGroup } from './run-in-group.mjs';
 import { root, runScript, setUp } from './setup.mjs';
 
 /**
@@ -46,24 +46,6 @@ const argumentsFor = ({ concurrency, timeoutMs }, summaryPath) => [
   `--test-reporter-destination=${summaryPath}`,
 ];
 
-/** The exit code of node:test, 1 when it did not come to one. A signal that ends this process ends the tests too. */
-const runNode = (args, environment) =>
-  new Promise((resolve) => {
-    const child = spawn(process.execPath, args, {
-      cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: environment,
-    });
-    const end = () => child.kill('SIGTERM');
-    process.once('SIGTERM', end);
-    const done = (code) => {
-      process.off('SIGTERM', end);
-      resolve(code ?? 1);
-    };
-    child.on('error', () => done(1));
-    child.on('close', done);
-  });
-
 /** What node:test is to run: the files, or programs that import several of them each. */
 const programsFor = async ({ together }, files, folder) => {
   if (together === 1) return files;
@@ -85,7 +67,10 @@ const runTier = async (tier, files, folder, environment) => {
   process.stdout.write(`\n== ${tier.name}: ${files.length} files\n`);
   const startedMs = performance.now();
   const programs = await programsFor(tier, files, folder);
-  const code = await runNode([...argumentsFor(tier, summaryPath), ...programs], environment);
+  const code = await runInGroup(process.execPath, [...argumentsFor(tier, summaryPath), ...programs], {
+    cwd: root,
+    env: environment,
+  });
   const text = await readFile(summaryPath, 'utf8').catch(() => '');
   const summary = text === '' ? NOTHING : JSON.parse(text);
   const elapsed = ((performance.now() - startedMs) / 1000).toFixed(1);

@@ -1,6 +1,6 @@
 // A program from start to exit: signals, exit codes, and what happens to bugs. Every process, component and CLI goes through
-// `runProcess`. The first SIGTERM or SIGINT aborts the signal that `main` gets; a second one exits at once; a `main` that does
-// not end within the deadline is left behind.
+// `runProcess`. The first SIGTERM, SIGINT or SIGHUP (a terminal that was closed) aborts the signal that `main` gets; a second one exits at
+// once; a `main` that does not end within the deadline is left behind.
 
 import { isFault, type FaultCode } from '../core/fault.ts';
 import type { Clock, IdSource, Log } from '../engine/ports.ts';
@@ -87,8 +87,7 @@ export const runProcess = async (
     log.error({ err: error }, 'uncaught error');
     process.exit(exitCodes.bug);
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  for (const signalName of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signalName, onSignal);
   process.on('uncaughtException', onBug);
   process.on('unhandledRejection', onBug);
   // The reader of a pipe may leave first (`opstream get | head`): that is no bug.

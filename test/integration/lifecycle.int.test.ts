@@ -51,6 +51,17 @@ test('the exit code says how it ended', async () => {
   );
 });
 
+test('a closed terminal is a polite end', async () => {
+  const one = run(
+    program(
+      "context.print('started'); const alive = setInterval(() => {}, 1000); await new Promise((resolve) => signal.addEventListener('abort', resolve)); clearInterval(alive); return 5;",
+    ),
+  );
+  await started(one);
+  one.kill('SIGHUP');
+  assert.equal(await one.code, 5);
+});
+
 test('the first signal lets it end, a second one does not wait, and nothing waits for ever', async () => {
   const untilAborted =
     "context.print('started'); await new Promise((resolve) => { const alive = setInterval(() => {}, 1000); signal.addEventListener('abort', () => { clearInterval(alive); resolve(); }); });";

@@ -11,7 +11,11 @@ import { after } from 'node:test';
 
 const LEAK_GRACE_MS = 3000;
 
-/** Lines: "+ PID" and "- PID" for programs that run, "d FOLDER" for folders. At the end of its input it cleans up what is left. */
+/**
+ * Lines: "+ PID" and "- PID" for programs that run, "d FOLDER" for folders. At the end of its input it cleans up what is left: these
+ * programs, and what they in turn left running on purpose (components, servers of operators). Those are known by a folder of the test in
+ * their arguments or their environment, where there is /proc.
+ */
 const WATCHDOG = `
 pids=''; folders=''
 while read -r what value; do
@@ -23,7 +27,14 @@ while read -r what value; do
   esac
 done
 if [ -n "$pids" ]; then kill -9 $pids; sleep 0.3; fi
-printf '%s' "$folders" | while read -r folder; do rm -rf -- "$folder"; done
+printf '%s' "$folders" | while read -r folder; do
+  for again in 1 2 3; do
+    found=$(printf '%s' "$folder" | grep -lsF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/environ | cut -d/ -f3 | sort -u | grep -vx "$$")
+    [ -n "$found" ] || break
+    kill -9 $found; sleep 0.1
+  done
+  rm -rf -- "$folder"
+done
 `;
 
 const alive = new Map<ChildProcess, string>();

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Fault } from '../../core/fault.ts';
 import { killGroupOf, signalProcess } from '../../compute/os-process.ts';
+import { killOnExit } from '../up/kill-on-exit.ts';
 
 export type Ending = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
@@ -36,26 +37,20 @@ export const startComponent = async (options: {
   const [program = '', ...args] = options.command;
   const path = join(options.directory, `${options.name}.log`);
   const output = openSync(path, 'a');
-  const child: ChildProcess = spawn(program, args, {
-    stdio: ['ignore', output, output],
-    env: options.environment,
-    detached: true,
-  });
+  const child: ChildProcess = killOnExit(
+    spawn(program, args, { stdio: ['ignore', output, output], env: options.environment, detached: true }),
+  );
   closeSync(output);
   let ending: Ending | undefined;
-  const killNow = (): void => killGroupOf(child.pid ?? 0);
-  process.once('exit', killNow);
   const ended = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
       ending = { code, signal };
-      process.off('exit', killNow);
       resolve();
     });
   });
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (error) => {
-      process.off('exit', killNow);
       const message = `the component cannot be started: ${error.message}; its command is what follows --`;
       reject(new Fault('CONFIG_INVALID', message, { retry: 'never', cause: error }));
     });

@@ -22,6 +22,7 @@ import { openAccess } from '../../runtime/connection-options.ts';
 import { awaitServices } from '../up/await-services.ts';
 import { startEmbedded, type Embedded } from '../up/embedded.ts';
 import { startEmbeddedServer, type EmbeddedServer } from '../up/embedded-server.ts';
+import { guardFolder } from '../up/kill-on-exit.ts';
 import { manifestOf, type Bench } from './bench.ts';
 import { startComponent, type ComponentProgram } from './component-program.ts';
 import { openWitness } from './witness.ts';
@@ -92,6 +93,7 @@ const register = async (client: Client, manifest: OperatorManifest, signal: Abor
 export const openBench = async (options: BenchOptions): Promise<OpenBench> => {
   const { manifest, componentSpec, clock, ids, log, signal, natsServer } = options;
   const directory = mkdtempSync(join(tmpdir(), 'opstream-contract-'));
+  guardFolder(directory);
   const names = namesFor(PREFIX);
   const closers: (() => Promise<void>)[] = [
     async () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }),

@@ -8,6 +8,7 @@ import { Fault } from '../core/fault.ts';
 import { withoutUser } from '../core/server-address.ts';
 import type { Log } from '../engine/ports.ts';
 import { toFault } from './faults.ts';
+import { guardReplies } from './guarded-replies.ts';
 import { pause } from './pause.ts';
 import { createReplySlots, type ReplySlots } from './reply-slots.ts';
 
@@ -15,6 +16,8 @@ const MINIMUM_VERSION = [2, 12, 3] as const;
 const RECONNECT_WAIT_MS = 250;
 const CLOSE_MS = 3000;
 const PING_MS = 10_000;
+/** Forbidden answers come at the rate of the one who asks; the log does not. */
+const LOG_EVERY_MS = 1000;
 
 export type NatsOptions = {
   /** One server or several, comma separated. */
@@ -144,6 +147,17 @@ const wrap = (nc: NatsConnection, serverVersion: string, log: Log): JetStreamCon
   const reconnectListeners = new Set<() => void>();
   const closeListeners: (() => Promise<unknown>)[] = [];
   let isUp = true;
+  let forbidden = 0;
+  let loggedMs = Number.NEGATIVE_INFINITY;
+  guardReplies(nc, (subject, replySubject) => {
+    forbidden += 1;
+    if (performance.now() - loggedMs < LOG_EVERY_MS) return;
+    loggedMs = performance.now();
+    log.warn(
+      { subject, replySubject, code: 'FORBIDDEN_REPLY', count: forbidden },
+      'message gets no answer: its reply subject is no inbox',
+    );
+  });
 
   const onStatus = (status: Status): void => {
     if (status.type === Events.Disconnect) {

@@ -3,6 +3,9 @@
 // than the server forgets: a lease is never held by two who both believe in it, unless a process sleeps between looking and acting;
 // the token is for that.
 //
+// What lies under the key and is no lease (not of that form, or without a time to live) is nobody's: the holder writes over it, and who waits
+// takes over when it has not changed for as long as its own time to live.
+//
 // States: waiting -> held -> released | lost.
 
 import { decodeJson, encodeJson } from '../core/decode.ts';
@@ -22,8 +25,19 @@ const NOT_FOUND = 404;
 const EMPTY = new Uint8Array();
 const decoder = new TextDecoder();
 
-/** `token`: of the holder that renewed last; undefined before its first renewal. */
-type Seen = { readonly revision: number; readonly isFree: boolean; readonly token?: unknown };
+/**
+ * `isLease`: somebody's, in our form and with a time to live. `token`: of the holder that renewed last; undefined before its first renewal, or
+ * where the holder does not write it.
+ */
+type Seen = {
+  readonly revision: number;
+  readonly isFree: boolean;
+  readonly isLease: boolean;
+  readonly token?: unknown;
+};
+
+const isHeldBy = (value: unknown): value is { readonly holder: string; readonly token?: unknown } =>
+  isJsonObject(value) && typeof value['holder'] === 'string' && value['holder'] !== '';
 
 export const createLeaseKeeper = (
   connection: JetStreamConnection,
@@ -36,12 +50,14 @@ export const createLeaseKeeper = (
     const message = await slots.request(`$JS.API.DIRECT.GET.KV_${bucket}.${subject}`, EMPTY, {
       timeoutMs: ATTEMPT_TIMEOUT_MS,
     });
-    if (message.data.length === 0 && message.headers?.code === NOT_FOUND) return { revision: 0, isFree: true };
+    if (message.data.length === 0 && message.headers?.code === NOT_FOUND)
+      return { revision: 0, isFree: true, isLease: false };
     const revision = Number(message.headers?.get('Nats-Sequence'));
     const isMarker =
       message.headers?.has('KV-Operation') === true || message.headers?.has('Nats-Marker-Reason') === true;
     const value = decodeJson(message.data);
-    return { revision, isFree: isMarker, ...(isJsonObject(value) ? { token: value['token'] } : {}) };
+    const isLease = isHeldBy(value) && message.headers?.has('Nats-TTL') === true;
+    return { revision, isFree: isMarker, isLease, ...(isLease ? { token: value.token } : {}) };
   };
 
   const write = async (
@@ -95,8 +111,16 @@ export const createLeaseKeeper = (
       }
       // Refused. A renewal whose answer got lost does that too; only the key can tell, by the token in it.
       const seen = await look(subject).catch(() => undefined);
-      if (seen?.token === token) revision = seen.revision;
-      else if (seen !== undefined) lost.abort();
+      if (seen === undefined) return false;
+      if (seen.token === token) revision = seen.revision;
+      else if (seen.isLease || seen.isFree) lost.abort();
+      else {
+        log.warn(
+          { lease: name, revision: seen.revision },
+          'what was stored over the lease is none, and is overwritten',
+        );
+        revision = seen.revision;
+      }
       return false;
     };
     /** The write that is under way: a release has to know its revision. */
@@ -139,10 +163,23 @@ export const createLeaseKeeper = (
   return {
     acquire: async (name, { ttlMs = DEFAULT_TTL_MS, holder, signal }) => {
       const subject = `$KV.${bucket}.${assertToken(name)}`;
+      let foreign = { revision: -1, sinceMs: 0 };
+      const mayTake = ({ isFree, isLease, revision }: Seen): boolean => {
+        if (isFree || isLease) return isFree;
+        if (foreign.revision !== revision) {
+          foreign = { revision, sinceMs: performance.now() };
+          log.warn(
+            { lease: name, revision, ttlMs },
+            'what is under the key is no lease, or for ever; taken over if it stays',
+          );
+        }
+        // Its holder, if there is one, writes over it until then.
+        return performance.now() - foreign.sinceMs >= ttlMs;
+      };
       while (!signal.aborted) {
         try {
           const seen = await look(subject);
-          if (seen.isFree) {
+          if (mayTake(seen)) {
             const askedMs = performance.now();
             const value = encodeJson({ holder, acquiredAt: new Date(clock.nowMs()).toISOString() });
             const token = await write(subject, value, seen.revision, ttlMs);

@@ -1,13 +1,13 @@
 // Serves requests as a NATS micro service, so that `nats micro ls`, `info` and `stats` show it. Callbacks, not iterators: that is where the
 // throughput is.
 //
-// A reply is published to whatever subject the requester named, with our rights: a reply subject that is no inbox could make us write into
-// a stream, so such a request is not answered.
+// A request that could not be answered is not served: where an answer may go says guarded-replies.ts.
 
 import type { ServiceMsg } from 'nats';
 import { encodeJson } from '../core/decode.ts';
 import type { Log, ServiceHost } from '../engine/ports.ts';
 import type { JetStreamConnection } from './connection.ts';
+import { isInbox } from './guarded-replies.ts';
 import { headerReader } from './message-headers.ts';
 import { rawHeaders } from './raw-headers.ts';
 
@@ -17,9 +17,6 @@ const LOG_EVERY_MS = 1000;
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 /** The headers of an error count as well. */
 const HEADER_ROOM_BYTES = 512;
-const INBOX = /^(_INBOX[._]|_R_\.)/;
-
-export const isInbox = (subject: string | undefined): subject is string => subject !== undefined && INBOX.test(subject);
 
 const respond = (
   { slots, log }: JetStreamConnection,

@@ -41,9 +41,9 @@ const entryOf = async (name: string, on = connection): Promise<Entry | undefined
   const text = Buffer.from(message.data ?? '', 'base64').toString();
   return { revision: message.seq, value: text === '' ? {} : (JSON.parse(text) as Entry['value']) };
 };
-const overwrite = async (name: string, value: unknown): Promise<number> => {
-  const headers = rawHeaders({ 'Nats-TTL': '30s' });
-  const message = await connection.slots.request(`$KV.${BUCKET}.${name}`, bytes(JSON.stringify(value)), { headers });
+const overwrite = async (name: string, value: unknown, ttl: string | undefined = '30s'): Promise<number> => {
+  const headers = ttl === '' ? {} : { headers: rawHeaders({ 'Nats-TTL': ttl }) };
+  const message = await connection.slots.request(`$KV.${BUCKET}.${name}`, bytes(JSON.stringify(value)), headers);
   return (JSON.parse(textOf(message.data)) as { seq: number }).seq;
 };
 const renewals = (name: string, from: number, on = connection): Promise<Entry> =>
@@ -200,6 +200,42 @@ describe('lease', () => {
     await lease.release();
     const entry = await entryOf('stolen');
     assert.deepEqual([entry?.revision, entry?.value['holder']], [revision, 'thief']);
+  });
+
+  it('is kept by its holder when something that is no lease was stored over it', async () => {
+    const lease = await acquire(keeperOn(connection), 'scribbled', 'me');
+    let { revision } = await renewals('scribbled', lease.token);
+    for (const [value, ttl] of [
+      [{ type: 'io.nats.micro.v1.ping_response' }, '30s'],
+      ['text', ''],
+    ] as const) {
+      revision = await overwrite('scribbled', value, ttl);
+      const entry = await renewals('scribbled', revision);
+      assert.equal(entry.value['token'], lease.token);
+    }
+    assert.equal(lease.lost.aborted, false);
+    await lease.release();
+  });
+
+  it('is taken over within a ttl and a second from what is no lease, or has no time to live', async () => {
+    const foreign = [
+      ['pong', { type: 'io.nats.micro.v1.ping_response', name: 'x' }, '99s'],
+      ['list', [1, 2], '99s'],
+      ['for-ever', { holder: 'somebody', token: 4 }, ''],
+    ] as const;
+    const takeOver = async ([name, value, ttl]: (typeof foreign)[number]): Promise<void> => {
+      const revision = await overwrite(name, value, ttl);
+      const lease = await acquire(keeperOn(connection), name, 'me');
+      assert.ok(lease.token > revision);
+      await lease.release();
+    };
+    await Promise.all(foreign.map(takeOver));
+  });
+
+  it('is left to a holder whose time to live is longer than that of who waits', async () => {
+    await overwrite('patient', { holder: 'slow', token: 1 }, '60s');
+    const stop = AbortSignal.timeout(3500);
+    assert.equal(await keeperOn(connection).acquire('patient', { ttlMs: 1000, holder: 'me', signal: stop }), undefined);
   });
 
   it('is kept when a renewal was stored and only its answer got lost', async () => {

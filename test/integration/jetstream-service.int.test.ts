@@ -8,7 +8,9 @@ import { isFault } from '../../src/core/fault.ts';
 import type { ServiceRequest } from '../../src/engine/ports.ts';
 import type { JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { provision } from '../../src/jetstream/provision.ts';
-import { createServiceHost, isInbox } from '../../src/jetstream/service-host.ts';
+import { isInbox } from '../../src/jetstream/guarded-replies.ts';
+import { createServiceHost } from '../../src/jetstream/service-host.ts';
+import { createSubscriber } from '../../src/jetstream/subscriber.ts';
 import { leakGuard } from '../support/children.ts';
 import { api, bytes, openConnection, textOf, type LogLine, type Opened } from '../support/jetstream.ts';
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';
@@ -141,6 +143,30 @@ describe('service', () => {
       assert.equal(state.messages, 0, stream);
     }
     assert.equal(textOf((await ask('svc.echo', 'still there')).data), 'still there');
+  });
+
+  it('answers no question of the micro framework into a stream, nor does any other subscription', async () => {
+    const [copy] = copies;
+    assert.ok(copy);
+    const heard: (string | undefined)[] = [];
+    const subscription = await createSubscriber(copy.connection).subscribe('svc.desk', 'desk', (message) => {
+      heard.push(message.replySubject);
+    });
+    const id = String((await discover('PING'))[0]?.['id']);
+    const reply = 'opstream.event.05.resource.public.t1';
+    const names = ['', '.opstream-test', `.opstream-test.${id}`];
+    for (const verb of ['PING', 'INFO', 'STATS'])
+      for (const name of names) client.nc.publish(`$SRV.${verb}${name}`, new Uint8Array(), { reply });
+    client.nc.publish('svc.desk', new Uint8Array(), { reply });
+    client.nc.publish('svc.desk', new Uint8Array(), { reply: '_INBOX.mine' });
+    await client.nc.flush();
+    // Each connection handles what it is sent in order: an answer now means that those before were handled.
+    for (const verb of ['PING', 'INFO', 'STATS']) await discover(verb);
+    await waitFor(() => heard.length === 2, { what: 'both questions' });
+    assert.deepEqual(heard, [undefined, '_INBOX.mine']);
+    const { state } = (await api(client, 'STREAM.INFO.OPSTREAM_EVENTS')) as unknown as { state: { messages: number } };
+    assert.equal(state.messages, 0);
+    await subscription.stop();
   });
 
   it('tells what it is', async () => {

@@ -30,6 +30,24 @@ export type FaultCode = keyof typeof faultCodes;
 /** `scope` `operator`: a component starts no other reconcile of its operator before that either (the platform throttles all of them). */
 export type Retry = 'never' | 'later' | { readonly afterMs: number; readonly scope?: 'operator' };
 
+const isRetry = (retry: unknown): retry is Retry =>
+  retry === 'never' ||
+  retry === 'later' ||
+  (typeof retry === 'object' && retry !== null && Number.isFinite((retry as { readonly afterMs?: unknown }).afterMs));
+
+/** Component authors may write JavaScript: a fault that is made wrongly would be retried, or not, for no reason that anybody sees. */
+const assertFault = (code: unknown, message: unknown, retry: unknown): void => {
+  const how = 'expected new Fault(code, message, { retry })';
+  if (typeof code !== 'string' || !Object.hasOwn(faultCodes, code)) {
+    const found = JSON.stringify(code) ?? String(code);
+    throw new TypeError(`${how} with a code such as COMPONENT_TERMINAL or COMPONENT_RETRYABLE; found ${found}`);
+  }
+  if (typeof message !== 'string') throw new TypeError(`${how} with a text as message; found ${typeof message}`);
+  if (isRetry(retry)) return;
+  const found = JSON.stringify(retry) ?? typeof retry;
+  throw new TypeError(`${how} with retry "never", "later" or { afterMs }; found ${found}, for: ${message}`);
+};
+
 export class Fault extends Error {
   readonly code: FaultCode;
   readonly retry: Retry;
@@ -44,6 +62,7 @@ export class Fault extends Error {
       readonly cause?: unknown;
     } = {},
   ) {
+    assertFault(code, message, options.retry ?? 'later');
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'Fault';
     this.code = code;

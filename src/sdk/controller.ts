@@ -3,20 +3,11 @@
 
 import { Fault } from '../core/fault.ts';
 import type { Clock } from '../engine/ports.ts';
-import type { Entity, EntityKey, EntityStatus, LifecycleStatus, RuntimeStatus } from '../messages/entity.ts';
+import type { Entity, EntityKey, EntityStatus } from '../messages/entity.ts';
 import type { Provenance } from '../messages/envelope.ts';
+import { assertUpdate } from './author-checks.ts';
 import { sameStatus, statusFrom } from './status-rules.ts';
 import type { EntityStatusStore, EntityStore, OController, StatusUpdate } from './types.ts';
-
-const LIFECYCLES: readonly LifecycleStatus[] = ['pending', 'active', 'error', 'deleting', 'deleted'];
-const RUNTIMES: readonly (RuntimeStatus | undefined)[] = [
-  undefined,
-  'pending',
-  'inprogress',
-  'succeeded',
-  'failed',
-  'cancelled',
-];
 
 /** What one reconcile did so far: the entity as it last read it, where that came from, and whether a status was reported. */
 export type ReconcileRecord = {
@@ -44,19 +35,6 @@ export type ControllerOptions = {
   fence(): number;
   /** Told of every status that was written. */
   onWritten(status: EntityStatus): void;
-};
-
-// Authors may write JavaScript: what the projectors would set aside as unreadable is refused here, where it can be seen.
-const assertUpdate = ({ key, status, runtime, run }: StatusUpdate): void => {
-  if (!LIFECYCLES.includes(status)) {
-    throw new TypeError(`status of ${key} must be one of ${LIFECYCLES.join(', ')}; found ${JSON.stringify(status)}`);
-  }
-  for (const state of [runtime, run?.state]) {
-    if (RUNTIMES.includes(state)) continue;
-    throw new TypeError(
-      `runtime of ${key} must be one of ${RUNTIMES.slice(1).join(', ')}; found ${JSON.stringify(state)}`,
-    );
-  }
 };
 
 export const createController = (options: ControllerOptions): Controller => {

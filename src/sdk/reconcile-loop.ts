@@ -9,6 +9,7 @@ import { createWorkLine, type WorkLine, type WorkOutcome } from '../engine/work-
 import { failureReasons, type Entity, type EntityKey } from '../messages/entity.ts';
 import type { Controller, ReconcileRecord } from './controller.ts';
 import type { ComponentMetrics } from './metrics.ts';
+import { checkedResult, thrownText } from './author-checks.ts';
 import { createFailureReport } from './failure-report.ts';
 import { startReconcile, type RunningReconcile } from './reconcile-context.ts';
 import { createReconcileWatch, hangText, type HungReconcile } from './reconcile-watch.ts';
@@ -49,8 +50,6 @@ const SPREAD_FROM_MS = 1000;
 /** Which try it is, and how often in a row it was stuck before. */
 type Turn = { readonly attempt: number; readonly stalls: number };
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /** Between the tries of what needs somebody to mend it: a person should not have to come back to it, and nobody is to be hammered. */
 const STUCK_BACK_OFF: BackOff = { baseMs: 15_000, capMs: 3_600_000 };
 
@@ -78,9 +77,8 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
   // Spread a little, so that what started together does not stay together.
   const resyncMs = (): number => Math.ceil(options.resyncIntervalMs * (0.9 + 0.1 * random()));
 
-  const nextLook = (result: ReconcileResult | undefined): number => {
-    const wanted = result?.requeueAfterMs;
-    if (wanted === undefined || !Number.isFinite(wanted)) return resyncMs();
+  const nextLook = ({ requeueAfterMs: wanted }: ReconcileResult): number => {
+    if (wanted === undefined) return resyncMs();
     return wanted < SPREAD_FROM_MS ? Math.max(1, wanted) : Math.ceil(wanted * (0.9 + 0.1 * random()));
   };
 
@@ -90,12 +88,12 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
     line.hold(forMs);
   };
 
-  const onSuccess = async (record: ReconcileRecord, result: ReconcileResult | undefined): Promise<WorkOutcome> => {
+  const onSuccess = async (record: ReconcileRecord, result: ReconcileResult): Promise<WorkOutcome> => {
     const { key, manifest } = record.entity;
     const { type } = manifest.resource;
     if (!record.reported) {
       const previous = await controller.getEntityStatus(key, type);
-      const update = silentUpdate(record.entity, previous, result?.requeueAfterMs === undefined);
+      const update = silentUpdate(record.entity, previous, result.requeueAfterMs === undefined);
       if (update !== undefined) await controller.updateEntityStatus(update);
     }
     metrics.reconciled('succeeded');
@@ -115,7 +113,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
       return { kind: 'failed' };
     }
     const retry = isFault(error) ? error.retry : 'later';
-    const message = messageOf(error).slice(0, 2000);
+    const message = thrownText(error).slice(0, 2000);
     if (retry === 'never') {
       const againAfterMs = stuckPauseMs(stalls, random);
       metrics.reconciled('terminal');
@@ -146,8 +144,8 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
 
   const reconcileOnce = async (record: ReconcileRecord, turn: Turn, one: RunningReconcile): Promise<WorkOutcome> => {
     try {
-      const result = await reconciler.reconcile(requestOf(record.entity), one.context);
-      return record.isFenced ? { kind: 'failed' } : await onSuccess(record, result);
+      const result: unknown = await reconciler.reconcile(requestOf(record.entity), one.context);
+      return record.isFenced ? { kind: 'failed' } : await onSuccess(record, checkedResult(result));
     } catch (error) {
       // Told to stop, it stopped: that is no failure.
       if (ended.signal.aborted) return { kind: 'failed' };

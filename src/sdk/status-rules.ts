@@ -57,7 +57,8 @@ export const statusFrom = (
     observedSequence: entity.sequence,
     status,
   };
-  if (runtime !== undefined) next.runtime = runtime;
+  const state = runtime ?? run?.state;
+  if (state !== undefined) next.runtime = state;
   if (run !== undefined) next.run = withAction(run, entity);
   next.conditions = datedConditions(update.conditions ?? conditionsFor(status, message), before, entity, now);
   if (externalId !== undefined) next.externalId = externalId;

@@ -78,6 +78,7 @@ export interface Reconciler {
 export type StatusUpdate = {
   readonly key: EntityKey;
   readonly status: LifecycleStatus;
+  /** With `run` it is `run.state`, and may be left out. */
   readonly runtime?: RuntimeStatus;
   readonly run?: ObservedRun;
   readonly conditions?: readonly ReportedCondition[];

@@ -1,7 +1,7 @@
 // What a resource type says beyond its schema: how its resources are called outside (`nameJqFilter`) and what can be done with them beside
 // the normal run (`actions`). Types that declare neither pay nothing.
 
-import { compileSpecSchema, type SpecValidator } from '../messages/validation/spec-schema.ts';
+import { storedSpecSchema, type SpecValidator } from '../messages/validation/spec-schema.ts';
 import { found } from '../messages/validation/problems.ts';
 import { reject, type RejectionDetail } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -82,14 +82,14 @@ export const filterProblems = async (
 };
 
 /** Compiled schemas of actions, by their text: they are few, and asked for again. */
-const validators = new Map<string, SpecValidator | undefined>();
+const validators = new Map<string, SpecValidator>();
 const MAX_VALIDATORS = 200;
 
-const validatorOf = (schema: string): SpecValidator | undefined => {
-  if (validators.has(schema)) return validators.get(schema);
+const validatorOf = (schema: string): SpecValidator => {
+  const known = validators.get(schema);
+  if (known !== undefined) return known;
   if (validators.size >= MAX_VALIDATORS) validators.clear();
-  const compiled = compileSpecSchema(schema, '/parameters');
-  const validator = compiled.ok ? compiled.value : undefined;
+  const validator = storedSpecSchema(schema, '/parameters');
   validators.set(schema, validator);
   return validator;
 };
@@ -106,6 +106,6 @@ export const runWishOf = (
     ...(action === undefined ? {} : { action }),
     ...(parameters === undefined ? {} : { parameters }),
     actions: declared.map(({ name }) => name),
-    problems: schema === undefined ? [] : (validatorOf(schema)?.validate(parameters ?? {}, '/parameters') ?? []),
+    problems: schema === undefined ? [] : validatorOf(schema).validate(parameters ?? {}, '/parameters'),
   };
 };

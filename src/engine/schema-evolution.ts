@@ -1,7 +1,7 @@
 // Which resources an operator would no longer accept if its manifest became another: their type or workspace is gone from it, or their spec
 // breaks the type's new schema. Asked before a change of an operator is accepted, also for a dry run.
 
-import { compileSpecSchema, type SpecValidator } from '../messages/validation/spec-schema.ts';
+import { storedSpecSchema, type SpecValidator } from '../messages/validation/spec-schema.ts';
 import { reject, type Rejection, type RejectionDetail } from '../core/rejection.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Entity } from '../messages/entity.ts';
@@ -22,8 +22,8 @@ const changedSchemas = (before: OperatorManifest, after: OperatorManifest): Read
     after.operator.resources.flatMap((type, index) => {
       const schema = schemaOf(type);
       if (!earlier.has(type.name) || schema === undefined || schema === schemaOf(earlier.get(type.name))) return [];
-      const compiled = compileSpecSchema(schema, `/operator/resources/${index}/specSchema/jsonSchema`);
-      return [[type.name, { index, validator: compiled.ok ? compiled.value : undefined }]];
+      const validator = storedSpecSchema(schema, `/operator/resources/${index}/specSchema/jsonSchema`);
+      return [[type.name, { index, validator }]];
     }),
   );
 };
@@ -61,8 +61,7 @@ export const misfitJudge = (manifest: OperatorManifest) => {
     manifest.operator.resources.map((type, index) => {
       const schema = schemaOf(type);
       const pointer = `/operator/resources/${index}/specSchema/jsonSchema`;
-      const compiled = schema === undefined ? undefined : compileSpecSchema(schema, pointer);
-      return [type.name, { index, validator: compiled?.ok === true ? compiled.value : undefined }];
+      return [type.name, { index, validator: schema === undefined ? undefined : storedSpecSchema(schema, pointer) }];
     }),
   );
   return (entity: Entity): readonly RejectionDetail[] | undefined => {

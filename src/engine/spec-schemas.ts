@@ -1,6 +1,6 @@
 // The compiled spec schemas of operators, by operator version: compiling takes milliseconds, validating microseconds.
 
-import { compileSpecSchema, type SpecValidator } from '../messages/validation/spec-schema.ts';
+import { storedSpecSchema, type SpecValidator } from '../messages/validation/spec-schema.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { RejectionDetail } from '../core/rejection.ts';
 import type { OperatorDocument } from '../messages/queries.ts';
@@ -23,9 +23,10 @@ export const createSpecSchemas = () => {
     if (known !== undefined && known.uid === operator.uid && known.generation === operator.generation) return known;
     const validators = new Map<string, SpecValidator | undefined>();
     for (const [index, { name, specSchema }] of operator.manifest.operator.resources.entries()) {
-      const compiled =
-        specSchema === undefined ? undefined : compileSpecSchema(specSchema.jsonSchema, schemaPointer(index));
-      validators.set(name, compiled?.ok === true ? compiled.value : undefined);
+      validators.set(
+        name,
+        specSchema === undefined ? undefined : storedSpecSchema(specSchema.jsonSchema, schemaPointer(index)),
+      );
     }
     const entry = { uid: operator.uid, generation: operator.generation, validators };
     byOperator.set(operator.name, entry);

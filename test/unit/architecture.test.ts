@@ -44,7 +44,8 @@ const allowed: Record<string, readonly string[]> = {
 /** Packages and where they may be imported: a prefix of the file's path below src. */
 const packageHomes: Record<string, readonly string[]> = {
   nats: ['jetstream/'],
-  ajv: ['messages/validation/'],
+  ajv: ['messages/validation/', 'messages/json-schema/'],
+  'ajv-formats': ['messages/json-schema/formats.ts'],
   re2js: ['messages/validation/'],
   yaml: ['messages/manifest/', 'cli/'],
   'fast-json-patch': ['messages/patch.ts'],

@@ -1,9 +1,9 @@
-// What ajv found wrong, in words: what was expected, what was found, what to do. One function for our own shapes and for the
-// schemas of operators. Needs ajv's `verbose`. Values that may be secrets are never repeated in a message.
+// What a schema found wrong, in words: what was expected, what was found, what to do. One function for our own shapes (checked by ajv, which needs
+// `verbose`) and for the schemas of operators. Values that may be secrets are never repeated in a message.
 
-import type { ErrorObject } from 'ajv';
 import { isJsonObject, pointerToken } from '../../core/json.ts';
 import type { RejectionDetail } from '../../core/rejection.ts';
+import type { SchemaError } from '../json-schema/evaluation.ts';
 import { printable } from '../names.ts';
 import { nearestName } from './nearest.ts';
 
@@ -100,6 +100,8 @@ const KEYWORDS: Readonly<Record<string, (schema: unknown, value: unknown, pointe
   exclusiveMinimum: (schema, value, at) => `expected more than ${String(schema)}, found ${found(value, at)}`,
   exclusiveMaximum: (schema, value, at) => `expected less than ${String(schema)}, found ${found(value, at)}`,
   multipleOf: (schema, value, at) => `expected a multiple of ${String(schema)}, found ${found(value, at)}`,
+  format: (schema, value, at) => `expected text in the format ${printable(schema)}, found ${found(value, at)}`,
+  unevaluatedItems: () => 'nothing is accepted here: the list has more items than the schema describes',
   uniqueItems: () => 'expected items that differ from each other',
   anyOf: () => 'matches none of the alternatives (anyOf)',
   oneOf: () => 'expected to match exactly one of the alternatives (oneOf)',
@@ -119,7 +121,7 @@ const FIELD_PARAMS: Readonly<Record<string, string>> = {
   unevaluatedProperties: 'unevaluatedProperty',
 };
 
-const messageOf = (error: ErrorObject, field: string | undefined, pointer: string): string => {
+const messageOf = (error: SchemaError, field: string | undefined, pointer: string): string => {
   const { keyword, schema, parentSchema, data } = error;
   if (field !== undefined && (keyword === 'additionalProperties' || keyword === 'unevaluatedProperties')) {
     return unknownField(field, parentSchema);
@@ -129,7 +131,7 @@ const messageOf = (error: ErrorObject, field: string | undefined, pointer: strin
   return words === undefined ? (error.message ?? `breaks the rule "${keyword}"`) : words(schema, data, pointer);
 };
 
-const detailOf = (error: ErrorObject, base: string, isOurs: boolean): RejectionDetail => {
+const detailOf = (error: SchemaError, base: string, isOurs: boolean): RejectionDetail => {
   const param = FIELD_PARAMS[error.keyword];
   const field = param === undefined ? undefined : (error.params as Readonly<Record<string, string>>)[param];
   const name = field ?? error.propertyName;
@@ -157,7 +159,7 @@ const detailOf = (error: ErrorObject, base: string, isOurs: boolean): RejectionD
  * ours, so that its `x-expected`, `x-code` and `x-message` may speak.
  */
 export const detailsOf = (
-  errors: readonly ErrorObject[],
+  errors: readonly SchemaError[],
   base: string,
   limit: number,
   isOurs: boolean,

@@ -1,33 +1,26 @@
 // The JSON Schemas of operators, which come from anybody and are run on specs that come from anybody. Draft 2020-12 (and draft-07 when the
-// schema says so), `nullable` as the operator page uses it, `format` as annotation. Nothing here can hang, overflow or reach outside.
+// schema says so), `nullable` as the operator page uses it, `format` checked where it is known. Nothing here can hang, overflow or reach outside.
 
-import { Ajv, type AnySchema, type ErrorObject, type Options } from 'ajv';
-import { _, Name, MissingRefError } from 'ajv';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { isJsonObject, type JsonValue } from '../../core/json.ts';
 import { reject, type Rejection, type RejectionDetail } from '../../core/rejection.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import { compileSchema } from '../json-schema/compile.ts';
+import type { Check, Run, SchemaError } from '../json-schema/evaluation.ts';
+import { metaProblems } from '../json-schema/meta-schema.ts';
+import { surveySchema } from '../json-schema/survey.ts';
+import { draftOf } from '../json-schema/vocabulary.ts';
 import { capped } from '../manifest/document.ts';
 import { countKeys, readJson, scanJson } from '../manifest/json-text.ts';
 import { MAX_DEPTH, MAX_PROBLEMS } from '../manifest/limits.ts';
-import { printable } from '../names.ts';
 import { BudgetExceeded, createBudget, type Budget } from './budget.ts';
-import { areUnique, oneOfThese } from './canonical.ts';
-import { createPatterns, type Patterns } from './patterns.ts';
+import { createPatterns } from './patterns.ts';
 import { detailsOf } from './problems.ts';
-import { prepare, TICK } from './schema-preparation.ts';
 
 const MAX_SCHEMA_BYTES = 64 * 1024;
 /** Steps of one evaluation; a step is at most about a microsecond. A spec of 256 KiB under a plain schema takes some ten thousand. */
 const MAX_STEPS = 500_000;
 /** Steps for finding all problems of a spec that has one: fewer, because each may leave an error behind. */
 const MAX_EXPLAIN_STEPS = 20_000;
-
-const DRAFTS = {
-  'https://json-schema.org/draft/2020-12/schema': '2020-12',
-  'http://json-schema.org/draft-07/schema': '07',
-} as const;
-type Draft = (typeof DRAFTS)[keyof typeof DRAFTS];
 
 export type SpecValidator = {
   /**
@@ -39,99 +32,32 @@ export type SpecValidator = {
   readonly warnings: readonly string[];
 };
 
-const metaSchemas = new Map<Draft, Ajv | Ajv2020>();
-/** Checks a schema against the schema of its draft. */
-const metaSchemaOf = (draft: Draft): Ajv | Ajv2020 => {
-  const known = metaSchemas.get(draft);
-  if (known !== undefined) return known;
-  const options = { strict: false, validateFormats: false, allErrors: true, verbose: true, logger: false } as const;
-  const created = draft === '07' ? new Ajv(options) : new Ajv2020(options);
-  metaSchemas.set(draft, created);
-  return created;
-};
-
-const addTick = (ajv: Ajv | Ajv2020, budget: Budget): void => {
-  const tick = (data: unknown, weight: number, factor: number, errors: number): void => {
-    let steps = weight + errors / 64;
-    if (typeof data === 'string') steps += data.length / 64;
-    else if (Array.isArray(data)) steps += data.length / 8;
-    else if (factor > 0 && typeof data === 'object' && data !== null) steps += (Object.keys(data).length * factor) / 8;
-    budget.charge(steps);
-  };
-  ajv.addKeyword({
-    keyword: TICK,
-    schemaType: 'array',
-    // First in its group, so that it also runs for each reference that fails.
-    before: '$ref',
-    code: ({ gen, data, schema }) => {
-      const [weight, factor] = schema as readonly [number, number];
-      // `errors` is the count of the generated function; ajv copies that many for each failing reference.
-      gen.code(_`${gen.scopeValue('func', { ref: tick })}(${data}, ${weight}, ${factor}, ${new Name('errors')})`);
-    },
-  });
-};
-
-const addComparisons = (ajv: Ajv | Ajv2020, budget: Budget): void => {
-  for (const keyword of ['enum', 'const', 'uniqueItems']) ajv.removeKeyword(keyword);
-  ajv.addKeyword({
-    keyword: 'enum',
-    schemaType: 'array',
-    compile: (allowed: readonly JsonValue[]) => oneOfThese(allowed, budget.charge),
-  });
-  ajv.addKeyword({ keyword: 'const', compile: (value: JsonValue) => oneOfThese([value], budget.charge) });
-  ajv.addKeyword({
-    keyword: 'uniqueItems',
-    type: 'array',
-    schemaType: 'boolean',
-    compile: (isWanted: boolean) => (items: readonly JsonValue[]) => !isWanted || areUnique(items, budget.charge),
-  });
-};
-
-type Check = { (value: unknown): unknown; errors?: ErrorObject[] | null };
-
-const compileWith = (
-  schema: JsonValue,
-  draft: Draft,
-  allErrors: boolean,
-  patterns: Patterns,
-  budget: Budget,
-): Check => {
-  const options: Options = {
-    strict: false,
-    meta: false,
-    validateSchema: false,
-    validateFormats: false,
-    logger: false,
-    inlineRefs: false,
-    allErrors,
-    verbose: true,
-    // Optimizing the generated code takes longer than it saves, and grows with the square of the schema.
-    code: {
-      optimize: false,
-      regExp: Object.assign((source: string) => patterns.get(source), { code: 'patterns.get' }),
-    },
-  };
-  const ajv = draft === '07' ? new Ajv(options) : new Ajv2020(options);
-  addTick(ajv, budget);
-  addComparisons(ajv, budget);
-  return ajv.compile(schema as AnySchema);
-};
-
 const TOO_COMPLEX: RejectionDetail = {
   message:
     "the operator's schema is too complex to evaluate on this spec; simplify the schema (recursion, nested alternatives) or the spec",
   code: 'SCHEMA_INVALID',
 };
 
-/** `undefined` when the schema overflowed the stack or used up its steps. */
-const run = (check: Check, value: JsonValue, budget: Budget, steps: number): readonly ErrorObject[] | undefined => {
+/** Whether the value fits; `undefined` when the schema overflowed the stack or used up its steps. */
+const fits = (check: Check, value: JsonValue, budget: Budget, run: Run, steps: number): boolean | undefined => {
   budget.refill(steps);
   try {
-    return check(value) === true ? [] : (check.errors ?? []);
+    return check(value, undefined, undefined, run);
   } catch (error) {
     if (error instanceof BudgetExceeded || error instanceof RangeError) return undefined;
     throw error;
   }
+};
+
+/** All errors, or the first where that would take too many steps; undefined when that does too. */
+const explain = (check: Check, value: JsonValue, budget: Budget): readonly SchemaError[] | undefined => {
+  const run = (all: boolean): Run & { readonly errors: SchemaError[] } => ({
+    ...{ charge: budget.charge, errors: [], all, propertyName: undefined, scope: [] },
+  });
+  const full = run(true);
+  if (fits(check, value, budget, full, MAX_EXPLAIN_STEPS) === false) return full.errors;
+  const short = run(false);
+  return fits(check, value, budget, short, MAX_STEPS) === false ? short.errors : undefined;
 };
 
 const schemaInvalid = (pointer: string, messages: readonly string[]): Rejection =>
@@ -162,43 +88,6 @@ const readSchema = (text: string): Result<JsonValue, readonly string[]> => {
   return ok(value);
 };
 
-const draftOf = (schema: JsonValue): Result<Draft, readonly string[]> => {
-  const uri = isJsonObject(schema) ? schema['$schema'] : undefined;
-  if (uri === undefined) return ok('2020-12');
-  const plain = typeof uri === 'string' ? uri.replace(/#$/, '') : '';
-  if (Object.hasOwn(DRAFTS, plain)) return ok(DRAFTS[plain as keyof typeof DRAFTS]);
-  return err([`$schema: expected ${Object.keys(DRAFTS).join(' or ')}, found "${printable(uri)}"`]);
-};
-
-const metaProblems = (schema: JsonValue, draft: Draft): readonly string[] => {
-  const ajv = metaSchemaOf(draft);
-  const uri = Object.entries(DRAFTS).find(([, name]) => name === draft)?.[0] ?? '';
-  const check: Check | undefined = ajv.getSchema(uri);
-  if (check === undefined) throw new Error(`ajv has no meta-schema ${uri}`);
-  if (check(schema) === true) return [];
-  return detailsOf(check.errors ?? [], '#', MAX_PROBLEMS, false).map(
-    (detail) => `${detail.pointer ?? '#'}: ${detail.message}`,
-  );
-};
-
-const compileProblem = (error: Error): string => {
-  if (error instanceof RangeError) return 'the schema is too complex to compile; use fewer alternatives and references';
-  if (error instanceof MissingRefError) {
-    return `the reference "${printable(error.missingRef)}" leads to nothing in this schema; schemas are never fetched, so bring it in under "$defs"`;
-  }
-  return `the schema does not compile: ${printable(error.message)}`;
-};
-
-/** Ajv throws plain errors for schemas that it cannot compile. */
-const tryCompile = (compile: () => Check): Result<Check, string> => {
-  try {
-    return ok(compile());
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    return err(compileProblem(error));
-  }
-};
-
 /**
  * Compiles the text of a `jsonSchema` field (at most 64 KiB, 64 levels, 1000 subschemas; takes some milliseconds, so callers keep the result).
  * `pointer` is where the text stands in the manifest.
@@ -208,26 +97,41 @@ export const compileSpecSchema = (jsonSchemaText: string, pointer: string): Resu
   const read = readSchema(jsonSchemaText);
   if (!read.ok) return err(schemaInvalid(pointer, read.error));
   const draft = draftOf(read.value);
-  if (!draft.ok) return err(schemaInvalid(pointer, draft.error));
+  if (!draft.ok) return err(schemaInvalid(pointer, [`$schema: ${draft.error}`]));
 
   const budget = createBudget();
   const patterns = createPatterns(budget.charge);
-  const prepared = prepare(read.value, patterns);
-  const problems = [...metaProblems(read.value, draft.value), ...prepared.problems];
+  const survey = surveySchema(read.value, draft.value, patterns);
+  const problems = [
+    ...metaProblems(read.value, draft.value, '#'),
+    ...survey.hidden.flatMap(({ at, schema }) => metaProblems(schema, draft.value, at)),
+    ...survey.problems,
+  ];
   if (problems.length > 0) return err(schemaInvalid(pointer, problems));
-  const compiled = tryCompile(() => compileWith(prepared.schema, draft.value, false, patterns, budget));
-  if (!compiled.ok) return err(schemaInvalid(pointer, [compiled.error]));
-  const first = compiled.value;
-  let all: Check | undefined;
+  const check = compileSchema(survey, patterns, budget.charge);
 
   const validate = (spec: JsonValue, basePointer: string): readonly RejectionDetail[] => {
-    const errors = run(first, spec, budget, MAX_STEPS);
-    if (errors?.length === 0) return [];
-    // Ajv nests one block for each property when it stops at the first error: very wide schemas overflow there, and only there.
-    all ??= compileWith(prepared.schema, draft.value, true, patterns, budget);
-    const everything = run(all, spec, budget, MAX_EXPLAIN_STEPS) ?? errors;
-    if (everything === undefined) return [{ ...TOO_COMPLEX, pointer: basePointer }];
-    return capped(detailsOf(everything, basePointer, MAX_PROBLEMS, false));
+    const run: Run = { charge: budget.charge, errors: undefined, all: false, propertyName: undefined, scope: [] };
+    const isFitting = fits(check, spec, budget, run, MAX_STEPS);
+    if (isFitting === true) return [];
+    const errors = isFitting === undefined ? undefined : explain(check, spec, budget);
+    if (errors === undefined) return [{ ...TOO_COMPLEX, pointer: basePointer }];
+    return capped(detailsOf(errors, basePointer, MAX_PROBLEMS, false));
   };
-  return ok({ validate, warnings: prepared.warnings });
+  return ok({ validate, warnings: survey.warnings });
+};
+
+/**
+ * The schema of an operator that is stored already. One that would be refused today (it was accepted by an earlier version) accepts no spec and
+ * says why: what cannot be checked is not taken for right.
+ */
+export const storedSpecSchema = (jsonSchemaText: string, pointer: string): SpecValidator => {
+  const compiled = compileSpecSchema(jsonSchemaText, pointer);
+  if (compiled.ok) return compiled.value;
+  const why = compiled.error.details[0]?.message ?? compiled.error.message;
+  const message = `the operator's schema cannot be used: ${why}; apply the operator with a schema that can`;
+  return {
+    validate: (_spec, basePointer) => [{ message, pointer: basePointer, code: 'SCHEMA_INVALID' }],
+    warnings: [],
+  };
 };

@@ -1,11 +1,13 @@
-// Keywords in an operator's jsonSchema that draft 2020-12 does not know. They are no errors there: a validator ignores them, and whoever wrote
-// them believes that they are checked. `nullable`, which the operator page uses, is honoured here.
+// Keywords and formats in an operator's jsonSchema that its draft does not know. They are no errors there: a validator ignores them, and whoever
+// wrote them believes that they are checked. `nullable`, which the operator page uses, is honoured here.
 
 import { countKeys, readJson, scanJson } from '../json-text.ts';
 import { MAX_DEPTH } from '../limits.ts';
+import { CHECKED_FORMATS } from '../../json-schema/formats.ts';
+import { surveySchema } from '../../json-schema/survey.ts';
+import { draftOf } from '../../json-schema/vocabulary.ts';
 import { printable } from '../../names.ts';
 import { createPatterns } from '../../validation/patterns.ts';
-import { prepare } from '../../validation/schema-preparation.ts';
 import type { Finding } from './finding.ts';
 import type { OperatorView } from './operator-view.ts';
 
@@ -20,27 +22,40 @@ export const schemaFindings = ({ schemas }: OperatorView): readonly Finding[] =>
     if (scanJson(text, MAX_DEPTH).deepestOffset !== -1) return [];
     const { value, problems } = readJson(text);
     if (problems.length > 0 || Number.isNaN(countKeys(value))) return [];
-    const { warnings, nullables } = prepare(
+    const draft = draftOf(value);
+    if (!draft.ok) return [];
+    const { warnings, nullables, unknownFormats } = surveySchema(
       value,
+      draft.value,
       createPatterns(() => undefined),
     );
     const about = `the jsonSchema of "${printable(type)}"`;
-    const ignored = warnings.map((warning): Finding => ({
+    const inDraft = draft.value === '07' ? 'draft-07' : 'draft 2020-12';
+    const findings = warnings.map((warning): Finding => ({
       code: 'SCHEMA_KEYWORD_IGNORED',
       severity: 'warning',
       message: `${about}: ${warning}`,
-      hint: 'what it should check is not checked; use a keyword of draft 2020-12',
+      hint: `what it should check is not checked; use a keyword of ${inDraft}`,
       pointer,
     }));
-    if (nullables.length === 0) return ignored;
-    return [
-      ...ignored,
-      {
+    if (unknownFormats.length > 0) {
+      const listed = places(unknownFormats.map(({ at, name }) => `"${printable(name)}" at ${at}`));
+      findings.push({
+        code: 'SCHEMA_FORMAT_UNKNOWN',
+        severity: 'note',
+        message: `${about} has formats that are not checked: ${listed}`,
+        hint: `use "pattern", or one of the checked formats: ${CHECKED_FORMATS.join(', ')}`,
+        pointer,
+      });
+    }
+    if (nullables.length > 0) {
+      findings.push({
         code: 'SCHEMA_KEYWORD_NOT_STANDARD',
         severity: 'note',
-        message: `${about} uses "nullable" (${places(nullables)}), which draft 2020-12 does not know; here it is honoured`,
+        message: `${about} uses "nullable" (${places(nullables)}), which ${inDraft} does not know; here it is honoured`,
         hint: 'so that other validators agree, write "type": ["string", "null"]',
         pointer,
-      },
-    ];
+      });
+    }
+    return findings;
   });

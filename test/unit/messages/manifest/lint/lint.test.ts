@@ -204,6 +204,14 @@ describe('keywords of a jsonSchema', () => {
     assert.match(nullable.message, /#\/properties\/a\b.*honoured/);
   });
 
+  it('include formats that nobody checks, as a note', () => {
+    const properties = { a: { format: 'customer-number' }, b: { format: 'date-time' } };
+    const [format, ...others] = lintOperator(withSchema({ properties }));
+    assert.deepEqual([format?.code, format?.severity, others], ['SCHEMA_FORMAT_UNKNOWN', 'note', []]);
+    assert.match(format?.message ?? '', /"customer-number" at #\/properties\/a\/format$/);
+    assert.match(format?.hint ?? '', /date-time/);
+  });
+
   it('are looked for in the schemas of actions, too', () => {
     const jsonSchema = JSON.stringify({ requierd: ['a'] });
     const actions = [{ name: 'scale', specSchema: { jsonSchema } }];

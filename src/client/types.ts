@@ -4,7 +4,7 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Result } from '../core/result.ts';
 import type { CommandFailure, Receipt, Verb } from '../messages/commands.ts';
-import type { EntityStatus, LifecycleStatus, OperatorStatus, RuntimeStatus } from '../messages/entity.ts';
+import type { EntityStatus, OperatorStatus, RuntimeStatus, ShownStatus } from '../messages/entity.ts';
 import type {
   GetAnswer,
   HistoryAnswer,
@@ -46,7 +46,7 @@ export type Progress = {
   readonly isGone: boolean;
   readonly generation: number;
   readonly observedGeneration: number;
-  readonly status: LifecycleStatus;
+  readonly status: ShownStatus;
   readonly runtime: RuntimeStatus | '';
   readonly isReady: boolean;
   /** The condition or message that says why, if any. */

@@ -30,6 +30,7 @@ import type { JqRunner, Vault } from './ports.ts';
 import type { Relations } from './relations.ts';
 import { resealManifest, sealManifest } from './sealing.ts';
 import type { SpecSchemas } from './spec-schemas.ts';
+import { warnIfHeldBack, warnOfHolding } from './held-back.ts';
 import { refKey, resourceRef, type Ref } from '../messages/subjects.ts';
 
 export type DecideIntentContext = DecisionContext & {
@@ -126,6 +127,7 @@ const decideResourceApply = (
   context: DecideIntentContext,
 ): Awaitable<Decision> => {
   const { ref, resource } = aggregate;
+  warnIfHeldBack(resource.entity, 'the change', context.warn);
   const decideWith = (host: Host): Awaitable<Decision> =>
     retryIfStuck(decideResource({ type: 'apply', manifest, host, ...how }, resource, context, ref), aggregate, context);
   const host = hostOf(manifest, context);
@@ -292,6 +294,7 @@ const decideTarget = async (
   }
   const { verb } = command;
   if (verb === 'restart') return err(reject('COMMAND_INVALID', 'restart works on operators'));
+  if (entity !== undefined && isHosted(entity, context)) warnOfHolding(verb, entity, context.warn);
   const decision = decideResource({ type: verb, ...expected }, aggregate.resource, context, ref);
   return verb === 'delete' ? retryIfStuck(decision, aggregate, context) : decision;
 };

@@ -45,6 +45,8 @@ export type Condition = {
 
 /** The seed's STATUS column. `deleted` is a component's word that the external thing is gone (or was never made). */
 export type LifecycleStatus = 'pending' | 'active' | 'error' | 'deleting' | 'deleted';
+/** What the STATUS column says: `suspended` of a resource that is, whatever was last observed of it. */
+export type ShownStatus = LifecycleStatus | 'suspended';
 /** The seed's RUNTIME column; empty for what does not run. */
 export type RuntimeStatus = 'pending' | 'inprogress' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -91,6 +93,8 @@ export const saysStuck = ({ conditions, runtime }: Pick<EntityStatus, 'condition
     ({ type, status, reason }) =>
       isFailureReason(reason) || (type === 'Stalled' && status === 'True' && runtime !== 'failed'),
   );
+/** Type of the condition of a resource that is suspended: nothing is changed outside until it is resumed. */
+export const SUSPENDED = 'Suspended';
 
 /** Reason in the last status of a resource that was released: the operator-runtime's word, not the component's. */
 export const RELEASED = 'Released';

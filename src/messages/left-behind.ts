@@ -1,7 +1,7 @@
 // What a forced deletion, or a release, leaves outside: things that no component will be asked to remove. Named in the event, so that the
 // history says who left what where, and in the receipt. Bounded: an operator may have any number of resources.
 
-import type { LifecycleStatus, RuntimeStatus } from './entity.ts';
+import type { RuntimeStatus, ShownStatus } from './entity.ts';
 
 /** One resource whose external thing stays as it is. */
 export type LeftBehindItem = {
@@ -14,7 +14,7 @@ export type LeftBehindItem = {
   /** Name or id of the external thing, as the component last reported it; absent: it never reported one. */
   readonly externalId?: string;
   /** As last reported. */
-  readonly status: LifecycleStatus;
+  readonly status: ShownStatus;
   readonly runtime?: RuntimeStatus;
 };
 

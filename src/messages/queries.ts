@@ -5,7 +5,7 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { Receipt } from './commands.ts';
-import type { Entity, EntityStatus, LifecycleStatus, OperatorStatus, RuntimeStatus } from './entity.ts';
+import type { Entity, EntityStatus, OperatorStatus, RuntimeStatus, ShownStatus } from './entity.ts';
 import type { OperatorManifest, SecretManifest } from './manifest/types.ts';
 import type { Kind } from './subjects.ts';
 
@@ -62,7 +62,7 @@ export type Summary = {
   readonly version: string;
   readonly type: Kind;
   readonly workspace: string;
-  readonly status: LifecycleStatus;
+  readonly status: ShownStatus;
   readonly runtime: RuntimeStatus | '';
   readonly owner: string;
   readonly operator?: string;

@@ -14,6 +14,8 @@ import { createFailureReport } from './failure-report.ts';
 import { startReconcile, type RunningReconcile } from './reconcile-context.ts';
 import { createReconcileWatch, hangText, type HungReconcile } from './reconcile-watch.ts';
 import { isGone, isReleased, silentUpdate } from './status-rules.ts';
+import { createInterruptions } from './interruptions.ts';
+import { suspendedUpdate } from './suspension.ts';
 import type { EntityStore, Reconciler, ReconcileRequest, ReconcileResult } from './types.ts';
 
 export type ReconcileLoopOptions = {
@@ -37,6 +39,8 @@ export type ReconcileLoopOptions = {
 
 export type ReconcileLoop = {
   readonly line: WorkLine;
+  /** The entity of the key has changed: worked on as soon as possible. A reconcile of it that is under way ends when it is suspended. */
+  changed(key: EntityKey): void;
   /** Reconciles that were given up on and go on, the oldest first. */
   hung(): readonly HungReconcile[];
   /** Aborts the contexts of running reconciles and resolves when they have ended, also those that were given up on. */
@@ -70,6 +74,7 @@ const requestOf = ({ key, manifest, run }: Entity): ReconcileRequest => {
 export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoop => {
   const { reconciler, controller, entities, clock, log, metrics, fence, random, reconcileTimeoutMs } = options;
   const backOff = options.backOff ?? defaultBackOff;
+  const interruptions = createInterruptions(entities, log);
   const ended = new AbortController();
   const watch = createReconcileWatch({ clock, log, timeoutMs: reconcileTimeoutMs, signal: ended.signal });
   const failures = createFailureReport({ controller, log });
@@ -93,7 +98,9 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
     const { type } = manifest.resource;
     if (!record.reported) {
       const previous = await controller.getEntityStatus(key, type);
-      const update = silentUpdate(record.entity, previous, result.requeueAfterMs === undefined);
+      const update = record.entity.suspended
+        ? suspendedUpdate(record.entity, previous)
+        : silentUpdate(record.entity, previous, result.requeueAfterMs === undefined);
       if (update !== undefined) await controller.updateEntityStatus(update);
     }
     metrics.reconciled('succeeded');
@@ -142,13 +149,19 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
     }
   };
 
+  /** Of a suspended entity only `observe` is called, if the author has one. */
+  const ask = async ({ entity }: ReconcileRecord, { context }: RunningReconcile): Promise<ReconcileResult> => {
+    if (!entity.suspended) return reconciler.reconcile(requestOf(entity), context);
+    return reconciler.observe === undefined ? {} : reconciler.observe(requestOf(entity), context);
+  };
+
   const reconcileOnce = async (record: ReconcileRecord, turn: Turn, one: RunningReconcile): Promise<WorkOutcome> => {
     try {
-      const result: unknown = await reconciler.reconcile(requestOf(record.entity), one.context);
+      const result: unknown = await ask(record, one);
       return record.isFenced ? { kind: 'failed' } : await onSuccess(record, checkedResult(result));
     } catch (error) {
       // Told to stop, it stopped: that is no failure.
-      if (ended.signal.aborted) return { kind: 'failed' };
+      if (ended.signal.aborted || interruptions.has(one)) return { kind: 'failed' };
       if (!record.isFenced) return await onFailure(record.entity, turn, error);
       log.warn({ key: record.entity.key, err: error }, 'reconcile that was given up on has failed');
       return { kind: 'failed' };
@@ -171,6 +184,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
       hold: (forMs) => hold(forMs, key),
     });
     if (ended.signal.aborted) one.abort(ended.signal.reason);
+    interruptions.begin(key, one);
     return new Promise((resolve) => {
       let telling: Promise<void> = Promise.resolve();
       let hasEnded = false;
@@ -182,6 +196,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
       const work = reconcileOnce(record, turn, one).then((outcome) => {
         hasEnded = true;
         over();
+        interruptions.end(key);
         controller.end(key);
         metrics.reconcileTook(beganMs);
         resolve(outcome);
@@ -209,6 +224,10 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
   return {
     line,
     hung: () => watch.givenUp(),
+    changed: (key) => {
+      line.changed(key);
+      interruptions.look(key);
+    },
     stop: async (reason) => {
       ended.abort(reason);
       watch.abortAll(reason);

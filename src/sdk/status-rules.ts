@@ -7,6 +7,7 @@ import {
   failureReasons,
   isFailureReason,
   saysReleased,
+  SUSPENDED,
   type Condition,
   type Entity,
   type EntityStatus,
@@ -14,6 +15,8 @@ import {
   type ObservedRun,
 } from '../messages/entity.ts';
 import { conditionsFor, notReady, reconciling, stalled } from './conditions.ts';
+import { carriedOver } from './carried-over.ts';
+import { withSuspension } from './suspension.ts';
 import type { ReportedCondition, StatusUpdate } from './types.ts';
 
 const MAX_MESSAGE_LENGTH = 2000;
@@ -60,7 +63,8 @@ export const statusFrom = (
   const state = runtime ?? run?.state;
   if (state !== undefined) next.runtime = state;
   if (run !== undefined) next.run = withAction(run, entity);
-  next.conditions = datedConditions(update.conditions ?? conditionsFor(status, message), before, entity, now);
+  const conditions = withSuspension(update.conditions ?? conditionsFor(status, message), entity);
+  next.conditions = datedConditions(conditions, before, entity, now);
   if (externalId !== undefined) next.externalId = externalId;
   if (message !== undefined) next.message = message;
   next.properties = update.properties ?? {};
@@ -77,21 +81,6 @@ export const sameStatus = (previous: EntityStatus | undefined, next: EntityStatu
 const undefinedLess = (status: EntityStatus): unknown => {
   const { properties, run, ...rest } = status;
   return { ...rest, rest: JSON.parse(JSON.stringify([properties, run ?? null])) as unknown };
-};
-
-const carriedOver = (
-  entity: Entity,
-  previous: EntityStatus | undefined,
-): Omit<StatusUpdate, 'status' | 'conditions' | 'message'> => {
-  if (previous?.uid !== entity.uid) return { key: entity.key };
-  const { runtime, run, externalId, properties } = previous;
-  return {
-    key: entity.key,
-    ...(runtime === undefined ? {} : { runtime }),
-    ...(run === undefined ? {} : { run }),
-    ...(externalId === undefined ? {} : { externalId }),
-    properties,
-  };
 };
 
 /** A failed reconcile. `nextTryMs`: when a terminal one is tried again, in ms since the epoch. */
@@ -120,7 +109,8 @@ export const failureUpdate = (entity: Entity, previous: EntityStatus | undefined
   };
 };
 
-const isFailure = ({ reason }: ReportedCondition): boolean => isFailureReason(reason);
+/** Words of the SDK, which do not outlive what they were about: failures, and that it was suspended before anybody had looked. */
+const isFailure = ({ reason }: ReportedCondition): boolean => isFailureReason(reason) || reason === SUSPENDED;
 
 /**
  * After a reconcile that reported nothing: undefined when the last status says it all, else the last one for the entity as it is

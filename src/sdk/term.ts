@@ -139,7 +139,7 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
   });
   await parts.onController(controller);
 
-  const { line, stop } = createReconcileLoop({
+  const { line, changed, stop } = createReconcileLoop({
     ...{ controller, entities, clock, log, metrics },
     reconciler: parts.reconciler,
     fence: lease.token,
@@ -164,7 +164,7 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
     handler: parts.handler,
     deadLetters: parts.deadLetters,
     random: () => parts.random(),
-    onRequest: ({ key }) => line.changed(key),
+    onRequest: ({ key }) => changed(key),
     isDeposed: () => lease.lost.aborted || isFenced,
   });
 

@@ -41,9 +41,10 @@ export type ReconcileResult = { readonly requeueAfterMs?: number };
 
 export type ReconcileContext = {
   /**
-   * Aborts on shutdown, when leadership is lost, and after OPSTREAM_RECONCILE_TIMEOUT: stop then, and do not start another external call. A
-   * reconcile that goes on after its time-out is given up on: its worker goes to other entities, what it reports is refused (LEASE_LOST),
-   * its resource is Stalled (ReconcileHangs), and nothing is done for that until the promise settles or the component is started again.
+   * Aborts on shutdown, when leadership is lost, when the resource is suspended, and after OPSTREAM_RECONCILE_TIMEOUT: stop then, and do not
+   * start another external call. A reconcile that goes on after its time-out is given up on: its worker goes to other entities, what it
+   * reports is refused (LEASE_LOST), its resource is Stalled (ReconcileHangs), and nothing is done for that until the promise settles or the
+   * component is started again.
    */
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -68,6 +69,11 @@ export interface Reconciler {
   /** Called once before the first reconcile. */
   init(controller: OController): Promise<void> | void;
   reconcile(request: ReconcileRequest, context: ReconcileContext): Promise<ReconcileResult>;
+  /**
+   * Called in place of `reconcile` while the resource is suspended, with the same rules, and must change nothing outside: look, and report.
+   * Without it a suspended resource is not looked at. A signal that aborts with a suspension ends a `reconcile` that is under way.
+   */
+  observe?(request: ReconcileRequest, context: ReconcileContext): Promise<ReconcileResult>;
 }
 
 /**

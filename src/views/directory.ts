@@ -28,6 +28,7 @@ type EntityRow = Pick<
   | 'generation'
   | 'runnable'
   | 'externalName'
+  | 'suspended'
   | 'run'
   | 'deletionRequestedAt'
   | 'createdAt'
@@ -81,6 +82,7 @@ export const createDirectory = () => {
     uid: entity.uid,
     generation: entity.generation,
     runnable: entity.runnable,
+    suspended: entity.suspended,
     ...(entity.externalName === undefined ? {} : { externalName: entity.externalName }),
     ...(entity.run === undefined ? {} : { run: entity.run }),
     ...(entity.deletionRequestedAt === undefined ? {} : { deletionRequestedAt: entity.deletionRequestedAt }),

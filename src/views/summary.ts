@@ -1,7 +1,14 @@
 // The row of the seed's table (NAME | VERSION | TYPE | WORKSPACE | STATUS | RUNTIME | OWNER), from what is wanted and what was seen.
 // A status that was reported for an earlier incarnation, or by another operator, does not count.
 
-import type { Condition, Entity, EntityStatus, LifecycleStatus, OperatorStatus } from '../messages/entity.ts';
+import type {
+  Condition,
+  Entity,
+  EntityStatus,
+  LifecycleStatus,
+  OperatorStatus,
+  ShownStatus,
+} from '../messages/entity.ts';
 import type { OperatorDocument, SecretDocument, Summary } from '../messages/queries.ts';
 
 type EntityFacts = Pick<
@@ -10,6 +17,7 @@ type EntityFacts = Pick<
   | 'generation'
   | 'runnable'
   | 'externalName'
+  | 'suspended'
   | 'run'
   | 'deletionRequestedAt'
   | 'createdAt'
@@ -29,6 +37,13 @@ export const isAbout = (
 
 const lifecycle = (isDeleting: boolean, observed: LifecycleStatus | undefined): LifecycleStatus =>
   isDeleting ? 'deleting' : (observed ?? 'pending');
+
+/** A wish for its deletion, then that nobody looks after it, then its suspension go before what was observed. */
+const entityStatus = (entity: EntityFacts, observed: LifecycleStatus | undefined, isOrphaned: boolean): ShownStatus => {
+  const isDeleting = entity.deletionRequestedAt !== undefined;
+  if (isOrphaned && !isDeleting) return 'error';
+  return entity.suspended && !isDeleting ? 'suspended' : lifecycle(isDeleting, observed);
+};
 
 /** `isOrphaned`: its operator is gone. */
 export const summaryOfEntity = (
@@ -52,7 +67,7 @@ export const summaryOfEntity = (
     version: manifest.version,
     type: 'resource',
     workspace: manifest.workspace,
-    status: lifecycle(entity.deletionRequestedAt !== undefined, isOrphaned ? 'error' : status?.status),
+    status: entityStatus(entity, status?.status, isOrphaned),
     runtime,
     owner: manifest.owner,
     operator: manifest.resource.operator,

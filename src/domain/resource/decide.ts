@@ -189,7 +189,9 @@ export const decideResource = (
   }
   if (command.type === 'reconcile')
     return ok([{ type: 'io.opstream.resource.reconcile-requested.v1', generation, data: {} }]);
-  if (entity.deletionRequestedAt !== undefined) return beingDeleted(entity);
+  // A suspension holds a deletion up as well, and ends like any other.
+  const isHolding = command.type === 'suspend' || command.type === 'resume';
+  if (entity.deletionRequestedAt !== undefined && !isHolding) return beingDeleted(entity);
   return command.type === 'run'
     ? decideRun(command.wish ?? NO_WISH, entity, generation, context)
     : decideSteering(command.type, entity, generation);

@@ -60,3 +60,12 @@ export const nextStep = (entity: Entity, record: RunRecord | undefined): Step =>
   if (entity.suspended) return { kind: 'suspended', runId: wanted.id };
   return { kind: 'start', runId: wanted.id };
 };
+
+/** Of a suspended resource: a run that is under way is looked at, and not cancelled, whatever is wanted. Undefined: nothing is looked at. */
+export const lookOnly = (
+  entity: Entity,
+  record: RunRecord | undefined,
+): Extract<Step, { kind: 'follow' }> | undefined => {
+  const step = unfinished(entity, record);
+  return step?.kind === 'follow' ? { ...step, cancel: false } : undefined;
+};

@@ -6,7 +6,9 @@ import {
   ready,
   type EntityStatus,
   type OController,
+  type ReconcileContext,
   type Reconciler,
+  type ReconcileRequest,
   type ReconcileResult,
   type StatusUpdate,
 } from '../../sdk/index.ts';
@@ -14,7 +16,7 @@ import type { DataFactory } from './client.ts';
 import { createFollower } from './follow-run.ts';
 import { createLedger } from './ledger.ts';
 import { lifecycleOf, runUpdate, type Work } from './parts.ts';
-import { nextStep, type Step } from './plan.ts';
+import { lookOnly, nextStep, type Step } from './plan.ts';
 import { hasEnded, runRecord } from './run-record.ts';
 import { createStarter } from './start-run.ts';
 import type { AdfSettings } from './settings.ts';
@@ -95,23 +97,35 @@ export const createAdfReconciler = ({ settings, api, now = Date.now }: Reconcile
     }
   };
 
+  const prepare = async ({ key, type }: ReconcileRequest, context: ReconcileContext) => {
+    const entity = await inUse().getEntity(key, type);
+    if (entity === undefined) return undefined;
+    const status = await inUse().getEntityStatus(key, type);
+    ledger.inTerm(context.fence);
+    const record = runRecord(status, entity.uid);
+    if (record?.adfRunId !== undefined) ledger.claim(record.adfRunId, key);
+    const { signal, traceparent, fetch, fence } = context;
+    const call = { signal, fetch, fence, ...(traceparent === undefined ? {} : { traceparent }) };
+    return { work: { entity, record, context, call }, status };
+  };
+
   return {
     id: () => 'azure-data-factory',
     init: (given) => {
       controller = given;
     },
-    reconcile: async ({ key, type }, context) => {
-      const entity = await inUse().getEntity(key, type);
-      if (entity === undefined) return {};
-      const status = await inUse().getEntityStatus(key, type);
-      ledger.inTerm(context.fence);
-      const record = runRecord(status, entity.uid);
-      if (record?.adfRunId !== undefined) ledger.claim(record.adfRunId, key);
-      const { signal, traceparent, fetch, fence } = context;
-      const call = { signal, fetch, fence, ...(traceparent === undefined ? {} : { traceparent }) };
-      const step = nextStep(entity, record);
-      context.log.debug({ step: step.kind, runId: entity.run?.id }, 'next step');
-      return carryOut({ entity, record, context, call }, step, status);
+    reconcile: async (request, context) => {
+      const prepared = await prepare(request, context);
+      if (prepared === undefined) return {};
+      const { work, status } = prepared;
+      const step = nextStep(work.entity, work.record);
+      context.log.debug({ step: step.kind, runId: work.entity.run?.id }, 'next step');
+      return carryOut(work, step, status);
+    },
+    observe: async (request, context) => {
+      const prepared = await prepare(request, context);
+      const step = prepared === undefined ? undefined : lookOnly(prepared.work.entity, prepared.work.record);
+      return prepared === undefined || step === undefined ? {} : follower.follow(prepared.work, step);
     },
   };
 };

@@ -7,7 +7,9 @@ import {
   ready,
   type EntityStatus,
   type OController,
+  type ReconcileContext,
   type Reconciler,
+  type ReconcileRequest,
   type ReconcileResult,
   type StatusUpdate,
 } from '../../sdk/index.ts';
@@ -15,7 +17,7 @@ import { isRefusal, patiently, type Hightouch } from './client.ts';
 import { ensure } from './ensure.ts';
 import { createLedger } from './ledger.ts';
 import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
-import { nextStep, type Step } from './plan.ts';
+import { lookOnly, nextStep, type Step } from './plan.ts';
 import { hightouchRequest } from './request.ts';
 import { ensuredIn, hasEnded, recordProperties, runRecord } from './run-record.ts';
 import { cancelUnsupported, isKnownStatus, observe, stateOf } from './run-status.ts';
@@ -152,29 +154,41 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
     }
   };
 
+  const prepare = async ({ key, type }: ReconcileRequest, context: ReconcileContext) => {
+    const entity = await inUse().getEntity(key, type);
+    if (entity === undefined) {
+      ledger.use(key, []);
+      return undefined;
+    }
+    const status = await inUse().getEntityStatus(key, type);
+    ledger.inTerm(context.fence);
+    const record = runRecord(status, entity.uid);
+    if (record?.externalRunId !== undefined) ledger.claim(record.externalRunId, key);
+    const known = status?.uid === entity.uid && isJsonObject(status.properties) ? status.properties : {};
+    const { signal, traceparent, fetch } = context;
+    const call = { signal, fetch, ...(traceparent === undefined ? {} : { traceparent }) };
+    const ensured = ensuredIn(known);
+    if (entity.deletionRequestedAt === undefined) ledger.use(key, syncsOf(entity, ensured, record));
+    return { work: { entity, record, ensured, context, call }, status };
+  };
+
   return {
     id: () => 'hightouch',
     init: (given) => {
       controller = given;
     },
-    reconcile: async ({ key, type }, context) => {
-      const entity = await inUse().getEntity(key, type);
-      if (entity === undefined) {
-        ledger.use(key, []);
-        return {};
-      }
-      const status = await inUse().getEntityStatus(key, type);
-      ledger.inTerm(context.fence);
-      const record = runRecord(status, entity.uid);
-      if (record?.externalRunId !== undefined) ledger.claim(record.externalRunId, key);
-      const known = status?.uid === entity.uid && isJsonObject(status.properties) ? status.properties : {};
-      const { signal, traceparent, fetch } = context;
-      const call = { signal, fetch, ...(traceparent === undefined ? {} : { traceparent }) };
-      const ensured = ensuredIn(known);
-      if (entity.deletionRequestedAt === undefined) ledger.use(key, syncsOf(entity, ensured, record));
-      const step = nextStep(entity, record);
-      context.log.debug({ step: step.kind, runId: entity.run?.id }, 'next step');
-      return carryOut({ entity, record, ensured, context, call }, step, status);
+    reconcile: async (request, context) => {
+      const prepared = await prepare(request, context);
+      if (prepared === undefined) return {};
+      const { work, status } = prepared;
+      const step = nextStep(work.entity, work.record);
+      context.log.debug({ step: step.kind, runId: work.entity.run?.id }, 'next step');
+      return carryOut(work, step, status);
+    },
+    observe: async (request, context) => {
+      const prepared = await prepare(request, context);
+      const step = prepared === undefined ? undefined : lookOnly(prepared.work.entity, prepared.work.record);
+      return prepared === undefined || step === undefined ? {} : follow(prepared.work, step);
     },
   };
 };

@@ -54,8 +54,6 @@ class Making:
             run.update(state="succeeded", finishedAt=now())
         elif wanted.get("cancelRequested"):
             run.update(state="cancelled", finishedAt=now())
-        elif run["state"] == "pending" and entity.get("suspended"):
-            pass
         elif wanted.get("action", "reset") != "reset" or type(keep) is not int:
             run.update(state="failed", finishedAt=now(), message="unknown action or parameter")
         else:

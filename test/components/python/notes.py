@@ -197,7 +197,9 @@ class Component:
         status, problem, stalled = "active", None, False
         self.lease.check()
         try:
-            if record["command"] == "delete":
+            if entity.get("suspended"):  # nothing is changed outside; what was last said of it stays
+                status = "deleting" if record["command"] == "delete" else last["status"] if last else "pending"
+            elif record["command"] == "delete":
                 remove(outside(key))
                 status = "deleted"
                 if record.get("run") and record["run"]["state"] not in FINAL:
@@ -220,6 +222,8 @@ class Component:
     def report(self, record, entity, seq, last, status, problem, stalled):
         reason, message = problem or ("Deleted" if status == "deleted" else "Reconciled", "")
         states = [("Ready", "True" if status == "active" and not problem else "False")]
+        if entity.get("suspended"):
+            states.append(("Suspended", "True"))
         if problem:
             states.append(("Stalled" if stalled else "Reconciling", "True"))
         since = {(c["type"], c["status"]): c["lastTransitionTime"] for c in (last or {}).get("conditions", [])}

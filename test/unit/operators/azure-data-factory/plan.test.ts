@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nextStep } from '../../../../src/operators/azure-data-factory/plan.ts';
+import { lookOnly, nextStep } from '../../../../src/operators/azure-data-factory/plan.ts';
 import type { Intent, RunRecord } from '../../../../src/operators/azure-data-factory/run-record.ts';
 import { wanting } from './support.ts';
 
@@ -71,5 +71,18 @@ describe('the next step', () => {
     assert.equal(nextStep(wanting(1, { deletionRequestedAt }), ended).kind, 'gone');
     assert.equal(nextStep(wanting(1, { deletionRequestedAt }), undefined).kind, 'gone');
     assert.equal(nextStep(wanting(1, { deletionRequestedAt }), record(1)).kind, 'gone');
+  });
+
+  it('of a suspended resource is to look at what runs, and nothing else', () => {
+    const runs = record(1, { state: 'inprogress', adfRunId: 'a', intent: intent(1) });
+    for (const changes of [{}, { cancelRequested: true }, { deletionRequestedAt }]) {
+      assert.equal(lookOnly(wanting(1, { suspended: true, ...changes }), runs)?.cancel, false);
+    }
+    assert.equal(lookOnly(wanting(1, { suspended: true }), undefined), undefined);
+    assert.equal(lookOnly(wanting(1, { suspended: true }), record(1, { intent: intent(1) })), undefined);
+    assert.equal(
+      lookOnly(wanting(2, { suspended: true }), record(1, { state: 'succeeded', adfRunId: 'a' })),
+      undefined,
+    );
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nextStep } from '../../../../src/operators/hightouch/plan.ts';
+import { lookOnly, nextStep } from '../../../../src/operators/hightouch/plan.ts';
 import { idOf, intent, record, wanting } from './support.ts';
 
 const deletionRequestedAt = '2026-01-01T00:00:00.000Z';
@@ -54,5 +54,14 @@ describe('the next step', () => {
     assert.equal(nextStep(wanting(2, { cancelRequested: true }), ended).kind, 'call-off');
     assert.equal(nextStep(wanting(1, { deletionRequestedAt }), ended).kind, 'gone');
     assert.equal(nextStep(wanting(1, { deletionRequestedAt }), undefined).kind, 'gone');
+  });
+
+  it('of a suspended resource is to look at what runs, and nothing else', () => {
+    const runs = record(1, { state: 'inprogress', externalRunId: 6135, intent: intent(1) });
+    for (const changes of [{}, { cancelRequested: true }, { deletionRequestedAt }]) {
+      assert.equal(lookOnly(wanting(1, { suspended: true, ...changes }), runs)?.kind, 'follow');
+    }
+    assert.equal(lookOnly(wanting(1, { suspended: true }), undefined), undefined);
+    assert.equal(lookOnly(wanting(1, { suspended: true }), record(1, { intent: intent(1) })), undefined);
   });
 });

@@ -36,8 +36,13 @@ export type { Provenance } from '../messages/envelope.ts';
 export type { ResourceManifest } from '../messages/manifest/types.ts';
 export type { Clock, JqRunner, Log } from '../engine/ports.ts';
 export type {
+  HttpAction,
   HttpAuth,
+  HttpChange,
+  HttpErrors,
   HttpFind,
+  HttpLookUp,
+  HttpLookUps,
   HttpObject,
   HttpOperation,
   HttpRun,

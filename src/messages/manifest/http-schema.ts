@@ -40,42 +40,58 @@ const find = operation({ items: program, match: program, externalId: program, ne
   'externalId',
 ]);
 
+const lookUps: JsonObject = {
+  type: 'object',
+  maxProperties: 20,
+  propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$', 'x-expected': 'a name that jq can use, such as flowId' },
+  additionalProperties: operation({ value: program }, ['value']),
+};
+
+const change = operation({ when: program, if: program, each: program });
+
 const object = fields(
   {
+    let: lookUps,
     create: operation({ externalId: program }, ['externalId']),
     read: operation({
       status: program,
       statuses: mapping(['pending', 'active', 'error']),
       message: program,
       properties: program,
+      gone: program,
     }),
     find,
-    update: operation({ when: program }),
-    delete: operation(),
+    update: {
+      oneOf: [change, { type: 'array', minItems: 1, maxItems: 20, items: change }],
+      'x-expected': 'a request with url, and when, if and each where wanted, or a list of such requests',
+    },
+    delete: operation({ gone: program }),
+    restore: operation(),
   },
   ['create', 'read'],
 );
 
-const run = fields(
-  {
-    start: operation({ externalId: program }, ['externalId']),
-    read: operation(
-      {
-        state: program,
-        states: mapping(['pending', 'inprogress', 'succeeded', 'failed', 'cancelled']),
-        message: program,
-        startedAt: program,
-        finishedAt: program,
-        properties: program,
-      },
-      ['state', 'states'],
-    ),
-    find,
-    findFor: duration,
-    cancel: operation(),
-  },
-  ['start', 'read'],
-);
+const runParts: JsonObject = {
+  let: lookUps,
+  read: operation(
+    {
+      state: program,
+      states: mapping(['pending', 'inprogress', 'succeeded', 'failed', 'cancelled']),
+      message: program,
+      startedAt: program,
+      finishedAt: program,
+      properties: program,
+      gone: program,
+    },
+    ['state', 'states'],
+  ),
+  find,
+  findFor: duration,
+  cancel: operation(),
+};
+
+const run = fields({ ...runParts, start: operation({ externalId: program }, ['externalId']) }, ['start', 'read']);
+const action = fields({ ...runParts, start: operation({ externalId: program }) }, ['start']);
 
 const kind = (name: string, names: readonly string[], optional: readonly string[] = []): JsonObject =>
   fields({ type: { const: name }, ...Object.fromEntries([...names, ...optional].map((field) => [field, template])) }, [
@@ -98,6 +114,9 @@ export const httpSchema: JsonObject = fields(
     headers: templates,
     object,
     run,
+    actions: { type: 'object', maxProperties: 100, additionalProperties: action },
+    errors: fields({ when: program, gone: program, temporary: program, text: program }),
+    settle: duration,
     pollInterval: duration,
     timeout: duration,
     retry: fields({ statuses }),
@@ -119,8 +138,12 @@ const PROGRAMS = new Set([
   'items',
   'match',
   'next',
+  'gone',
+  'if',
+  'each',
+  'value',
 ]);
-const OPERATIONS = new Set(['create', 'read', 'find', 'update', 'delete', 'start', 'cancel']);
+const OPERATIONS = new Set(['create', 'read', 'find', 'update', 'delete', 'restore', 'start', 'cancel']);
 
 export type Expression = { readonly path: readonly (string | number)[]; readonly program: string };
 
@@ -169,14 +192,40 @@ const inOperation = (value: JsonObject, path: readonly (string | number)[]): rea
       : inTemplates(item, [...path, field]),
   );
 
-/** Every jq program of an `http` section with its place in it. The section has the shape above. */
-export const expressionsOf = (http: JsonObject): readonly Expression[] => {
-  const isSection = (key: string, value: JsonValue): value is JsonObject =>
-    (key === 'object' || key === 'run') && isJsonObject(value);
-  return Object.entries(http).flatMap(([key, value]) => {
-    if (!isSection(key, value)) return inTemplates(value, [key]);
-    return Object.entries(value).flatMap(([name, item]) =>
-      OPERATIONS.has(name) && isJsonObject(item) ? inOperation(item, [key, name]) : [],
-    );
+const inSection = (section: JsonObject, at: readonly (string | number)[]): readonly Expression[] =>
+  Object.entries(section).flatMap(([name, item]) => {
+    const path = [...at, name];
+    if (name === 'let' && isJsonObject(item)) {
+      return Object.entries(item).flatMap(([one, lookUp]) =>
+        isJsonObject(lookUp) ? inOperation(lookUp, [...path, one]) : [],
+      );
+    }
+    if (!OPERATIONS.has(name)) return [];
+    if (Array.isArray(item)) {
+      return (item as readonly JsonValue[]).flatMap((one, index) =>
+        isJsonObject(one) ? inOperation(one, [...path, index]) : [],
+      );
+    }
+    return isJsonObject(item) ? inOperation(item, path) : [];
   });
-};
+
+/** Every jq program of an `http` section with its place in it. The section has the shape above. */
+export const expressionsOf = (http: JsonObject): readonly Expression[] =>
+  Object.entries(http).flatMap(([key, value]) => {
+    if (!isJsonObject(value)) return inTemplates(value, [key]);
+    switch (key) {
+      case 'object':
+      case 'run':
+        return inSection(value, [key]);
+      case 'actions':
+        return Object.entries(value).flatMap(([name, action]) =>
+          isJsonObject(action) ? inSection(action, [key, name]) : [],
+        );
+      case 'errors':
+        return Object.entries(value).flatMap(([name, item]) =>
+          typeof item === 'string' ? [{ path: [key, name], program: item }] : [],
+        );
+      default:
+        return inTemplates(value, [key]);
+    }
+  });

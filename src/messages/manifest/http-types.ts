@@ -28,11 +28,31 @@ export type HttpFind = HttpOperation & {
   readonly next?: string;
 };
 
+/** Asked before a request that uses `.let.NAME`; later ones see the earlier. */
+export type HttpLookUp = HttpOperation & {
+  /** jq on the answer; null is an error. */
+  readonly value: string;
+};
+export type HttpLookUps = Readonly<Record<string, HttpLookUp>>;
+
+/** One request of a change. All programs see what was read as `.response`. */
+export type HttpChange = HttpOperation & {
+  /** jq: true: the thing differs, also when the resource has not changed. */
+  readonly when?: string;
+  /** jq: unless it is true, the request is not sent. */
+  readonly if?: string;
+  /** jq: a list, or a map as `to_entries` has it; the request is sent for each `.item`, which `when` and `if` see too. */
+  readonly each?: string;
+};
+
 export type HttpObject = {
+  readonly let?: HttpLookUps;
   /** `externalId`: jq on the answer. */
   readonly create: HttpOperation & { readonly externalId: string };
-  /** A 404 says that it is not there. */
+  /** 404 and 410 say that it is not there. */
   readonly read: HttpOperation & {
+    /** jq: true: it is not there, though the answer is a success. */
+    readonly gone?: string;
     /** jq: a word that `statuses` maps; absent: it is there, so it is active. */
     readonly status?: string;
     readonly statuses?: Readonly<Partial<Record<'pending' | 'active' | 'error', readonly string[]>>>;
@@ -41,15 +61,23 @@ export type HttpObject = {
     readonly properties?: string;
   };
   readonly find?: HttpFind;
-  /** Sent after each change of the resource; `when`: jq on what was read, also when that is true. */
-  readonly update?: HttpOperation & { readonly when?: string };
-  /** Absent: the thing outside stays, and the last status says so. */
-  readonly delete?: HttpOperation;
+  /** Sent after each change of the resource, one after the other. */
+  readonly update?: HttpChange | readonly HttpChange[];
+  /**
+   * Absent: the thing outside stays, and the last status says so. After a DELETE, or with a `gone`, it is read until it is gone; `gone`: jq on
+   * what is read then. Default: `read.gone`, 404 and 410.
+   */
+  readonly delete?: HttpOperation & { readonly gone?: string };
+  /** Brings back what `read.gone` says is gone, instead of a new one. */
+  readonly restore?: HttpOperation;
 };
 
 export type HttpRun = {
+  readonly let?: HttpLookUps;
   readonly start: HttpOperation & { readonly externalId: string };
   readonly read: HttpOperation & {
+    /** jq: true: it is not there, though the answer is a success. */
+    readonly gone?: string;
     /** jq: a word that `states` maps. */
     readonly state: string;
     readonly states: Readonly<
@@ -65,6 +93,24 @@ export type HttpRun = {
   /** How long `find` is tried before the run is started again. Default 1m. */
   readonly findFor?: string;
   readonly cancel?: HttpOperation;
+};
+
+/** Requests of one action. Without `read` it has ended when `start` is answered. */
+export type HttpAction = Omit<HttpRun, 'start' | 'read'> & {
+  readonly start: HttpOperation & { readonly externalId?: string };
+  readonly read?: HttpRun['read'];
+};
+
+/** Tells errors from bodies, of every answer. All are jq; what gives null says nothing, and the status decides. */
+export type HttpErrors = {
+  /** true: an answer of 200 to 299 is an error nevertheless. It had no effect. */
+  readonly when?: string;
+  /** true: what was asked for is not there, as 404 says. */
+  readonly gone?: string;
+  /** true: tried again later; false: not. Default: by status. */
+  readonly temporary?: string;
+  /** What is said of it. Default: the first text that looks like a message. */
+  readonly text?: string;
 };
 
 export type HttpAuth =
@@ -87,11 +133,16 @@ export type HttpTypeSpec = {
   readonly object?: HttpObject;
   /** What is started for each wanted run. With `object`: once that is there. */
   readonly run?: HttpRun;
+  /** What is started for a run of that action; for the others, `run`. */
+  readonly actions?: Readonly<Record<string, HttpAction>>;
+  /** For so long after something was made or started, not to be seen (404) is not gone. Default 1m. */
+  readonly settle?: string;
   /** How often what is under way is looked at. Default 5s. */
   readonly pollInterval?: string;
   /** Time for one request. Default 20s. */
   readonly timeout?: string;
-  /** Statuses after which the same is tried again later. Default 408, 500, 502, 503, 504. */
+  readonly errors?: HttpErrors;
+  /** Statuses after which the same is tried again later. Default 408, 409, 423, 425, 500, 502, 503, 504. */
   readonly retry?: { readonly statuses?: readonly number[] };
   readonly throttle?: {
     /** Statuses that close the door for all resources until Retry-After is over. Default 429. */

@@ -22,6 +22,8 @@ export type Definition = {
   readonly pollIntervalMs: number;
   readonly timeoutMs: number;
   readonly findForMs: number;
+  /** For so long after something was made or started, not to be seen is not gone. */
+  readonly settleMs: number;
   /** After an answer "too many" without Retry-After. */
   readonly pauseMs: number;
 };
@@ -79,6 +81,7 @@ export const readDefinition = (environment: Environment): Definition => {
     pollIntervalMs: Math.max(MIN_POLL_MS, durationMs(http.pollInterval, 5000)),
     timeoutMs: durationMs(http.timeout, 20_000),
     findForMs: durationMs(http.run?.findFor, 60_000),
+    settleMs: durationMs(http.settle, 60_000),
     pauseMs: durationMs(http.throttle?.pause, 5000),
   };
 };

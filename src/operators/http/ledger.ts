@@ -1,5 +1,5 @@
-// What this process knows of runs beyond the statuses: whose each is, answers that could not be recorded yet, and which starts are under
-// way. Lost with the process, and nothing depends on it for "never twice": it only tells runs apart that look the same.
+// What this process knows of runs (and, in another ledger, of things) beyond the statuses: whose each is, answers that could not be recorded yet,
+// and which starts are under way. Lost with the process, and nothing depends on it for "never twice": it only tells apart what looks the same.
 
 /** How long the other resources get, after a component begins to lead, to say which runs are theirs. */
 const CLAIMS_KNOWN_AFTER_MS = 10_000;
@@ -9,6 +9,10 @@ export type Ledger = {
   /** What a status has recorded; called in each reconcile, whatever it is about. `fence`: of the term in which it is. */
   learn(externalIds: readonly string[], owner: string, fence: number): void;
   isFree(externalId: string, owner: string): boolean;
+  /** Who claims it. */
+  holderOf(externalId: string): string | undefined;
+  /** It is nobody's any more. */
+  drop(externalId: string): void;
   /** Claims the run, unless it is another's by now. */
   take(externalId: string, owner: string): boolean;
   /**
@@ -63,6 +67,10 @@ export const createLedger = ({
       for (const externalId of externalIds) claim(externalId, owner);
     },
     isFree,
+    holderOf: (externalId) => claims.get(externalId),
+    drop: (externalId) => {
+      claims.delete(externalId);
+    },
     take: (externalId, owner) => {
       if (!isFree(externalId, owner)) return false;
       claim(externalId, owner);

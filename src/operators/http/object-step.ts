@@ -1,165 +1,166 @@
-// Makes the thing outside be there and as declared: read, else find, else create; update when it differs; delete. Level-based: every
-// reconcile looks at the API again, and goes on from what the status says was intended.
+// Makes the thing outside be there and as declared: read, else find, else restore or create; update when it differs; delete. Level-based:
+// every reconcile looks at the API again, and goes on from what the status says was intended. Each thing that is done to it is in the status and
+// in the log.
 
-import {
-  Fault,
-  isFault,
-  outcomeOf,
-  type HttpObject,
-  type JsonObject,
-  type JsonValue,
-  type LifecycleStatus,
-  isJsonObject,
-} from '../../sdk/index.ts';
-import { idOf, intentTo, withEarlier } from './record.ts';
+import { Fault, type HttpObject } from '../../sdk/index.ts';
+import { createLedger } from './ledger.ts';
+import { createObjectChange, type Changed } from './object-change.ts';
+import { createObjectClaims } from './object-claims.ts';
+import { createObjectMake, WHAT, type Made } from './object-make.ts';
+import { createObjectRead, type Observed } from './object-read.ts';
+import { createObjectRemove } from './object-remove.ts';
+import type { Change, Record } from './record.ts';
 import type { Answer } from './rest-client.ts';
-import { inputOf, updateOf, type Parts, type Work } from './work.ts';
+import { updateOf, waiting, type Parts, type Report, type Waiting, type Work } from './work.ts';
 
-const NOT_FOUND = 404;
-const WHAT = 'object';
+/** `record`: what is known after it. `againAfterMs`: before the next resync. */
+export type Ensured = Observed &
+  Pick<Report, 'further'> & { readonly kind: 'there'; readonly record: Record; readonly againAfterMs?: number };
 
-export type Observed = {
+/** A place in the middle of a reconcile: the thing was read as `answer`, `how` it came to be there in this one. */
+type Reached = {
+  readonly work: Work;
   readonly objectId: string;
-  readonly status: Extract<LifecycleStatus, 'pending' | 'active' | 'error'>;
-  readonly message: string;
-  readonly properties: JsonObject;
-  readonly appliedGeneration: number;
+  readonly answer: Answer;
+  readonly how?: Change['what'];
 };
 
-const isMissing = (error: unknown): boolean => isFault(error) && error.details['status'] === NOT_FOUND;
+const persists = (difference: string, heldUntilMs: number): NonNullable<Report['further']> => [
+  {
+    type: 'DriftPersists',
+    status: 'True',
+    reason: 'CorrectionsDoNotLast',
+    message: `${difference}; corrected again and again, it came back each time. The next correction is at ${new Date(heldUntilMs).toISOString()}`,
+  },
+];
 
-const textOf = (value: JsonValue): string =>
-  value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
+const withoutIntent = ({ intent, ...known }: Record): Record =>
+  intent === undefined || intent.what === WHAT ? known : { ...known, intent };
 
 export const createObjectStep = (parts: Parts, object: HttpObject) => {
-  const { client, definition, now } = parts;
+  const { definition, now } = parts;
+  const ledger = createLedger({ now, findForMs: definition.settleMs });
+  const claims = createObjectClaims(parts, ledger);
+  const read = createObjectRead(parts, object);
+  const make = createObjectMake(parts, object, { claims, ledger, read });
+  const change = createObjectChange(parts, object);
+  const remove = createObjectRemove(parts, object, { claims, make, read });
 
-  const read = async (work: Work, objectId: string): Promise<Answer | undefined> => {
-    try {
-      return await client.send(object.read, inputOf(work, definition, objectId), work.context);
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
+  /** Said in the log, and in each status from now on. */
+  const noted = (work: Work, objectId: string, what: Change['what'], message: string): Work => {
+    const { key } = work.entity;
+    work.context.log.info({ key, objectId, change: what, difference: message }, 'the thing outside was changed');
+    const kept = { ...work.record.kept, change: { what, at: new Date(now()).toISOString(), message } };
+    return { ...work, record: { ...work.record, kept } };
+  };
+
+  /** Stores the id as soon as it is known. */
+  const arrived = async (work: Work, { objectId, how }: Made): Promise<Work> => {
+    const isNew = how !== 'Adopted';
+    const { deletedAt: _d, madeAt: _m, drift: _f, ...before } = work.record.kept ?? {};
+    const kept = isNew ? { ...before, madeAt: new Date(now()).toISOString() } : before;
+    const appliedGeneration = isNew ? work.entity.generation : 0;
+    const record = { ...withoutIntent(work.record), objectId, appliedGeneration, kept };
+    const after = noted({ ...work, record }, objectId, how, '');
+    await parts.report(updateOf(after, { status: 'pending', withdraw: work.record.intent?.what === WHAT }));
+    return after;
+  };
+
+  const unseenYet = (work: Work, objectId: string): Waiting | undefined => {
+    const { madeAt } = work.record.kept ?? {};
+    const leftMs = madeAt === undefined ? 0 : Date.parse(madeAt) + definition.settleMs - now();
+    if (leftMs <= 0) return undefined;
+    const message = `${objectId} was made at ${madeAt ?? ''} and is not to be seen yet`;
+    const afterMs = Math.min(leftMs, definition.pollIntervalMs);
+    return waiting(work, { status: 'pending', reason: 'NotSeenYet', message, afterMs });
+  };
+
+  const restored = async (work: Work, objectId: string): Promise<Reached | Waiting> => {
+    await make.restore(work, objectId);
+    const record = { ...work.record, objectId, appliedGeneration: 0 };
+    const after = noted({ ...work, record }, objectId, 'Restored', '');
+    await parts.report(updateOf(after, { status: 'pending' }));
+    const seen = await read.look(after, objectId);
+    if (seen.kind === 'there') return { work: after, objectId, answer: seen.answer, how: 'Restored' };
+    const message = `${objectId} was restored and is not to be seen yet`;
+    return waiting(after, { status: 'pending', reason: 'NotSeenYet', message, afterMs: definition.pollIntervalMs });
+  };
+
+  const makeIt = async (work: Work): Promise<Reached | Waiting> => {
+    const made = await make.findOrCreate(work);
+    if (made.kind === 'wait') return made;
+    const after = await arrived(work, made);
+    const { objectId, how } = made;
+    const seen = await read.look(after, objectId);
+    if (seen.kind === 'there') return { work: after, objectId, how, answer: seen.answer };
+    if (seen.kind === 'gone' && object.restore !== undefined) return restored(after, objectId);
+    const wait = unseenYet(after, objectId);
+    if (wait !== undefined) return wait;
+    throw new Fault('COMPONENT_RETRYABLE', `what was found as ${objectId} is not there when it is read`);
+  };
+
+  const reach = async (work: Work): Promise<Reached | Waiting> => {
+    const { objectId } = work.record;
+    if (objectId === undefined) return makeIt(work);
+    const holder = await claims.claim(work, objectId);
+    if (holder !== undefined) {
+      const { objectId: _theirs, ...others } = work.record;
+      return claims.conflict({ ...work, record: others }, objectId, holder);
     }
-  };
-
-  const find = async (work: Work): Promise<string | undefined> => {
-    if (object.find === undefined) return undefined;
-    const found = await client.find(object.find, inputOf(work, definition), work.context);
-    if (found.length > 1)
-      work.context.log.warn({ key: work.entity.key, count: found.length }, 'several things match, the first is taken');
-    return found[0]?.externalId;
-  };
-
-  const create = async (work: Work): Promise<string> => {
-    client.ready();
-    const at = new Date(now()).toISOString();
-    const intent = intentTo(WHAT, at, work.context.fence, work.record.intent);
-    await parts.report(updateOf(work, { status: 'pending', record: { intent } }));
-    const intended = { ...work, record: { ...work.record, intent } };
-    const input = inputOf(intended, definition);
-    try {
-      const answer = await client.send(object.create, input, work.context, true);
-      return idOf(await client.read(object.create.externalId, input, answer), 'create');
-    } catch (error) {
-      // Nothing was made, and that is certain: nothing is to be looked for.
-      if (outcomeOf(error) === 'none')
-        await parts.report(
-          updateOf(intended, {
-            status: 'error',
-            withdraw: true,
-            ...(isFault(error) ? { message: error.message } : {}),
-          }),
-        );
-      throw error;
+    const seen = await read.look(work, objectId);
+    if (seen.kind === 'there') return { work, objectId, answer: seen.answer };
+    if (seen.kind === 'gone' && seen.answer !== undefined && object.restore !== undefined)
+      return restored(work, objectId);
+    if (seen.kind === 'unseen') {
+      const wait = unseenYet(work, objectId);
+      if (wait !== undefined) return wait;
     }
+    claims.drop(work, objectId);
+    return makeIt(work);
   };
 
-  const findOrCreate = async (work: Work): Promise<{ readonly objectId: string; readonly isNew: boolean }> => {
-    const existing = await find(work);
-    if (existing !== undefined) return { objectId: existing, isNew: false };
-    if (work.record.intent?.what === WHAT && object.find === undefined) {
-      const message = `a request to create it at ${work.record.intent.at} was not confirmed, and the manifest has no "find" to look for what it may have made; look outside, then delete and declare the resource anew`;
-      throw new Fault('COMPONENT_TERMINAL', message, { retry: 'never' });
-    }
-    return { objectId: await create(work), isNew: true };
-  };
-
-  /** What was found is at generation 0: nobody knows what it was made from. */
-  const mustUpdate = async (
-    generation: number,
-    applied: number,
-    answer: Answer,
-    input: JsonObject,
-  ): Promise<boolean> => {
-    if (object.update === undefined) return false;
-    if (applied !== generation) return true;
-    return object.update.when !== undefined && (await client.read(object.update.when, input, answer)) === true;
-  };
-
-  const wordIn = async (answer: Answer, input: JsonObject): Promise<Pick<Observed, 'status' | 'message'>> => {
-    const { status: program, statuses = {}, message: messageProgram } = object.read;
-    const message = messageProgram === undefined ? '' : textOf(await client.read(messageProgram, input, answer));
-    if (program === undefined) return { status: 'active', message };
-    const word = textOf(await client.read(program, input, answer));
-    const known = (['active', 'pending', 'error'] as const).find((one) => statuses[one]?.includes(word) === true);
-    if (known !== undefined) return { status: known, message };
-    return { status: 'pending', message: `the API says "${word}", which the manifest's statuses do not map` };
-  };
-
-  const propertiesIn = async (answer: Answer, input: JsonObject): Promise<JsonObject> => {
-    if (object.read.properties === undefined) return {};
-    const value = await client.read(object.read.properties, input, answer);
-    return isJsonObject(value) ? value : { value };
+  /** What was done is stored before anything else is asked: it would be done again. */
+  const changed = async ({ work, objectId, how }: Reached, done: Changed): Promise<Work> => {
+    const { generation } = work.entity;
+    const isNew = work.record.appliedGeneration !== generation;
+    const { drift: _before, ...kept } = work.record.kept ?? {};
+    const drift = done.drift ?? (isNew ? undefined : work.record.kept?.drift);
+    const record = {
+      ...work.record,
+      ...{ objectId, appliedGeneration: generation, kept: { ...kept, ...(drift === undefined ? {} : { drift }) } },
+    };
+    const after = { ...work, record };
+    if (done.count === 0) return after;
+    const what = how ?? (isNew ? 'Updated' : 'DriftCorrected');
+    const said = noted(after, objectId, what, done.difference);
+    await parts.report(updateOf(said, { status: 'pending', withdraw: work.record.intent?.what === WHAT }));
+    return said;
   };
 
   return {
+    /** Which term it is; before anything else in each reconcile. */
+    learn: ({ entity, context }: Work): void => ledger.learn([], entity.key, context.fence),
+
     /** The thing as it is after this; its id is stored as soon as it is known. */
-    ensure: async (work: Work): Promise<Observed> => {
-      const { record, entity, context } = work;
-      let objectId = record.objectId;
-      let answer = objectId === undefined ? undefined : await read(work, objectId);
-      let appliedGeneration = record.appliedGeneration ?? 0;
-      if (objectId === undefined || answer === undefined) {
-        const made = await findOrCreate(work);
-        ({ objectId } = made);
-        appliedGeneration = made.isNew ? entity.generation : 0;
-        const known = { objectId, appliedGeneration, earlierIds: withEarlier(record.earlierIds, undefined) };
-        await parts.report(updateOf(work, { status: 'pending', record: known, withdraw: true }));
-        answer = await read(work, objectId);
-      }
-      if (answer === undefined) {
-        const message = `what was made or found as ${objectId} is not there when it is read`;
-        throw new Fault('COMPONENT_RETRYABLE', message);
-      }
-      const { generation } = entity;
-      const input = inputOf({ ...work, record: { ...record, objectId } }, definition, objectId);
-      if (object.update !== undefined && (await mustUpdate(generation, appliedGeneration, answer, input))) {
-        await client.send(object.update, { ...input, response: answer }, context);
-        if (appliedGeneration !== generation) {
-          const applied = { objectId, appliedGeneration: generation };
-          await parts.report(
-            updateOf(work, { status: 'pending', record: applied, withdraw: record.intent?.what === WHAT }),
-          );
-        }
-        answer = (await read(work, objectId)) ?? answer;
-      }
-      const said = await wordIn(answer, input);
-      return { objectId, ...said, properties: await propertiesIn(answer, input), appliedGeneration: generation };
+    ensure: async (given: Work): Promise<Ensured | Waiting> => {
+      const reached = await reach(given);
+      if ('kind' in reached) return reached;
+      const { work, objectId, how } = reached;
+      const isNew = (work.record.appliedGeneration ?? 0) !== work.entity.generation;
+      const done = await change.bring(work, objectId, reached.answer, { isNew, isDrift: !isNew && how === undefined });
+      const after = await changed(reached, done);
+      const again = done.count === 0 ? undefined : await read.look(after, objectId);
+      const answer = again?.kind === 'there' ? again.answer : reached.answer;
+      const { heldUntilMs } = done;
+      return {
+        ...{ kind: 'there', ...(await read.observe(after, objectId, answer)), record: withoutIntent(after.record) },
+        ...(heldUntilMs === undefined
+          ? {}
+          : { againAfterMs: heldUntilMs - now(), further: persists(done.difference, heldUntilMs) }),
+      };
     },
 
-    /** What stays outside, if anything does. */
-    remove: async (work: Work): Promise<string | undefined> => {
-      const objectId = work.record.objectId ?? (work.record.intent?.what === WHAT ? await find(work) : undefined);
-      if (objectId === undefined) return undefined;
-      if (object.delete === undefined) return `${objectId} stays: the manifest has no way to delete it`;
-      try {
-        await client.send(object.delete, inputOf(work, definition, objectId), work.context);
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-      }
-      return undefined;
-    },
+    remove,
   };
 };
 

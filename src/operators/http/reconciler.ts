@@ -10,11 +10,12 @@ import {
   type StatusUpdate,
 } from '../../sdk/index.ts';
 import type { Definition } from './definition.ts';
+import type { Removed } from './object-remove.ts';
 import { createObjectStep } from './object-step.ts';
 import { recordOf } from './record.ts';
 import type { RestClient } from './rest-client.ts';
 import { createRunStep } from './run-step.ts';
-import { isRunDone, updateOf, type Parts, type Report, type Work } from './work.ts';
+import { isRunDone, updateOf, type Parts, type Report, type Waiting, type Work } from './work.ts';
 
 export const createHttpReconciler = (options: {
   readonly definition: Definition;
@@ -30,10 +31,11 @@ export const createHttpReconciler = (options: {
   };
   const parts: Parts = {
     ...{ definition, client, now },
+    isDeclared: async (key, uid) => (await inUse().getEntity(key, definition.type))?.uid === uid,
     report: (update: StatusUpdate) => inUse().updateEntityStatus(update),
   };
   const object = http.object === undefined ? undefined : createObjectStep(parts, http.object);
-  const runs = http.run === undefined ? undefined : createRunStep(parts, http.run);
+  const runs = http.run === undefined && http.actions === undefined ? undefined : createRunStep(parts, http);
 
   const isRunActive = ({ record }: Work): boolean =>
     record.run !== undefined &&
@@ -46,33 +48,47 @@ export const createHttpReconciler = (options: {
     return isRunActive(work) || (intent !== undefined && intent.what === work.entity.run?.id);
   };
 
+  const wait = async ({ work, report, afterMs }: Waiting): Promise<ReconcileResult> => {
+    await parts.report(updateOf(work, report));
+    return { requeueAfterMs: afterMs };
+  };
+
+  const gone = async (work: Work, { left, objectId }: Removed): Promise<void> => {
+    const { record, entity, context } = work;
+    const goesOn = `run ${record.run?.externalId ?? ''} goes on: the manifest has no "cancel"`;
+    const message = [left, isRunActive(work) ? goesOn : ''].filter((one) => one !== '').join('; ');
+    const conditions = [notReady('Deleted', message === '' ? 'nothing of it is left' : message)];
+    await parts.report(updateOf(work, { status: 'deleted', conditions, ...(message === '' ? {} : { message }) }));
+    context.log.info(
+      { key: entity.key, externalId: objectId, change: 'Deleted', left: message },
+      'the thing outside was changed',
+    );
+  };
+
   const remove = async (work: Work): Promise<ReconcileResult> => {
-    if (runs !== undefined && http.run?.cancel !== undefined && mayBeRunning(work)) {
+    if (runs?.canCancel(work) === true && mayBeRunning(work)) {
       const result = await runs.step(work, { status: 'deleting' });
       return { requeueAfterMs: result.requeueAfterMs ?? 0 };
     }
-    const left = await object?.remove(work);
-    const following = isRunActive(work)
-      ? `run ${work.record.run?.externalId ?? ''} goes on: the manifest has no "cancel"`
-      : undefined;
-    const message = [left, following].filter((one) => one !== undefined).join('; ');
-    const conditions = [notReady('Deleted', message === '' ? 'nothing of it is left' : message)];
-    await parts.report(updateOf(work, { status: 'deleted', conditions, ...(message === '' ? {} : { message }) }));
+    const removed: Removed | Waiting = object === undefined ? { kind: 'removed', left: '' } : await object.remove(work);
+    if (removed.kind === 'wait') return wait(removed);
+    await gone(work, removed);
     return {};
   };
 
-  const observe = async (work: Work): Promise<{ readonly work: Work; readonly base: Report }> => {
+  type Look = { readonly work: Work; readonly base: Report; readonly againAfterMs?: number };
+  const observe = async (work: Work): Promise<Look | Waiting> => {
     if (object === undefined) return { work, base: { status: 'active' } };
-    const { objectId, appliedGeneration, status, message, properties } = await object.ensure(work);
-    const { intent, ...known } = { ...work.record, objectId, appliedGeneration };
-    const record = intent === undefined || intent.what === 'object' ? known : { ...known, intent };
+    const ensured = await object.ensure(work);
+    if (ensured.kind === 'wait') return ensured;
+    const { record, status, message, properties, further, againAfterMs } = ensured;
+    const isMade = work.record.intent?.what === 'object';
     const base = {
-      status,
-      properties,
-      record: { objectId, appliedGeneration },
+      ...{ status, properties, record, withdraw: isMade },
+      ...(further === undefined ? {} : { further }),
       ...(message === '' ? {} : { message }),
     };
-    return { work: { ...work, record }, base };
+    return { work: { ...work, record }, base, ...(againAfterMs === undefined ? {} : { againAfterMs }) };
   };
 
   /** What is said of an object that is as it is wanted, after its run has ended. */
@@ -82,7 +98,9 @@ export const createHttpReconciler = (options: {
       : { conditions: [ready('Synchronized')] };
 
   const reconcileWanted = async (given: Work): Promise<ReconcileResult> => {
-    const { work, base } = await observe(given);
+    const look = await observe(given);
+    if ('kind' in look) return wait(look);
+    const { work, base, againAfterMs } = look;
     const { entity } = work;
     if (runs !== undefined && !isRunDone(work) && base.status === 'active') {
       if (!entity.suspended || isRunActive(work)) return runs.step(work, base);
@@ -91,7 +109,8 @@ export const createHttpReconciler = (options: {
       return {};
     }
     await parts.report(updateOf(work, { ...base, ...(base.status === 'active' ? settled(work) : {}) }));
-    return base.status === 'pending' ? { requeueAfterMs: pollIntervalMs } : {};
+    if (base.status === 'pending') return { requeueAfterMs: pollIntervalMs };
+    return againAfterMs === undefined ? {} : { requeueAfterMs: againAfterMs };
   };
 
   return {
@@ -105,6 +124,7 @@ export const createHttpReconciler = (options: {
       const status = await inUse().getEntityStatus(key, type);
       runs?.learn(status, context);
       const work: Work = { entity, status, record: recordOf(status, entity), context };
+      object?.learn(work);
       return entity.deletionRequestedAt === undefined ? reconcileWanted(work) : remove(work);
     },
   };

@@ -26,6 +26,28 @@ export type Intent = {
   readonly sent?: Sent;
 };
 
+/** What was last done to the thing outside, and why. `at` RFC 3339. */
+export type Change = {
+  readonly what: 'Created' | 'Adopted' | 'Updated' | 'DriftCorrected' | 'Recreated' | 'Restored';
+  readonly at: string;
+  readonly message: string;
+};
+
+/** A difference that is not of ours, and how often in a row it was put right. `at`: when last; RFC 3339. */
+export type Drift = { readonly difference: string; readonly count: number; readonly at: string };
+
+/** Kept together under the one name `kept`: what an API calls so is not synchronized. */
+export type Kept = {
+  /** When we made the thing: for a while after that, not to be seen is not gone. Absent for what was adopted. */
+  readonly madeAt?: string;
+  /** When we started the last run. */
+  readonly startedAt?: string;
+  /** When a request to delete it was accepted. */
+  readonly deletedAt?: string;
+  readonly change?: Change;
+  readonly drift?: Drift;
+};
+
 export type Record = {
   /** Of the object; of a run without an object it is absent. */
   readonly objectId?: string;
@@ -33,6 +55,7 @@ export type Record = {
   readonly appliedGeneration?: number;
   readonly run?: { readonly id: string; readonly state: RuntimeStatus; readonly externalId?: string };
   readonly intent?: Intent;
+  readonly kept?: Kept;
   /** External ids of runs that the resource had before: none of them is looked for. */
   readonly earlierIds: readonly string[];
 };
@@ -60,6 +83,26 @@ const intentIn = (value: JsonValue | undefined): Intent | undefined => {
   return { what, at, since: textIn(value, 'since') ?? at, fence, ...(sent === undefined ? {} : { sent }) };
 };
 
+const timeIn = (value: JsonObject, field: string): { readonly [name: string]: string } => {
+  const text = textIn(value, field);
+  return text === undefined || Number.isNaN(Date.parse(text)) ? {} : { [field]: text };
+};
+
+/** Written by this program; what another made of it is not believed. */
+const keptIn = (value: JsonValue | undefined): Kept | undefined => {
+  if (!isJsonObject(value)) return undefined;
+  const { change, drift } = value;
+  return {
+    ...{ ...timeIn(value, 'madeAt'), ...timeIn(value, 'startedAt'), ...timeIn(value, 'deletedAt') },
+    ...(isJsonObject(change) && typeof change['what'] === 'string' && typeof change['message'] === 'string'
+      ? { change: change as unknown as Change }
+      : {}),
+    ...(isJsonObject(drift) && typeof drift['count'] === 'number' && typeof drift['difference'] === 'string'
+      ? { drift: drift as unknown as Drift }
+      : {}),
+  };
+};
+
 const textsIn = (value: JsonValue | undefined): readonly string[] =>
   Array.isArray(value) ? (value as readonly JsonValue[]).filter((one) => typeof one === 'string') : [];
 
@@ -77,6 +120,7 @@ export const recordOf = (status: EntityStatus | undefined, entity: Entity): Reco
   const objectId = textIn(properties, 'objectId');
   const applied = properties['appliedGeneration'];
   const intent = intentIn(properties['intent']);
+  const kept = keptIn(properties['kept']);
   return {
     ...(objectId === undefined ? {} : { objectId }),
     ...(typeof applied === 'number' ? { appliedGeneration: applied } : {}),
@@ -90,6 +134,7 @@ export const recordOf = (status: EntityStatus | undefined, entity: Entity): Reco
           },
         }),
     ...(intent === undefined ? {} : { intent }),
+    ...(kept === undefined ? {} : { kept }),
     earlierIds: textsIn(properties['earlierIds']),
   };
 };
@@ -99,6 +144,7 @@ const withoutOwn = ({
   objectId: _o,
   appliedGeneration: _a,
   intent: _i,
+  kept: _k,
   earlierIds: _e,
   ...others
 }: JsonObject): JsonObject => others;
@@ -109,6 +155,7 @@ export const recordProperties = (record: Omit<Record, 'run'>, synchronized: Json
   ...(record.objectId === undefined ? {} : { objectId: record.objectId }),
   ...(record.appliedGeneration === undefined ? {} : { appliedGeneration: record.appliedGeneration }),
   ...(record.intent === undefined ? {} : { intent: record.intent as unknown as JsonObject }),
+  ...(record.kept === undefined ? {} : { kept: record.kept as unknown as JsonObject }),
   ...(record.earlierIds.length === 0 ? {} : { earlierIds: record.earlierIds }),
 });
 

@@ -1,11 +1,10 @@
-// One operation of the manifest as a request: templates filled in, authenticated, throttled. What goes wrong is a Fault whose
+// Operations of the manifest as requests: filled in, authenticated, throttled, judged. What goes wrong is a Fault whose
 // `details.outcome` says whether the request can have had an effect. Nothing is tried again here except once with a new token.
 
 import {
   callHttp,
   Fault,
   isFault,
-  isJsonObject,
   type HttpFind,
   type HttpOperation,
   type HttpReply,
@@ -14,77 +13,56 @@ import {
 } from '../../sdk/index.ts';
 import type { Auth, CallContext } from './auth.ts';
 import type { Definition } from './definition.ts';
+import { findAll, type Found } from './find.ts';
 import type { Gate } from './gate.ts';
-import { idOf } from './record.ts';
-import { createFilling, inUrl, type Evaluate } from './template.ts';
+import { createRefusals } from './refusal.ts';
+import { createRequests, headerOf, nameOf, type Request } from './request.ts';
+import type { Evaluate } from './template.ts';
 
-const RETRY_STATUSES = [408, 500, 502, 503, 504];
-const THROTTLE_STATUSES = [429];
 const FINISH_MS = 5000;
-const MAX_PAGES = 50;
-const MAX_WORDS = 300;
 
-export type Answer = { readonly status: number; readonly headers: JsonObject; readonly body: JsonValue };
-export type Found = { readonly externalId: string; readonly item: JsonValue };
+export type Answer = {
+  /** The request in words. */
+  readonly what: string;
+  /** What programs see as `.response`. */
+  readonly response: { readonly status: number; readonly headers: JsonObject; readonly body: JsonValue };
+  /** There was a body, and it is not JSON. */
+  readonly isUnreadable: boolean;
+};
 
 export type RestClient = {
   /**
-   * The answer when its status is 200 to 299 or accepted. `isStarting`: something may be started by it, so its answer is waited for
-   * a while when the component stops. Faults: COMPONENT_RETRYABLE, COMPONENT_TERMINAL, with `details.status` and `details.outcome`.
+   * The answer when its status is 200 to 299 or accepted, and it is no error by the manifest's `errors`. `isStarting`: something may be
+   * started by it, so its answer is waited for a while when the component stops. Faults: COMPONENT_RETRYABLE, COMPONENT_TERMINAL, with
+   * `details.status` and `details.outcome`.
    */
   send(operation: HttpOperation, input: JsonObject, context: CallContext, isStarting?: boolean): Promise<Answer>;
+  /** What `send` would send, to be compared. Faults: COMPONENT_TERMINAL. */
+  bodyOf(operation: HttpOperation, input: JsonObject): Promise<string | undefined>;
   /** Faults: as `send`, when the door is closed now; nothing is sent. */
   ready(): void;
-  /** What matches and is wanted, on all pages. Faults: as `send`; COMPONENT_TERMINAL when there are too many pages to be sure of none. */
+  /** See find.ts. Faults: as `send`, and when an answer is not what the manifest says. */
   find(
     find: HttpFind,
     input: JsonObject,
     context: CallContext,
     isWanted?: (externalId: string) => boolean,
   ): Promise<readonly Found[]>;
-  /** A program on an answer. Faults: COMPONENT_TERMINAL with `details.outcome` `unknown`. */
+  /** A program on what is known and no answer. Faults: COMPONENT_TERMINAL. */
+  valueOn(program: string, input: JsonObject): Promise<JsonValue>;
+  /**
+   * A program on an answer. Faults: COMPONENT_TERMINAL when it fails, COMPONENT_RETRYABLE when it needs a body that is not JSON, both with
+   * `details.outcome` `unknown`.
+   */
   read(program: string, input: JsonObject, answer: Answer): Promise<JsonValue>;
-};
-
-type Request = {
-  readonly method: HttpOperation['method'];
-  readonly url: string;
-  readonly headers: Record<string, string>;
-  readonly body?: string;
-};
-
-/** What the API says went wrong: the first text that looks like a message. */
-const wordsOf = (body: JsonValue | undefined): string => {
-  if (typeof body === 'string') return body;
-  if (!isJsonObject(body)) return '';
-  for (const key of ['message', 'error_description', 'detail', 'title', 'error']) {
-    const value = body[key];
-    if (typeof value === 'string' && value !== '') return value;
-    if (isJsonObject(value)) return wordsOf(value);
-  }
-  return '';
-};
-
-const refused = (message: string): Fault =>
-  new Fault('COMPONENT_TERMINAL', message, { retry: 'never', details: { outcome: 'none' } });
-
-/** Whoever says these decides where a request ends. */
-const FRAMING = /^(?:host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|keep-alive)$/;
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
-/** One line of Latin-1, as HTTP has it. */
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
-/** Faults: COMPONENT_TERMINAL without the value, which may be a secret. */
-const headerOf = (given: string, value: JsonValue): readonly [string, string] => {
-  const name = given.toLowerCase();
-  const text = (typeof value === 'string' ? value : JSON.stringify(value)).trim();
-  if (!HEADER_NAME.test(name) || FRAMING.test(name)) throw refused(`header ${given}: it cannot be given`);
-  if (!HEADER_VALUE.test(text)) throw refused(`header ${given}: a value must be one line of Latin-1 characters`);
-  return [name, text];
 };
 
 const isFine = (status: number, { accept = [] }: HttpOperation): boolean =>
   (status >= 200 && status < 300) || accept.includes(status);
+
+/** Whether a program looks at more of the answer than its status and headers. */
+const needsBody = (program: string): boolean =>
+  /response/.test(program.replaceAll(/\.response\.(?:status|headers)\b/g, ''));
 
 export const createRestClient = (options: {
   readonly definition: Definition;
@@ -95,50 +73,8 @@ export const createRestClient = (options: {
 }): RestClient => {
   const { definition, evaluate, auth, gate, baseUrl } = options;
   const { http, timeoutMs } = definition;
-  const retryStatuses = http.retry?.statuses ?? RETRY_STATUSES;
-  const throttleStatuses = http.throttle?.statuses ?? THROTTLE_STATUSES;
-
-  const fill = async (operation: HttpOperation, input: JsonObject): Promise<Request> => {
-    const { method = 'GET' } = operation;
-    if (method === 'GET' && operation.body !== undefined) {
-      throw refused(`the operator's manifest: ${operation.url}: GET has no body; give its method`);
-    }
-    const filling = createFilling();
-    const path = filling.text(operation.url, inUrl);
-    const query = filling.json((operation.query ?? {}) as JsonObject);
-    const headers = filling.json({ ...http.headers, ...operation.headers } as JsonObject);
-    const body = operation.body === undefined ? undefined : filling.jsonText(operation.body);
-    await filling.evaluate(evaluate, input);
-    const url = new URL(`${baseUrl.replace(/\/$/, '')}/${String(path()).replace(/^\//, '')}`);
-    for (const [name, value] of Object.entries(query() as JsonObject))
-      if (value !== null) url.searchParams.set(name, typeof value === 'string' ? value : JSON.stringify(value));
-    const given = Object.entries(headers() as JsonObject).filter(([, value]) => value !== null);
-    const named = given.map(([name, value]) => headerOf(name, value));
-    const content = body === undefined ? {} : { 'content-type': 'application/json' };
-    return {
-      method,
-      url: url.toString(),
-      headers: { accept: 'application/json', 'user-agent': 'opstream-http', ...content, ...Object.fromEntries(named) },
-      ...(body === undefined ? {} : { body: body() }),
-    };
-  };
-
-  const faultOf = (reply: HttpReply, { method, url }: Request): Fault => {
-    const { status, retryAfterMs } = reply;
-    const words = wordsOf(reply.body).replaceAll(/\s+/g, ' ').slice(0, MAX_WORDS);
-    const { origin, pathname } = new URL(url);
-    const message = `${method ?? 'GET'} ${origin}${pathname}: ${status}${words === '' ? '' : `: ${words}`}`;
-    // A refusal had no effect; what failed inside the API may have had one.
-    const details = { status, outcome: status >= 500 || status === 408 ? 'unknown' : 'none' };
-    const isThrottled = throttleStatuses.includes(status);
-    if (isThrottled || retryStatuses.includes(status)) {
-      const scope = isThrottled ? ({ scope: 'operator' } as const) : {};
-      const afterMs = retryAfterMs ?? (isThrottled ? definition.pauseMs : undefined);
-      const retry = afterMs === undefined ? 'later' : { afterMs, ...scope };
-      return new Fault('COMPONENT_RETRYABLE', message, { retry, details });
-    }
-    return new Fault('COMPONENT_TERMINAL', message, { retry: 'never', details });
-  };
+  const fill = createRequests({ http, evaluate, baseUrl });
+  const refusals = createRefusals(definition, evaluate);
 
   const attempt = (
     request: Request,
@@ -146,7 +82,7 @@ export const createRestClient = (options: {
     { signal, fetch }: CallContext,
     finishWithinMs: number,
   ): Promise<HttpReply> => {
-    const { method = 'GET', url, headers, body } = request;
+    const { method, url, headers, body } = request;
     return callHttp({
       ...{ method, url, timeoutMs, finishWithinMs, signal, headers: { ...headers, ...credentials } },
       ...(body === undefined ? {} : { body }),
@@ -154,78 +90,58 @@ export const createRestClient = (options: {
     });
   };
 
-  const send: RestClient['send'] = async (operation, input, context, isStarting = false) => {
-    const request = await fill(operation, input);
+  /** Once, and once more with a new token. */
+  const ask = async (
+    request: Request,
+    operation: HttpOperation,
+    context: CallContext,
+    finishWithinMs: number,
+  ): Promise<HttpReply> => {
     for (let tries = 1; ; tries += 1) {
       gate.pass();
       const given = Object.entries(await auth.headers(context));
       const credentials = Object.fromEntries(given.map(([name, value]) => headerOf(name, value)));
-      const reply = await attempt(request, credentials, context, isStarting ? FINISH_MS : 0);
-      const { status } = reply;
-      if (isFine(status, operation))
-        return { status, headers: Object.fromEntries(reply.headers), body: reply.body ?? null };
-      if (status === 401 && tries === 1 && auth.discard(credentials)) continue;
-      if (throttleStatuses.includes(status)) gate.close(reply.retryAfterMs ?? definition.pauseMs);
-      throw faultOf(reply, request);
+      const reply = await attempt(request, credentials, context, finishWithinMs);
+      const isRefused = reply.status === 401 && !isFine(reply.status, operation);
+      if (!isRefused || tries > 1 || !auth.discard(credentials)) return reply;
     }
   };
 
-  const valueOn = async (program: string, input: JsonObject): Promise<JsonValue> =>
-    (await evaluate([program], input))[0] ?? null;
+  const send: RestClient['send'] = async (operation, input, context, isStarting = false) => {
+    const request = await fill(operation, input);
+    const reply = await ask(request, operation, context, isStarting ? FINISH_MS : 0);
+    const isAccepted = isFine(reply.status, operation);
+    const { status } = reply;
+    if (!isAccepted && refusals.isThrottle(status)) gate.close(reply.retryAfterMs ?? definition.pauseMs);
+    const what = nameOf(request);
+    const fault = await refusals.of(reply, isAccepted, what, input);
+    if (fault !== undefined) throw fault;
+    const response = { status, headers: Object.fromEntries(reply.headers), body: reply.body ?? null };
+    return { what, response, isUnreadable: reply.unreadable !== undefined };
+  };
 
-  const matching = async (find: HttpFind, page: JsonObject, items: readonly JsonValue[]): Promise<readonly Found[]> => {
-    // One program for all items of the page.
-    const id = `(if . == true then $seen | [limit(1; (${find.externalId}\n))][0] else null end)`;
-    const verdict = `($all.context + {item: $item}) as $seen | $seen | [limit(1; (${find.match}\n))][0] | [., ${id}]`;
-    const [verdicts] = await evaluate([`. as $all | [$all.items[] | . as $item | ${verdict}]`], {
-      items,
-      context: page,
-    });
-    return (verdicts as readonly (readonly [JsonValue, JsonValue])[]).flatMap(([isMatch, externalId], index) =>
-      isMatch === true ? [{ externalId: idOf(externalId, 'find'), item: items[index] ?? null }] : [],
-    );
+  const valueOn: RestClient['valueOn'] = async (program, input) => (await evaluate([program], input))[0] ?? null;
+
+  const read: RestClient['read'] = async (program, input, answer) => {
+    if (answer.isUnreadable && needsBody(program)) {
+      const message = `${answer.what}: ${answer.response.status} with text that is not JSON, and the manifest reads it (${program})`;
+      throw new Fault('COMPONENT_RETRYABLE', message, { details: { outcome: 'unknown' } });
+    }
+    try {
+      return await valueOn(program, { ...input, response: answer.response });
+    } catch (error) {
+      // What was asked for has been done by now, whatever is wrong with the program.
+      if (!isFault(error)) throw error;
+      const details = { ...error.details, outcome: 'unknown' };
+      throw new Fault(error.code, error.message, { retry: error.retry, details, cause: error });
+    }
   };
 
   return {
-    send,
+    ...{ send, read, valueOn },
+    bodyOf: async (operation, input) => (await fill(operation, input)).body,
     ready: () => gate.look(),
-    read: async (program, input, answer) => {
-      try {
-        return await valueOn(program, { ...input, response: answer });
-      } catch (error) {
-        // What was asked for has been done by now, whatever is wrong with the program.
-        if (!isFault(error)) throw error;
-        const details = { ...error.details, outcome: 'unknown' };
-        throw new Fault(error.code, error.message, { retry: error.retry, details, cause: error });
-      }
-    },
-
-    find: async (find, input, context, isWanted = () => true) => {
-      const found: Found[] = [];
-      let over: JsonObject = {};
-      for (let page = 0; page < MAX_PAGES; page += 1) {
-        const query = isJsonObject(over['query']) ? { query: { ...find.query, ...over['query'] } } : {};
-        const body = isJsonObject(over['body'])
-          ? { body: { ...(isJsonObject(find.body) ? find.body : {}), ...over['body'] } }
-          : {};
-        const answer = await send({ ...find, ...query, ...body }, input, context);
-        const seen = { ...input, response: answer, page };
-        const items = await valueOn(find.items, seen);
-        if (Array.isArray(items) && items.length > 0)
-          found.push(
-            ...(await matching(find, { ...input, page }, items as readonly JsonValue[])).filter((one) =>
-              isWanted(one.externalId),
-            ),
-          );
-        const next = find.next === undefined ? null : await valueOn(find.next, seen);
-        if (!isJsonObject(next)) return found;
-        over = next;
-      }
-      if (found.length > 0) return found;
-      // Not found is not known: what is looked for may be on a later page.
-      throw refused(
-        `the operator's manifest: find at ${find.url} gives more than ${MAX_PAGES} pages; narrow its query`,
-      );
-    },
+    find: (find, input, context, isWanted = () => true) =>
+      findAll({ evaluate, read, send: (operation, seen) => send(operation, seen, context) }, find, input, isWanted),
   };
 };

@@ -16,6 +16,9 @@ const valueAt = (input: JsonObject, path: string): JsonValue => {
   return at;
 };
 
+/** An answer of some MiB takes a second or two, and nobody else waits in this process. */
+const TIMEOUT_MS = 3000;
+
 /** Faults: COMPONENT_TERMINAL with jq's words; the input is in no message. */
 export const createEvaluate =
   (jq: JqRunner): Evaluate =>
@@ -24,7 +27,7 @@ export const createEvaluate =
     if (others.length === 0) return programs.map((program) => valueAt(input, program));
     // A line break ends a comment at the end of an expression.
     const program = `[${others.map((one) => `[limit(1; (${one}\n))]`).join(',')}]`;
-    const result = await jq.run(program, input);
+    const result = await jq.run(program, input, { timeoutMs: TIMEOUT_MS });
     if (!result.ok) {
       throw new Fault('COMPONENT_TERMINAL', `the operator's manifest: ${result.error.message}`, {
         retry: 'never',

@@ -2,7 +2,10 @@
 // that every status carries what the next reconcile has to know.
 
 import {
+  conditionsFor,
+  notReady,
   ready,
+  reconciling,
   type Entity,
   type EntityStatus,
   type JsonObject,
@@ -19,6 +22,8 @@ export type Parts = {
   readonly definition: Definition;
   readonly client: RestClient;
   readonly now: () => number;
+  /** Whether this very resource is still declared. */
+  isDeclared(key: string, uid: string): Promise<boolean>;
   report(update: StatusUpdate): Promise<void>;
 };
 
@@ -60,6 +65,8 @@ export type Report = {
   readonly run?: StatusUpdate['run'];
   readonly runtime?: RuntimeStatus;
   readonly conditions?: readonly ReportedCondition[];
+  /** Beside those. */
+  readonly further?: readonly ReportedCondition[];
   readonly message?: string;
   readonly properties?: JsonObject;
 };
@@ -70,6 +77,42 @@ export const present = <T extends object>(value: T): { readonly [K in keyof T]?:
     readonly [K in keyof T]?: Exclude<T[K], undefined>;
   };
 
+/** To be reported, and looked at again then. */
+export type Waiting = { readonly kind: 'wait'; readonly work: Work; readonly report: Report; readonly afterMs: number };
+
+export const waiting = (
+  work: Work,
+  {
+    reason,
+    message,
+    afterMs,
+    ...more
+  }: Report & { readonly reason: string; readonly message: string; readonly afterMs: number },
+): Waiting => {
+  const conditions = [notReady(reason, message), reconciling(reason, message)];
+  return { kind: 'wait', work, afterMs, report: { conditions, ...more, message } };
+};
+
+/** A resource that was declared anew under the same key owns nothing of the earlier one's. */
+export const ownerOf = ({ key, uid }: Pick<Entity, 'key' | 'uid'>): string => `${key} ${uid}`;
+
+const changeIn = ({ kept }: Pick<Record, 'kept'>): readonly ReportedCondition[] => {
+  if (kept?.change === undefined) return [];
+  const { what, at, message } = kept.change;
+  return [
+    { type: 'LastChange', status: 'True', reason: what, message: `${at}${message === '' ? '' : `: ${message}`}` },
+  ];
+};
+
+/** undefined: those that the SDK makes of the status. */
+const conditionsIn = (
+  after: Pick<Record, 'kept'>,
+  { status, message, conditions, further = [] }: Report,
+): Report['conditions'] => {
+  const beside = [...further, ...changeIn(after)];
+  return beside.length === 0 ? conditions : [...(conditions ?? conditionsFor(status, message)), ...beside];
+};
+
 /** A status with the record after `report.record` is put over what was known; `withdraw`: without the intent. */
 export const updateOf = (work: Work, report: Report): StatusUpdate => {
   const { entity, status, record } = work;
@@ -78,11 +121,12 @@ export const updateOf = (work: Work, report: Report): StatusUpdate => {
   const before = status?.uid === entity.uid ? status.run : undefined;
   const run = report.run ?? before;
   const externalId = after.objectId ?? run?.externalId;
+  const conditions = conditionsIn(after, report);
   return {
     key: entity.key,
     status: report.status,
     ...present({ run, externalId, runtime: run === undefined ? undefined : (report.runtime ?? run.state) }),
-    ...present({ conditions: report.conditions, message: report.message === '' ? undefined : report.message }),
+    ...present({ conditions, message: report.message === '' ? undefined : report.message }),
     properties: recordProperties(after, report.properties ?? synchronizedIn(status, entity)),
   };
 };

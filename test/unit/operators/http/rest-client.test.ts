@@ -93,7 +93,7 @@ describe('one operation as a request', () => {
       assert.equal(fault.message, `GET ${url}/x: ${given}: the words`);
     }
     status = 404;
-    assert.equal((await client.send({ url: '/x', accept: [404] }, {}, context)).status, 404);
+    assert.equal((await client.send({ url: '/x', accept: [404] }, {}, context)).response.status, 404);
   });
 });
 
@@ -109,7 +109,7 @@ describe('credentials', () => {
       return { status: headers.authorization === `Bearer ${good}` ? 200 : 401 };
     });
     const client = clientFor(url, { auth: oauth(`${url}/token`) });
-    assert.equal((await client.send({ method: 'POST', url: '/x', body: {} }, {}, context)).status, 200);
+    assert.equal((await client.send({ method: 'POST', url: '/x', body: {} }, {}, context)).response.status, 200);
     assert.deepEqual(
       asked.map(({ path }) => path),
       ['/token', '/x', '/token', '/x'],
@@ -175,7 +175,7 @@ describe('throttling', () => {
     nowMs = 3700;
     status = 200;
     client.ready();
-    assert.equal((await client.send({ url: '/x' }, {}, context)).status, 200);
+    assert.equal((await client.send({ url: '/x' }, {}, context)).response.status, 200);
   });
 
   it('by our own limit sends nothing beyond it', async () => {

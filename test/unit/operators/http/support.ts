@@ -52,16 +52,16 @@ export const startServer = async (answer: (asked: Asked, count: number) => Says 
 
 export const definitionOf = (http: HttpTypeSpec, env: JsonObject = {}): Definition => ({
   ...{ operator: 'rest', type: 'thing', http, env },
-  ...{ pollIntervalMs: 50, timeoutMs: 5000, findForMs: 1000, pauseMs: 700 },
+  ...{ pollIntervalMs: 50, timeoutMs: 5000, findForMs: 1000, settleMs: 100, pauseMs: 700 },
 });
 
 type ClientOptions = Partial<HttpTypeSpec> & {
   readonly limit?: { readonly requests: number; readonly perMs: number };
   readonly now?: () => number;
 };
-export const clientFor = (url: string, { limit, now = Date.now, ...http }: ClientOptions = {}) =>
+export const clientFor = (url: string, { limit, now = Date.now, ...http }: ClientOptions = {}, known?: Definition) =>
   createRestClient({
-    ...{ definition: definitionOf({ baseUrl: url, ...http }), evaluate, baseUrl: url },
+    ...{ definition: known ?? definitionOf({ baseUrl: url, ...http }), evaluate, baseUrl: url },
     ...{ auth: createAuth(http.auth, 5000, now), gate: createGate(limit, now) },
   });
 

@@ -111,6 +111,8 @@ export const createServerFolders = (options: { readonly data: string; readonly p
       }
     },
 
+    isThere: (ref) => existsSync(join(folderOf(ref), CONFIG)),
+
     list: () =>
       !existsSync(root)
         ? []

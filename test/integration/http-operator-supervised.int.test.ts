@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { findNatsServer } from '../../scripts/nats-server.mjs';
 import { endComponents } from '../../src/compute/instance-records.ts';
 import { startStandIn, type StandIn } from '../../src/stand-ins/azure-data-factory/server.ts';
 import { temporaryFolder } from '../support/children.ts';
@@ -30,6 +31,7 @@ before(async () => {
     env: {
       OPSTREAM_COMPUTES: 'runnable-default=process',
       OPSTREAM_DATA: data.path,
+      OPSTREAM_NATS_SERVER: await findNatsServer(),
       OPSTREAM_SECRET_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
     },
   });
@@ -87,6 +89,25 @@ test('one manifest is an operator', { timeout: 60_000 }, async () => {
     },
     { what: 'the run', timeoutMs: 20_000 },
   ).catch((error: unknown) => assert.fail(`${String(error)} ${JSON.stringify(seen)}`));
+});
+
+test('it works on a NATS server of its own too', { timeout: 60_000 }, async () => {
+  const own = text
+    .replaceAll('azure-pipelines', 'lonely-pipelines')
+    .replace('OPERATOR_MAX_WORKERS: 8', 'METRIC_PORT: 0')
+    .replace('\noperator:\n', '\noperator:\n  natsClusterConfig: { name: lonely-nats, compute: runnable-default }\n');
+  const applied = await instance.client.send('apply', new TextEncoder().encode(own));
+  assert.ok(applied.accepted, JSON.stringify(applied.rejection));
+  // It is ready when it does its work: the port says so.
+  let last: unknown;
+  await waitFor(
+    async () => {
+      const component = await componentOf(instance.client, 'lonely-pipelines');
+      last = component;
+      return component?.state === 'Running';
+    },
+    { what: 'the component', timeoutMs: 20_000 },
+  ).catch((error: unknown) => assert.fail(`${String(error)} ${JSON.stringify(last)}`));
 });
 
 test('a program that does not compile is refused with its place', { timeout: 20_000 }, async () => {

@@ -233,4 +233,13 @@ describe("an operator's own NATS server", () => {
     );
     await waitFor(() => !isAlive(pid) && !existsSync(folder()), { what: 'the server is gone', timeoutMs: 30_000 });
   });
+
+  it('comes back, with nothing in it, when its operator is applied again', async () => {
+    await waitFor(async () => (await instance.client.query('get', { type: 'operator', name: NAME })).ok === false, {
+      what: 'the operator is gone',
+    });
+    await mustApply(instance.client, operator());
+    await untilReady();
+    await untilReconciled('first', await want('first', 4));
+  });
 });

@@ -50,6 +50,7 @@ type Open = {
   readonly done: Promise<void>;
   server: OwnServer | undefined;
   bridge: { readonly generation: number; readonly close: Promise<() => Promise<void>> } | undefined;
+  isPrepared: boolean;
 };
 
 export type OwnServers = ReturnType<typeof createOwnServers>;
@@ -122,22 +123,27 @@ export const createOwnServers = (options: OwnServersOptions) => {
     const stop = new AbortController();
     const place = folders.prepare({ operator, name });
     const entry: Open = {
-      ...{ name, compute, place, stop, server: undefined, bridge: undefined },
+      ...{ name, compute, place, stop, server: undefined, bridge: undefined, isPrepared: false },
       done: Promise.resolve().then(() =>
         persist('connection', operator, AbortSignal.any([signal, stop.signal]), async () =>
           serve(operator, entry, await place),
         ),
       ),
     };
-    place.catch((error: unknown) => {
+    const onProblem = (error: unknown): void => {
       log.warn({ operator, err: error }, 'folder of an own server cannot be prepared');
       stop.abort();
       if (open.get(operator) === entry) open.delete(operator);
-    });
+    };
+    place.then(() => (entry.isPrepared = true), onProblem);
     return entry;
   };
 
+  /** A document may be held for longer than its operator is there: a report of its deletion, a plan. It opens nothing. */
+  const isOver = ({ name, uid }: OperatorDocument): boolean => directory.get(name)?.uid !== uid;
+
   const openFor = (operator: OperatorDocument): Open | undefined => {
+    if (isOver(operator)) return undefined;
     const wish = ownWish(operator);
     const known = open.get(operator.name);
     if (known !== undefined && (known.name !== wish?.name || known.compute !== wish.compute)) {
@@ -149,6 +155,10 @@ export const createOwnServers = (options: OwnServersOptions) => {
     open.set(operator.name, entry);
     bridge(operator, entry);
     return entry;
+  };
+
+  const assertThere = (operator: OperatorDocument): void => {
+    if (isOver(operator)) throw new Fault('COMPUTE_UNAVAILABLE', `operator "${operator.name}" is gone`);
   };
 
   const opened = (name: string): Open | undefined => {
@@ -176,7 +186,18 @@ export const createOwnServers = (options: OwnServersOptions) => {
     return upNow(operator, entry);
   };
 
+  /** Whose folder was taken away is prepared anew by whoever asks for it next. */
+  const closeLost = (): void => {
+    for (const [operator, entry] of open) {
+      if (!entry.isPrepared || folders.isThere({ operator, name: entry.name })) continue;
+      log.warn({ operator }, 'the folder of an own server is gone, it begins anew');
+      entry.stop.abort();
+      open.delete(operator);
+    }
+  };
+
   const tidy = (): void => {
+    closeLost();
     for (const ref of folders.list()) {
       const operator = directory.get(ref.operator);
       const isWanted = operator !== undefined && ownWish(operator)?.name === ref.name;
@@ -200,6 +221,7 @@ export const createOwnServers = (options: OwnServersOptions) => {
 
     /** How its components reach its server, from this machine's network only: see `withinReach`. Undefined: the shared one. Faults: COMPUTE_UNAVAILABLE. */
     accessOf: async (operator: OperatorDocument): Promise<ServerAccess | undefined> => {
+      assertThere(operator);
       const entry = openFor(operator);
       if (entry === undefined) return undefined;
       const { url, incarnation, component } = await entry.place;
@@ -212,6 +234,7 @@ export const createOwnServers = (options: OwnServersOptions) => {
     },
 
     instanceOf: async (operator: OperatorDocument, { name }: ComponentSpec): Promise<InstanceSpec> => {
+      assertThere(operator);
       const entry = openFor(operator);
       if (entry === undefined) throw new TypeError(`operator ${operator.name} has no server of its own`);
       return serverInstance(operator, name, await entry.place);

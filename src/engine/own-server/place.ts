@@ -49,6 +49,13 @@ export const withServer = (operator: OperatorDocument, wish: ServerWish | undefi
 export const isServer = (operator: OperatorDocument, component: ComponentSpec): boolean =>
   component.image === SERVER_IMAGE && component.name === operator.manifest.operator.natsClusterConfig?.name;
 
+/** The operator as it is stored: what its components are given to read. */
+export const withoutServer = (operator: OperatorDocument): OperatorDocument => {
+  const { manifest } = operator;
+  const components = manifest.operator.components.filter((component) => !isServer(operator, component));
+  return { ...operator, manifest: { ...manifest, operator: { ...manifest.operator, components } } };
+};
+
 /** Never a second revision: two servers cannot share a port and a folder, so there is nothing to roll. */
 const REVISION = 'server';
 

@@ -34,6 +34,8 @@ export type ServerRef = { readonly operator: string; readonly name: string };
 export interface ServerFolders {
   /** The same for the same ref as long as its folder is there. Faults: COMPUTE_UNAVAILABLE (the folder cannot be used). */
   prepare(ref: ServerRef): Promise<ServerPlace>;
+  /** Whether what was prepared is still there. */
+  isThere(ref: ServerRef): boolean;
   list(): readonly ServerRef[];
   /** Removes what a server has stored. Nothing when it still runs: call again. */
   remove(ref: ServerRef): void;

@@ -57,6 +57,30 @@ export const createOrders = (options: OrdersOptions) => {
     }
   };
 
+  const mark = (
+    driver: string,
+    listed: readonly ObservedInstance[],
+    before: readonly Order[],
+  ): readonly ObservedInstance[] => {
+    const known = new Set(listed.map(({ id }) => id));
+    const marked = listed.map((one) => {
+      const order = orders.get(keyOf(driver, one.id));
+      return order === undefined ? one : { ...one, order: order.action.kind };
+    });
+    const coming = [...new Set([...before, ...orders.values()])].flatMap(
+      ({ action, sinceMs }): readonly ObservedInstance[] =>
+        action.kind !== 'start' || action.driver !== driver || known.has(action.spec.id)
+          ? []
+          : [
+              {
+                ...{ id: action.spec.id, state: 'starting', isReady: false, startedMs: sinceMs },
+                ...{ handle: '', addresses: {}, driver, order: 'start' },
+              },
+            ],
+    );
+    return [...marked, ...coming];
+  };
+
   return {
     give: (action: Action): void => {
       const driver = drivers.get(action.driver);
@@ -72,24 +96,13 @@ export const createOrders = (options: OrdersOptions) => {
     /** Whether an order for that instance is under way. */
     isUnderWay: (driver: string, id: string): boolean => orders.has(keyOf(driver, id)),
 
-    /** What a driver lists, with the orders to it, and what is being started and not listed yet. */
-    mark: (driver: string, listed: readonly ObservedInstance[]): readonly ObservedInstance[] => {
-      const known = new Set(listed.map(({ id }) => id));
-      const marked = listed.map((one) => {
-        const order = orders.get(keyOf(driver, one.id));
-        return order === undefined ? one : { ...one, order: order.action.kind };
-      });
-      const coming = [...orders.values()].flatMap(({ action, sinceMs }): readonly ObservedInstance[] =>
-        action.kind !== 'start' || action.driver !== driver || known.has(action.spec.id)
-          ? []
-          : [
-              {
-                ...{ id: action.spec.id, state: 'starting', isReady: false, startedMs: sinceMs },
-                ...{ handle: '', addresses: {}, driver, order: 'start' },
-              },
-            ],
-      );
-      return [...marked, ...coming];
+    /**
+     * What a driver lists, with the orders to it, and what is being started and not listed yet. To be called before it is asked: a start that
+     * comes to its end while the driver makes its list may not be in it, and would be given, and counted, a second time.
+     */
+    look: (driver: string) => {
+      const before = [...orders.values()];
+      return (listed: readonly ObservedInstance[]): readonly ObservedInstance[] => mark(driver, listed, before);
     },
     /** Resolves when no start is under way. A stop is not waited for: whoever comes next finds the instance and stops it again. */
     startsDone: async (): Promise<void> => {

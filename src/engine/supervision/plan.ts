@@ -4,6 +4,7 @@
 
 import type { ComponentSpec, NatsApi } from '../../messages/manifest/types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
+import { withoutServer } from '../own-server/place.ts';
 import { hiddenValuesOf } from './hidden-values.ts';
 import { instanceId } from './instance-id.ts';
 import type { InstanceFile, InstanceSpec } from './ports.ts';
@@ -84,9 +85,9 @@ const platformVariables = (operator: OperatorDocument, component: ComponentSpec)
 /** The operator's own manifest, for a component that is told by it what to do (operators/http). */
 export const OPERATOR_FILE = 'operator.json';
 
-const manifestFile = ({ manifest }: OperatorDocument): readonly InstanceFile[] =>
-  manifest.operator.resources.some(({ http }) => http !== undefined)
-    ? [{ name: OPERATOR_FILE, content: JSON.stringify(manifest) }]
+const manifestFile = (operator: OperatorDocument): readonly InstanceFile[] =>
+  operator.manifest.operator.resources.some(({ http }) => http !== undefined)
+    ? [{ name: OPERATOR_FILE, content: JSON.stringify(withoutServer(operator).manifest) }]
     : [];
 
 const declared = ({ environmentVars = {} }: ComponentSpec): Readonly<Record<string, string>> =>

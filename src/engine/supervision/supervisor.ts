@@ -113,8 +113,9 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     const troubles = new Map<string, Trouble>();
     const lists = await Promise.all(
       [...drivers.values()].map(async (driver) => {
+        const mark = orders.look(driver.name);
         try {
-          return orders.mark(driver.name, await list(driver));
+          return mark(await list(driver));
         } catch (error) {
           const isKnown = isFault(error);
           if (!signal.aborted)

@@ -5,8 +5,12 @@ import {
   serverInstance,
   serverProblem,
   serverWish,
+  withoutServer,
   withServer,
 } from '../../../../src/engine/own-server/place.ts';
+import type { JsonValue } from '../../../../src/core/json.ts';
+import { documentFromValue } from '../../../../src/messages/manifest/document.ts';
+import { validateManifest } from '../../../../src/messages/manifest/validate.ts';
 import type { OperatorDocument } from '../../../../src/messages/queries.ts';
 import { operatorManifest } from '../../../support/fixtures.ts';
 
@@ -37,6 +41,14 @@ describe('the server of an operator', () => {
     assert.deepEqual(componentsOf(operator('elsewhere')), ['adf-controller']);
     assert.equal(serverWish(operator(), computes), undefined);
     assert.deepEqual(componentsOf(operator()), ['adf-controller']);
+  });
+
+  it('is none of the components in the manifest that those are given, which is valid as it was stored', () => {
+    const stored = operator('runnable-default');
+    const given = withoutServer(withServer(stored, serverWish(stored, computes)));
+    assert.deepEqual(given, stored);
+    const document = documentFromValue(given.manifest as unknown as JsonValue);
+    assert.ok(document.ok && validateManifest(document.value, { defaultWorkspace: 'public', actor: 'a' }).ok);
   });
 
   it('is wanted where the compute is unknown too: that is an obstacle to be told', () => {

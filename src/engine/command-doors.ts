@@ -7,7 +7,7 @@ import { Fault, isFault } from '../core/fault.ts';
 import type { CommandFailure, Receipt } from '../messages/commands.ts';
 import { mayHoldSecret, WITHHELD } from '../messages/manifest/delicate.ts';
 import { createCommandMeter } from './command-meter.ts';
-import { readCommandRequest, type CommandRequest } from './command-request.ts';
+import { givenCommandId, readCommandRequest, type CommandRequest } from './command-request.ts';
 import type { CommandExecutor, Sequencing } from './execute-command.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Outcomes } from './outcomes.ts';
@@ -72,7 +72,7 @@ export const createCommandDoors = (options: DoorOptions) => {
     const beganMs = meter.nowMs();
     const request = readCommandRequest(message, () => ids.next());
     if (!request.ok) {
-      const receipt = unreadable(ids.next(), message.subject, request.error);
+      const receipt = unreadable(givenCommandId(message) ?? ids.next(), message.subject, request.error);
       meter.answered('rpc', receipt, beganMs);
       message.respond(encodeJson(receipt), { code: 400, description: request.error.code });
       return;
@@ -133,7 +133,10 @@ export const createCommandDoors = (options: DoorOptions) => {
       keepable(delivery),
     );
     const blank = { commandId, correlationId: commandId, causationId: commandId, actor: 'unknown' };
-    await options.outcomes.record(blank, unreadable(commandId, delivery.subject, rejection));
+    // Who looks for the id that was given finds nothing: the refusal itself says where it is.
+    const where = givenCommandId(delivery) === undefined ? `; this is the outcome of command "${commandId}"` : '';
+    const told = { ...rejection, message: `${rejection.message}${where}` };
+    await options.outcomes.record(blank, unreadable(commandId, delivery.subject, told));
     await settle(delivery);
     log.info({ commandId, code: rejection.code }, 'command set aside');
   };
@@ -144,7 +147,7 @@ export const createCommandDoors = (options: DoorOptions) => {
     const beganMs = meter.nowMs();
     const fallbackId = `cmd-${delivery.sequence}`;
     const read = readCommandRequest(delivery, () => fallbackId);
-    const commandId = read.ok ? read.value.commandId : fallbackId;
+    const commandId = read.ok ? read.value.commandId : (givenCommandId(delivery) ?? fallbackId);
     try {
       if (read.ok) {
         const receipt = await executor.execute(read.value, { keepOutcome: true, sequencing });
@@ -156,8 +159,8 @@ export const createCommandDoors = (options: DoorOptions) => {
           'durable command settled',
         );
       } else {
-        await setAside(delivery, fallbackId, read.error);
-        meter.answered('cmd', unreadable(fallbackId, delivery.subject, read.error), beganMs);
+        await setAside(delivery, commandId, read.error);
+        meter.answered('cmd', unreadable(commandId, delivery.subject, read.error), beganMs);
         meter.delivered('set-aside');
       }
       bugs.delete(delivery.sequence);

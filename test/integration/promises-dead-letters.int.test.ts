@@ -5,7 +5,9 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { encodeJson } from '../../src/core/decode.ts';
 import type { JsonObject } from '../../src/core/json.ts';
+import type { Rejection } from '../../src/core/rejection.ts';
 import { createAppender } from '../../src/jetstream/appender.ts';
+import { createRequester } from '../../src/jetstream/requester.ts';
 import { createStreamReader } from '../../src/jetstream/stream-reader.ts';
 import { resourceRef } from '../../src/messages/subjects.ts';
 import { outcomeOf, publishDurably } from '../support/durable-door.ts';
@@ -57,6 +59,30 @@ describe('P9 what cannot be processed is kept and stops nothing', () => {
         what: 'the queue to be empty',
       },
     );
+  });
+
+  it('P9 durable commands whose headers are wrong: the outcome is under the id, or under the place in the queue, and both are told', async () => {
+    const ask = createRequester(instance.connection);
+    const publish = async (headers: Readonly<Record<string, string>>): Promise<number> => {
+      const { data } = await ask.request('opstream.cmd.apply', encodeJson(datasetOf('op', 'headers', {})), { headers });
+      return (JSON.parse(new TextDecoder().decode(data)) as { readonly seq: number }).seq;
+    };
+    await publish({ 'Opstream-Command-Id': 'Good-Id', 'Opstream-Dry-Run': 'perhaps' });
+    const known = await outcomeOf(instance, 'good-id');
+    assert.match(JSON.stringify(known.rejection), /Opstream-Dry-Run/);
+    const place = `cmd-${await publish({ 'Opstream-Command-Id': 'My Command!' })}`;
+    const elsewhere = await outcomeOf(instance, place);
+    assert.equal(elsewhere.commandId, place);
+    assert.match(JSON.stringify(elsewhere.rejection), new RegExp(`My Command!|${place}`));
+    assert.match(elsewhere.rejection?.message ?? '', new RegExp(`outcome of command "${place}"`));
+    for (const body of [text('My Command!'), encodeJson({ commandId: 'My Command!' })]) {
+      const { data } = await ask.request(instance.names.query('outcome'), body);
+      const { error } = JSON.parse(new TextDecoder().decode(data)) as { readonly error: Rejection };
+      assert.equal(error.code, 'QUERY_INVALID');
+      assert.match(error.message, /cmd-<sequence>/);
+    }
+    const { data } = await ask.request(instance.names.query('outcome'), text('Good-Id'));
+    assert.deepEqual(JSON.parse(new TextDecoder().decode(data)), { receipt: known });
   });
 
   const forgeries: readonly (readonly [string, (name: string) => Uint8Array])[] = [

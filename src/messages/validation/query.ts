@@ -4,7 +4,7 @@
 import { decodeText } from '../../core/decode.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { RejectionDetail } from '../../core/rejection.ts';
-import { ok, type Result } from '../../core/result.ts';
+import { err, ok, type Result } from '../../core/result.ts';
 import { DEFAULT_WORKSPACE } from '../commands.ts';
 import { isToken, NO_WORKSPACE } from '../names.ts';
 import {
@@ -73,9 +73,13 @@ const shapes: Readonly<Record<QueryVerb, Shape>> = {
 
 const bareCommandId = (data: Uint8Array): string | undefined => {
   if (data.byteLength > 80) return undefined;
-  const text = decodeText(data)?.trim();
+  const text = decodeText(data)?.trim().toLowerCase();
   return isToken(text) ? text : undefined;
 };
+
+/** A command may have been sent under an id that cannot be one: it was refused, and this is where its outcome is. */
+const ELSEWHERE =
+  'a durable command that was sent under another kind of id was refused, and its outcome is that of "cmd-<sequence>": the sequence is in the acknowledgement of its publish';
 
 type Target = GetQuery & { readonly type?: GetQuery['type']; readonly workspace?: string };
 
@@ -116,15 +120,20 @@ const selectorProblem = ({ selector }: ListQuery): RejectionDetail | undefined =
   return parsed.ok ? undefined : { message: parsed.error, pointer: '/selector' };
 };
 
+const parseOutcome = (data: Uint8Array): Result<ParsedQuery> => {
+  const commandId = bareCommandId(data);
+  if (commandId !== undefined) return ok({ verb: 'outcome', query: { commandId } });
+  const body = readBody(data, 'QUERY_INVALID', 'the query outcome', shapes.outcome);
+  if (!body.ok) return err({ ...body.error, message: `${body.error.message}; ${ELSEWHERE}` });
+  return ok({ verb: 'outcome', query: body.value.value as unknown as OutcomeQuery });
+};
+
 /**
  * The query in `data`. For get, status and history: `type` defaults to resource, `workspace` to `public` (an operator has `_`).
  * Errors: QUERY_INVALID with pointers into the body; MANIFEST_TOO_LARGE.
  */
 export const parseQuery = (verb: QueryVerb, data: Uint8Array): Result<ParsedQuery> => {
-  if (verb === 'outcome') {
-    const commandId = bareCommandId(data);
-    if (commandId !== undefined) return ok({ verb, query: { commandId } });
-  }
+  if (verb === 'outcome') return parseOutcome(data);
   const what = `the query ${verb}`;
   const body = readBody(data, 'QUERY_INVALID', what, shapes[verb]);
   if (!body.ok) return body;
@@ -132,11 +141,8 @@ export const parseQuery = (verb: QueryVerb, data: Uint8Array): Result<ParsedQuer
   const problem =
     verb === 'list'
       ? selectorProblem(value as ListQuery)
-      : verb === 'outcome'
-        ? undefined
-        : (workspaceProblem(value as Target) ??
-          (verb === 'history' ? cursorProblem(value as HistoryQuery) : undefined));
+      : (workspaceProblem(value as Target) ?? (verb === 'history' ? cursorProblem(value as HistoryQuery) : undefined));
   if (problem !== undefined) return refuseBody('QUERY_INVALID', what, [positioned(problem, document)]);
-  const query = verb === 'list' || verb === 'outcome' ? value : aimed(value as Target);
+  const query = verb === 'list' ? value : aimed(value as Target);
   return ok({ verb, query } as unknown as ParsedQuery);
 };

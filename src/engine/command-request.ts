@@ -32,6 +32,9 @@ export type CommandMessage = {
 };
 
 const MAX_HEADER_LENGTH = 256;
+const INTERNAL = 'internal';
+const NOT_FOR_CLIENTS =
+  'finalize is no command of clients: a deletion ends when the component reports "deleted"; ask for it with delete, or let go of what is outside with release';
 const TRUE = new Set(['true', '1', 'yes']);
 const FALSE = new Set(['', 'false', '0', 'no']);
 
@@ -55,8 +58,9 @@ export const readCommandRequest = (message: CommandMessage, fallbackId: () => st
     return undefined;
   };
 
-  const verbText = message.subject.split('.').at(-1) ?? '';
+  const [verbText = '', room] = message.subject.split('.').reverse();
   const verb = verbs.find((known) => known === verbText);
+  if (verb === 'finalize' && room !== INTERNAL) details.push({ message: NOT_FOR_CLIENTS });
   if (verb === undefined)
     details.push({ message: `expected one of ${verbs.join(', ')}, found "${printable(verbText)}"` });
 

@@ -24,6 +24,7 @@ import type { CommandRequest } from './command-request.ts';
 import { refOf, type Intent, type TargetIntent } from './intent.ts';
 import type { Census } from './census.ts';
 import { retryIfStuck } from './stuck.ts';
+import { decideFinalize } from './decide-finalize.ts';
 import { externalNameOf, filterProblems, runWishOf } from './resource-types.ts';
 import { breakagesOf } from './schema-evolution.ts';
 import type { JqRunner, Vault } from './ports.ts';
@@ -245,22 +246,20 @@ export const decideIntent = (
   return decideApply(manifest, intent.mustBeNew, context.request.expectedGeneration, aggregate, context);
 };
 
-/** delete, finalize and restart. */
+/** delete and restart. */
 const decideOperatorTarget = async (
   command: TargetCommand,
   expected: { readonly expectedGeneration?: number },
   { ref, operator }: Aggregate,
   context: DecideIntentContext,
 ): Promise<Decision> => {
-  const { verb, force = false, component, uid = '' } = command;
+  const { verb, force = false, component } = command;
   if (verb === 'restart') {
     const which = component === undefined ? {} : { component };
     return decideOperator({ type: 'restart', ...which, ...expected }, operator, ref.name);
   }
   const dependents = operator.operator === undefined ? NOTHING_LEFT : await context.relations.dependentsOf(ref.name);
-  return verb === 'finalize'
-    ? decideOperator({ type: 'finalize', uid, dependents }, operator, ref.name)
-    : decideOperator({ type: 'delete', dependents, force, ...expected }, operator, ref.name);
+  return decideOperator({ type: 'delete', dependents, force, ...expected }, operator, ref.name);
 };
 
 const decideTarget = async (
@@ -277,10 +276,8 @@ const decideTarget = async (
   const expected = expectedGeneration === undefined ? {} : { expectedGeneration };
   if (command.verb === 'reseal') return decideReseal(aggregate, context);
   if (ref.kind === 'secret') return deleteSecret(command, expected, aggregate, context);
+  if (command.verb === 'finalize') return decideFinalize(command, aggregate, context);
   if (ref.kind === 'operator') return decideOperatorTarget(command, expected, aggregate, context);
-  if (command.verb === 'finalize') {
-    return decideResource({ type: 'finalize', uid: command.uid ?? '' }, aggregate.resource, context, ref);
-  }
   if (command.verb === 'release' || (command.verb === 'delete' && command.force === true)) {
     return releaseResource(command, expected, aggregate, context);
   }

@@ -58,7 +58,7 @@ export const createFinalizer = (options: {
     const body = encodeJson({ type, name, uid, ...(type === 'resource' ? { workspace: target.workspace } : {}) });
     while (!signal.aborted) {
       try {
-        const reply = await requester.request(names.rpc('finalize'), body, { headers });
+        const reply = await requester.request(names.internal('finalize'), body, { headers });
         const value = decodeJson(reply.data);
         if (isJsonObject(value) && typeof value['accepted'] === 'boolean') {
           finalized(value['accepted'] ? 'accepted' : 'rejected');

@@ -17,6 +17,7 @@ import { NO_WORKSPACE } from '../messages/names.ts';
 import type { Names } from '../messages/subjects.ts';
 import type { OperatorDocument } from '../messages/queries.ts';
 import type { Adopt } from './adoption.ts';
+import { DELETION_GRACE_MS } from './decide-finalize.ts';
 import type { Finalizer } from './finalize-loop.ts';
 import type { OperatorDirectory } from './operator-directory.ts';
 import type { ComponentsReport } from './supervision/component-report.ts';
@@ -26,11 +27,6 @@ import { isDeepStrictEqual } from '../domain/equal.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { lastOwnStatus } from './last-own-status.ts';
 
-/**
- * A command-handler trusts what it knows of an operator for OPERATOR_MAX_AGE_MS and gives up storing after APPEND_DEADLINE_MS. After
- * this time no resource can be accepted any more that did not see the deletion.
- */
-export const DELETION_GRACE_MS = 5000;
 const RETRY_MS = 5000;
 
 export type OperatorCareOptions = {

@@ -72,6 +72,8 @@ export const namesFor = (prefix: string) => {
 
     /** opstream.rpc.<verb> */
     rpc: (verb: string) => `${p}.rpc.${token(verb)}`,
+    /** opstream.internal.<verb>: what the programs of the instance ask each other. */
+    internal: (verb: string) => `${p}.internal.${token(verb)}`,
     /** opstream.cmd.<verb> */
     command: (verb: string) => `${p}.cmd.${token(verb)}`,
     commandFilter: `${p}.cmd.*`,

@@ -62,7 +62,14 @@ await runProcess('command-handler', async (signal, context) => {
     relations: createRelations({
       names,
       events: reader,
-      statuses: createStreamReader(connection, streams.status),
+      // What was reported last decides whether a deletion ends: a replica that is behind would not know.
+      statuses: {
+        ...createStreamReader(connection, streams.status),
+        readLast: async (subject) => {
+          const last = await readFromLeader(connection, streams.status, { last_by_subj: subject });
+          return last === undefined ? undefined : { subject, timeMs: 0, ...last };
+        },
+      },
       requester: createRequester(connection),
       clock,
     }),
@@ -82,7 +89,10 @@ await runProcess('command-handler', async (signal, context) => {
     name: names.services.commandHandler,
     version: VERSION,
     description: 'Commands on operators and resources; the reply is a receipt',
-    endpoints: verbs.map((verb) => ({ name: verb, subject: names.rpc(verb) })),
+    endpoints: [
+      ...verbs.map((verb) => ({ name: verb, subject: names.rpc(verb) })),
+      { name: 'internal-finalize', subject: names.internal('finalize') },
+    ],
     stats: () => instance.vitals.stats(),
     onRequest: (request) => {
       doors

@@ -3,9 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { encodeJson } from '../../src/core/decode.ts';
+import { decodeJson, encodeJson } from '../../src/core/decode.ts';
 import { createAppender } from '../../src/jetstream/appender.ts';
 import { schemaUri } from '../../src/messages/envelope.ts';
+import type { Receipt } from '../../src/messages/commands.ts';
 import { STATUS_TYPE, type EntityCommand } from '../../src/messages/entity.ts';
 import { datasetOf, mustApply, operatorNamed } from '../support/manifests.ts';
 import { leakGuard } from '../support/processes.ts';
@@ -111,6 +112,32 @@ describe('commands to components are owed durably', () => {
       { what: 'the deletion that was in memory', timeoutMs: 15_000 },
     );
     await report(deletion, 'deleted');
+  });
+
+  it('finishes no deletion by the word of anybody: not of clients, and of nobody before the component has reported it', async () => {
+    const { client, connection, names } = instance;
+    const first = await declared('not-gone');
+    await report(first, 'active');
+    const { uid } = first.data.entity;
+    await client.send('delete', { name: 'not-gone' });
+    const body = encodeJson({ name: 'not-gone', uid });
+    const asked = async (subject: string) =>
+      decodeJson((await connection.slots.request(subject, body)).data) as unknown as Receipt;
+    const refused = await asked('opstream.rpc.finalize');
+    assert.equal(refused.rejection?.code, 'COMMAND_INVALID');
+    assert.match(JSON.stringify(refused.rejection), /no command of clients.*delete.*release/);
+    const internal = await asked('opstream.internal.finalize');
+    assert.equal(internal.rejection?.code, 'COMMAND_INVALID');
+    assert.match(internal.rejection?.message ?? '', /has not reported "deleted".*"active"/);
+    const door = createAppender(connection, names.streams.commands);
+    await door.append([{ subject: 'opstream.cmd.finalize', id: 'durable-finalize', data: body }]);
+    await door.close();
+    const outcome = await client.query('outcome', { commandId: 'durable-finalize', waitMs: 10_000 });
+    assert.ok(outcome.ok);
+    assert.equal(outcome.value.receipt?.rejection?.code, 'COMMAND_INVALID');
+    const answer = await client.query('get', { type: 'resource', workspace: 'public', name: 'not-gone' });
+    assert.ok(answer.ok);
+    assert.equal(answer.value.summary.status, 'deleting');
   });
 
   it('finishes a deletion that was reported while the word of it was lost', async () => {

@@ -11,7 +11,7 @@ import type { JsonObject, JsonValue } from '../../core/json.ts';
 import type { NewResourceEvent } from '../../messages/events.ts';
 import type { ResourceManifest } from '../../messages/manifest/types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
-import type { Entity } from '../../messages/entity.ts';
+import type { Entity, EntityStatus } from '../../messages/entity.ts';
 import type { Decision, DecisionContext } from '../decision.ts';
 import { decideRun, NO_WISH, nextRun, notRunnable, type RunWish } from './run.ts';
 import { decideRelease, type ReleaseCommand } from './release.ts';
@@ -39,7 +39,8 @@ export type ResourceCommand =
   | { readonly type: 'delete' | 'cancel' | 'suspend' | 'resume' | 'reconcile'; readonly expectedGeneration?: number }
   | { readonly type: 'run'; readonly wish?: RunWish; readonly expectedGeneration?: number }
   | ReleaseCommand
-  | { readonly type: 'finalize'; readonly uid: string };
+  /** `lastStatus`: the last one that is stored of the resource, whoever reported it about whatever incarnation. */
+  | { readonly type: 'finalize'; readonly uid: string; readonly lastStatus: EntityStatus | undefined };
 
 /** Operators named in a refusal, at most. */
 const MAX_NAMED = 5;
@@ -166,6 +167,13 @@ export const decideResource = (
       return err(
         reject('COMMAND_INVALID', `resource "${where.name}" cannot be finalized: nobody asked for its deletion`),
       );
+    }
+    const { lastStatus } = command;
+    const isTold = lastStatus?.uid === entity.uid && lastStatus.operator === entity.manifest.resource.operator;
+    if (!isTold || lastStatus.status !== 'deleted') {
+      const last = isTold ? `it last reported "${lastStatus.status}"` : 'it has reported nothing about it';
+      const message = `resource "${where.name}" cannot be finalized: its component has not reported "deleted"; ${last}`;
+      return err(reject('COMMAND_INVALID', message));
     }
     return ok([{ type: 'io.opstream.resource.deleted.v1', generation: state.generation, data: {} }]);
   }

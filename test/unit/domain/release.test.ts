@@ -124,9 +124,9 @@ describe('a release', () => {
       apply,
       release({ force: true }),
       release({ force: true }),
-      { type: 'finalize', uid: 'event-0' },
+      { type: 'finalize', uid: 'event-0', lastStatus },
       apply,
-      { type: 'finalize', uid: 'event-0' },
+      { type: 'finalize', uid: 'event-0', lastStatus },
     ]);
     assert.deepEqual(outcomes, ['declared', 'released', 'NOT_FOUND', '', 'declared', '']);
     assert.deepEqual([state.entity?.uid, state.entity?.generation], ['event-4', 2]);

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { decideResource, type Host, type ResourceCommand } from '../../../src/domain/resource/decide.ts';
 import { evolveResource } from '../../../src/domain/resource/evolve.ts';
 import { initialResourceState, type ResourceState } from '../../../src/domain/resource/state.ts';
+import type { EntityStatus } from '../../../src/messages/entity.ts';
 import type { ResourceEvent } from '../../../src/messages/events.ts';
 import type { OperatorDocument } from '../../../src/messages/queries.ts';
 import { dated, operatorManifest, resourceManifest } from '../../support/fixtures.ts';
@@ -29,6 +30,16 @@ const apply = (spec = {}, changes: Partial<Extract<ResourceCommand, { type: 'app
   host: host(),
   mustBeNew: false,
   ...changes,
+});
+
+/** As the operator-runtime asks for it when the component has reported `deleted`. */
+const finalize = (uid: string): Extract<ResourceCommand, { type: 'finalize' }> => ({
+  type: 'finalize',
+  uid,
+  lastStatus: {
+    ...{ key: 'public.run-1', operator: 'adf-operator', uid, observedGeneration: 1, observedSequence: 2 },
+    ...{ status: 'deleted', conditions: [], properties: {} },
+  },
 });
 
 /** Runs commands one after the other, each on the state that the events before it made. */
@@ -178,8 +189,8 @@ describe('deleting a resource', () => {
       { type: 'delete' },
       apply({ other: true }),
       { type: 'run' },
-      { type: 'finalize', uid: 'somebody-else' },
-      { type: 'finalize', uid: 'event-0' },
+      finalize('somebody-else'),
+      finalize('event-0'),
       apply(),
     ]);
     assert.deepEqual(outcomes, [
@@ -197,7 +208,21 @@ describe('deleting a resource', () => {
   });
 
   it('is not finished unless somebody asked for it', () => {
-    assert.deepEqual(play([apply(), { type: 'finalize', uid: 'event-0' }]).outcomes[1], 'COMMAND_INVALID');
+    assert.deepEqual(play([apply(), finalize('event-0')]).outcomes[1], 'COMMAND_INVALID');
+  });
+
+  it('is not finished before its component has said of this very incarnation that it is gone', () => {
+    const last = finalize('event-0').lastStatus as EntityStatus;
+    for (const lastStatus of [
+      undefined,
+      { ...last, status: 'deleting' as const },
+      { ...last, uid: 'before' },
+      { ...last, operator: 'another' },
+    ]) {
+      const { outcomes, state } = play([apply(), { type: 'delete' }, { ...finalize('event-0'), lastStatus }]);
+      assert.equal(outcomes[2], 'COMMAND_INVALID');
+      assert.equal(state.entity?.uid, 'event-0');
+    }
   });
 });
 
@@ -212,7 +237,7 @@ describe('the resource decider as a whole', () => {
         { type: 'suspend' },
         { type: 'resume' },
       ),
-      fc.integer({ min: 0, max: 9 }).map((n): ResourceCommand => ({ type: 'finalize', uid: `event-${n}` })),
+      fc.integer({ min: 0, max: 9 }).map((n): ResourceCommand => finalize(`event-${n}`)),
     ),
     { maxLength: 25 },
   );

@@ -51,6 +51,16 @@ describe('headers of a command', () => {
     );
   });
 
+  it("name a verb of clients: finalize is the operator-runtime's, on a subject of its own", () => {
+    for (const room of ['rpc', 'cmd']) {
+      const refused = read({}, `opstream.${room}.finalize`);
+      assert.ok(!refused.ok);
+      assert.equal(refused.error.code, 'COMMAND_INVALID');
+      assert.match(refused.error.details[0]?.message ?? '', /delete.*release/);
+    }
+    assert.equal(read({}, 'opstream.internal.finalize').ok, true);
+  });
+
   it('of a trace are taken when they can be read, and are no reason to refuse a command', () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const given = read({ traceparent });

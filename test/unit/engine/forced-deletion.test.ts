@@ -59,7 +59,10 @@ describe('an operator deleted with force', () => {
     const { events, handler } = await withResource();
     await handler.send('delete', { type: 'operator', name: 'op', force: true });
     const uid = events.json()[0]?.['id'];
-    assert.equal((await handler.send('finalize', { type: 'operator', name: 'op', uid })).accepted, true);
+    const finalize = () => handler.send('finalize', { type: 'operator', name: 'op', uid });
+    await assert.rejects(finalize(), { code: 'JS_UNAVAILABLE' }, 'commands under way may still find it');
+    handler.clock.advance(5000);
+    assert.equal((await finalize()).accepted, true);
     assert.equal((await handler.send('run', { name: 'a' })).rejection?.code, 'OPERATOR_NOT_FOUND');
     assert.equal((await handler.send('cancel', { name: 'a' })).rejection?.code, 'OPERATOR_NOT_FOUND');
     assert.equal((await handler.send('suspend', { name: 'a' })).accepted, true);

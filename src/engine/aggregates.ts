@@ -1,6 +1,7 @@
 // The aggregates that a command-handler works on: loaded from OPSTREAM_EVENTS, kept in memory (bounded), and one command at a time
 // each within this process. Other processes write too; the expected sequence of the append finds that out, and the aggregate is
-// then loaded again.
+// then loaded again. A long history is begun at a snapshot of it, and the command ids before that are asked of the snapshot's filters: neither
+// time nor memory grows with what happened long ago.
 
 import { takeIn } from '../domain/take-in.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
@@ -10,12 +11,15 @@ import { initialOperatorState, type OperatorState } from '../domain/operator/sta
 import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
 import { evolveSecret } from '../domain/secret/evolve.ts';
 import { initialSecretState, type SecretState } from '../domain/secret/state.ts';
-import { leftBehindIn, type LeftBehind } from '../messages/left-behind.ts';
+import type { LeftBehind } from '../messages/left-behind.ts';
 import { refKey, type Names, type Ref } from '../messages/subjects.ts';
 import type { DomainEvent, OperatorEvent, ResourceEvent, SecretEvent } from '../messages/events.ts';
 import type { ReceiptEvent } from '../messages/commands.ts';
+import { appliedWith, findApplied } from './earlier-commands.ts';
 import { createGenerations } from './generations.ts';
 import type { Clock, StoredMessage, StreamReader } from './ports.ts';
+import { createSeenIds, type SeenIds } from './seen-ids.ts';
+import { noSnapshots, SNAPSHOT_EVERY, type Snapshots } from './snapshots.ts';
 
 /** What one command stored on this aggregate: enough to answer it again. */
 export type Applied = {
@@ -35,8 +39,14 @@ export type Aggregate = {
   operator: OperatorState;
   resource: ResourceState;
   secret: SecretState;
-  /** By command id; for ever, because a command may be sent again after a month. */
+  /** By command id: those since the last snapshot, and some before it. */
   readonly commands: Map<string, Applied>;
+  /** The ids up to the event `countedUpTo`; for ever, because a command may be sent again after a month. Absent: all are in `commands`. */
+  earlier: SeenIds | undefined;
+  countedUpTo: number;
+  lastEvent: { readonly id: string; readonly sequence: number } | undefined;
+  /** Events since the last snapshot. */
+  sinceSnapshot: number;
   loadedAtMs: number;
 };
 
@@ -55,14 +65,30 @@ export const absorb = (aggregate: Aggregate, event: DomainEvent, sequence: numbe
 /** The event is the last one, and its command was carried out. */
 const remember = (aggregate: Aggregate, event: DomainEvent, sequence: number): void => {
   aggregate.lastSequence = sequence;
-  const before = aggregate.commands.get(event.commandid)?.events ?? [];
-  const leftBehind = leftBehindIn(event.data);
-  const stored = { id: event.id, type: event.type, subject: aggregate.subject, sequence };
-  aggregate.commands.set(event.commandid, {
-    events: [...before, stored],
-    generation: event.generation,
-    ...(leftBehind === undefined ? {} : { leftBehind }),
-  });
+  aggregate.lastEvent = { id: event.id, sequence };
+  aggregate.sinceSnapshot += 1;
+  const { commands, subject } = aggregate;
+  commands.set(event.commandid, appliedWith(commands.get(event.commandid), event, subject, sequence));
+};
+
+/** Ids that stay in memory whatever happens: a command that is sent again comes soon, as a rule. */
+const RECENT = 500;
+
+/** Puts the ids of `commands` that the filters do not have yet into them, and forgets the older ones. */
+const count = (aggregate: Aggregate, ids: SeenIds): void => {
+  const { commands, countedUpTo } = aggregate;
+  let last = countedUpTo;
+  for (const [id, { events }] of commands) {
+    const [from = 0, to = 0] = [events[0]?.sequence, events.at(-1)?.sequence];
+    if (from > countedUpTo) ids.add(id, from, to);
+    last = Math.max(last, to);
+  }
+  aggregate.earlier = ids;
+  aggregate.countedUpTo = last;
+  for (const id of commands.keys()) {
+    if (commands.size <= RECENT) break;
+    commands.delete(id);
+  }
 };
 
 export type Aggregates = ReturnType<typeof createAggregates>;
@@ -71,12 +97,15 @@ export const createAggregates = (options: {
   readonly names: Names;
   readonly reader: StreamReader;
   readonly clock: Clock;
+  /** Default: there are none, and every history is read whole. */
+  readonly snapshots?: Snapshots;
   /** Aggregates kept in memory. Default 10,000. */
   readonly maxCached?: number;
   /** Default: those of `names`. */
   readonly own?: OwnEvents;
 }) => {
   const { names, reader, clock, maxCached = 10_000, own = createOwnEvents(names) } = options;
+  const snapshots = options.snapshots ?? noSnapshots(names, reader);
   const cache = createGenerations<Aggregate>(maxCached);
   const tails = new Map<string, Promise<void>>();
 
@@ -88,6 +117,10 @@ export const createAggregates = (options: {
     resource: initialResourceState,
     secret: initialSecretState,
     commands: new Map(),
+    earlier: undefined,
+    countedUpTo: 0,
+    lastEvent: undefined,
+    sinceSnapshot: 0,
     loadedAtMs: clock.nowMs(),
   });
 
@@ -102,10 +135,55 @@ export const createAggregates = (options: {
     remember(aggregate, taken.event, sequence);
   };
 
-  const read = async (ref: Ref): Promise<Aggregate> => {
-    const aggregate = blank(ref);
-    for (const message of await reader.readSubject(aggregate.subject)) take(aggregate, message);
+  const takeAll = (aggregate: Aggregate, messages: readonly StoredMessage[]): Aggregate => {
+    for (const message of messages) take(aggregate, message);
     return aggregate;
+  };
+
+  const read = async (ref: Ref): Promise<Aggregate> => {
+    const { snapshot, messages } = await snapshots.read(ref);
+    const aggregate = blank(ref);
+    if (snapshot !== undefined) {
+      const { operator, resource, secret, ids, sequence, eventId } = snapshot;
+      Object.assign(aggregate, { operator, resource, secret, earlier: ids, countedUpTo: sequence });
+      aggregate.lastSequence = sequence;
+      aggregate.lastEvent = { id: eventId, sequence };
+    }
+    return takeAll(aggregate, messages);
+  };
+
+  /** `known` with what others have stored since, as another object: who sees it sees that there is news. */
+  const catchUp = async (known: Aggregate): Promise<Aggregate> => {
+    const messages = await reader.readSubject(known.subject, { fromSequence: known.lastSequence + 1 });
+    return takeAll({ ...known, commands: new Map(known.commands), loadedAtMs: clock.nowMs() }, messages);
+  };
+
+  /** `known` itself when nothing has been stored since. */
+  const renewed = async (known: Aggregate): Promise<Aggregate> => {
+    const last = (await reader.readLast(known.subject))?.sequence ?? 0;
+    if (last === known.lastSequence) {
+      known.loadedAtMs = clock.nowMs();
+      return known;
+    }
+    // A stream that ends before what is known of it was put back from a backup.
+    return known.lastSequence > 0 && known.lastSequence < last ? catchUp(known) : read(known.ref);
+  };
+
+  /** Off the way of the command that finds it due: nothing waits for the write. */
+  const takeSnapshot = (aggregate: Aggregate): void => {
+    const { ref, operator, resource, secret, lastEvent } = aggregate;
+    aggregate.sinceSnapshot = 0;
+    if (lastEvent === undefined) return;
+    const ids = aggregate.earlier ?? createSeenIds();
+    count(aggregate, ids);
+    const { id: eventId, sequence } = lastEvent;
+    void snapshots.write(ref, { operator, resource, secret, sequence, eventId, ids });
+  };
+
+  const current = (ref: Ref): Aggregate | undefined => {
+    const known = cache.get(refKey(ref));
+    if (known !== undefined && known.sinceSnapshot >= SNAPSHOT_EVERY) takeSnapshot(known);
+    return known;
   };
 
   const keep = (aggregate: Aggregate): void => cache.set(refKey(aggregate.ref), aggregate);
@@ -113,13 +191,11 @@ export const createAggregates = (options: {
   return {
     /** The aggregate as this process knows it; read from the stream when it is not in memory or older than `maxAgeMs`. */
     load: async (ref: Ref, maxAgeMs = Number.POSITIVE_INFINITY): Promise<Aggregate> => {
-      const known = cache.get(refKey(ref));
+      const known = current(ref);
       if (known !== undefined && clock.nowMs() - known.loadedAtMs <= maxAgeMs) return known;
-      if (known !== undefined && (await reader.readLast(known.subject))?.sequence === known.lastSequence) {
-        known.loadedAtMs = clock.nowMs();
-        return known;
-      }
-      const aggregate = await read(ref);
+      const aggregate = known === undefined ? await read(ref) : await renewed(known);
+      if (aggregate === known) return known;
+      if (aggregate.sinceSnapshot >= SNAPSHOT_EVERY) takeSnapshot(aggregate);
       keep(aggregate);
       return aggregate;
     },
@@ -129,7 +205,7 @@ export const createAggregates = (options: {
      * no event and is refused when there is one. Forget the aggregate when nothing was stored on it.
      */
     knownOrNew: (ref: Ref): Aggregate => {
-      const known = cache.get(refKey(ref));
+      const known = current(ref);
       if (known !== undefined) return known;
       const aggregate = blank(ref);
       keep(aggregate);
@@ -140,6 +216,26 @@ export const createAggregates = (options: {
     known: (ref: Ref, maxAgeMs: number): Aggregate | undefined => {
       const known = cache.get(refKey(ref));
       return known !== undefined && clock.nowMs() - known.loadedAtMs <= maxAgeMs ? known : undefined;
+    },
+
+    /**
+     * Looks for what the command has stored on them long ago, and puts it into their `commands`. Undefined: there is nothing to look for.
+     * Faults: those of the stream.
+     */
+    recall: (loaded: readonly Aggregate[], commandId: string): Promise<void> | undefined => {
+      const looks: Promise<void>[] = [];
+      for (const aggregate of loaded) {
+        const { subject, earlier, commands } = aggregate;
+        if (earlier === undefined || commands.has(commandId)) continue;
+        const stretches = earlier.find(commandId);
+        if (stretches.length === 0) continue;
+        const look = async (): Promise<void> => {
+          const applied = await findApplied(reader, own, { subject, commandId }, stretches);
+          if (applied !== undefined) commands.set(commandId, applied);
+        };
+        looks.push(look());
+      }
+      return looks.length === 0 ? undefined : Promise.all(looks).then(() => undefined);
     },
 
     forget: (ref: Ref): void => {

@@ -12,6 +12,7 @@ import { sequenceIn } from './position.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { entityCommandFor } from './entity-command.ts';
 import { createEntitySource, type EntityAfter } from './entity-source.ts';
+import type { Snapshots } from './snapshots.ts';
 import { measuredFollower } from './measured-follower.ts';
 import { noMetrics } from './no-metrics.ts';
 import type { OperatorDirectory } from './operator-directory.ts';
@@ -25,13 +26,12 @@ import type {
   Metrics,
   StoredMessage,
   StreamFollower,
-  StreamReader,
 } from './ports.ts';
 
 export type DispatchOptions = {
   readonly names: Names;
   readonly follower: StreamFollower;
-  readonly reader: StreamReader;
+  readonly snapshots: Pick<Snapshots, 'read'>;
   readonly directory: OperatorDirectory;
   /** Decides which events count. Default: that of `names`. */
   readonly own?: OwnEvents;
@@ -78,7 +78,7 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
     },
     () => metrics.nowMs(),
   );
-  const entities = createEntitySource(options.reader, options.own ?? createOwnEvents(names));
+  const entities = createEntitySource(names, options.snapshots, options.own ?? createOwnEvents(names));
   const stored = await positions.get(CHECKPOINT);
   const start = sequenceIn(stored) ?? 0;
   let revision = stored?.revision ?? 0;

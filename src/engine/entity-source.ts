@@ -5,8 +5,10 @@ import { beginsThing, takeIn } from '../domain/take-in.ts';
 import { initialResourceState, type ResourceState } from '../domain/resource/state.ts';
 import type { ResourceEvent } from '../messages/events.ts';
 import type { OwnEvents } from '../messages/own-events.ts';
+import type { Names } from '../messages/subjects.ts';
 import { createGenerations } from './generations.ts';
-import type { StoredMessage, StreamReader } from './ports.ts';
+import type { StoredMessage } from './ports.ts';
+import type { History, Snapshots } from './snapshots.ts';
 
 type Known = { state: ResourceState; sequence: number };
 
@@ -16,12 +18,20 @@ export type EntityAfter = {
   readonly event: ResourceEvent;
 };
 
-export const createEntitySource = (reader: StreamReader, own: OwnEvents, maxCached = 10_000) => {
+export const createEntitySource = (
+  names: Names,
+  snapshots: Pick<Snapshots, 'read'>,
+  own: OwnEvents,
+  maxCached = 10_000,
+) => {
   const known = createGenerations<Known>(maxCached);
 
   const readUpTo = async (subject: string, sequence: number): Promise<Known> => {
-    const entry: Known = { state: initialResourceState, sequence: 0 };
-    for (const message of await reader.readSubject(subject)) {
+    const ref = names.parseEvent(subject);
+    const history: History = ref === undefined ? { messages: [] } : await snapshots.read(ref, sequence);
+    const { snapshot, messages } = history;
+    const entry: Known = { state: snapshot?.resource ?? initialResourceState, sequence: snapshot?.sequence ?? 0 };
+    for (const message of messages) {
       if (message.sequence >= sequence) break;
       const taken = takeIn('resource', own.event(message), entry.state, message.sequence);
       if ('state' in taken) entry.state = taken.state;

@@ -143,6 +143,9 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     const { keepOutcome, isGuess, isFresh } = how;
     const isSeen = isGuess && !how.findOutcome;
     const sight = isSeen ? { loaded: refs.map((ref) => aggregates.knownOrNew(ref)) } : await look(request, refs, how);
+    // Of an id that the handler has made itself there is no earlier command.
+    const recalling = request.isIdGiven || keepOutcome ? aggregates.recall(sight.loaded, request.commandId) : undefined;
+    if (recalling !== undefined) await recalling;
     const before = earlier(request, refs, intents, sight);
     if (before !== undefined) {
       if (keepOutcome && sight.outcome === undefined) await outcomes.record(request, before);

@@ -62,7 +62,13 @@ export const namesFor = (prefix: string) => {
       dead: `${stream}_DEAD`,
       logs: `${stream}_LOGS`,
     },
-    buckets: { operators: `${p}-operators`, entities: `${p}-entities`, secrets: `${p}-secrets`, leases: `${p}-leases` },
+    buckets: {
+      operators: `${p}-operators`,
+      entities: `${p}-entities`,
+      secrets: `${p}-secrets`,
+      leases: `${p}-leases`,
+      snapshots: `${p}-snapshots`,
+    },
     services: {
       commandHandler: `${p}-command-handler`,
       projector: `${p}-projector`,

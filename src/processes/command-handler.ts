@@ -9,6 +9,7 @@ import { whileLeading } from '../engine/lead.ts';
 import { createOutcomeIndex } from '../engine/outcome-index.ts';
 import { createOutcomes } from '../engine/outcomes.ts';
 import { createCensus } from '../engine/census.ts';
+import { createSnapshots } from '../engine/snapshots.ts';
 import { createRelations } from '../engine/relations.ts';
 import { createSpecSchemas } from '../engine/spec-schemas.ts';
 import { createAppender } from '../jetstream/appender.ts';
@@ -45,7 +46,13 @@ await runProcess('command-handler', async (signal, context) => {
   const jq = createJqRunner();
   const executor = createCommandExecutor({
     names,
-    aggregates: createAggregates({ names, reader, clock }),
+    aggregates: createAggregates({
+      ...{ names, reader, clock },
+      snapshots: createSnapshots({
+        ...{ names, reader, log },
+        store: createKeyValueStore(connection, names.buckets.snapshots),
+      }),
+    }),
     appender: createAppender(connection, streams.events, { deadlineMs: APPEND_DEADLINE_MS }),
     outcomes,
     outcomeIndex,

@@ -13,6 +13,7 @@ import { runDispatch } from '../engine/dispatch-loop.ts';
 import { createReleasedStatus } from '../engine/released-status.ts';
 import { createValidityWatch } from '../engine/validity-watch.ts';
 import { whileLeading } from '../engine/lead.ts';
+import { createSnapshots } from '../engine/snapshots.ts';
 import { readChannelPosition } from '../jetstream/channel-position.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
@@ -139,7 +140,10 @@ const work = async (
     runDispatch({
       names,
       follower: createFollower(connection, streams.events),
-      reader,
+      snapshots: createSnapshots({
+        ...{ names, reader, log },
+        store: createKeyValueStore(connection, names.buckets.snapshots),
+      }),
       directory,
       positions,
       fence: lease.token,

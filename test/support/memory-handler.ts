@@ -8,15 +8,24 @@ import { createOutcomes } from '../../src/engine/outcomes.ts';
 import type { Relations } from '../../src/engine/relations.ts';
 import type { Census } from '../../src/engine/census.ts';
 import { createJqRunner } from '../../src/jq/jq-runner.ts';
+import { createSnapshots } from '../../src/engine/snapshots.ts';
 import { createSpecSchemas } from '../../src/engine/spec-schemas.ts';
 import { decodeJson, encodeJson } from '../../src/core/decode.ts';
 import { Fault } from '../../src/core/fault.ts';
 import type { JsonObject } from '../../src/core/json.ts';
-import type { Appender, AppendMessage, Clock, StoredMessage, StreamReader } from '../../src/engine/ports.ts';
+import type {
+  Appender,
+  AppendMessage,
+  Clock,
+  KeyValueStore,
+  StoredMessage,
+  StreamReader,
+} from '../../src/engine/ports.ts';
 import { NOTHING_LEFT } from '../../src/messages/left-behind.ts';
 import type { Receipt, Verb } from '../../src/messages/commands.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
 import { manualClock } from './memory-ports.ts';
+import { silentLog } from './silent-log.ts';
 
 const names = namesFor('opstream');
 
@@ -26,6 +35,7 @@ export const memoryEvents = () => {
   const stream = {
     kept,
     reads: 0,
+    messagesRead: 0,
     /** Called before each append; may store something else first, or throw. */
     beforeAppend: undefined as ((messages: readonly AppendMessage[]) => void) | undefined,
     /** Called after each append; throw to lose the answer. */
@@ -52,9 +62,15 @@ export const memoryEvents = () => {
     },
   };
   const reader: StreamReader = {
-    readSubject: async (subject) => {
+    readSubject: async (subject, { fromSequence = 1, limit = Number.POSITIVE_INFINITY } = {}) => {
       stream.reads += 1;
-      return kept.filter((message) => message.subject === subject);
+      const found: StoredMessage[] = [];
+      for (let index = fromSequence - 1; index < kept.length && found.length < limit; index += 1) {
+        const message = kept[index];
+        if (message?.subject === subject) found.push(message);
+      }
+      stream.messagesRead += found.length;
+      return found;
     },
     readLast: async (subject) => {
       stream.reads += 1;
@@ -85,11 +101,18 @@ export const memoryHandler = (
   noResources: Census = { judgeAll: async () => [] },
   /** Whether the outcomes of other copies have arrived here. */
   isBehind = false,
+  /** Where snapshots are kept; default: there are none. */
+  snapshotStore?: Pick<KeyValueStore, 'get' | 'commit'>,
 ): MemoryHandler => {
   const clock = manualClock();
   const executor = createCommandExecutor({
     names,
-    aggregates: createAggregates({ names, reader: events.reader, clock }),
+    aggregates: createAggregates({
+      ...{ names, reader: events.reader, clock },
+      ...(snapshotStore === undefined
+        ? {}
+        : { snapshots: createSnapshots({ names, reader: events.reader, store: snapshotStore, log: silentLog }) }),
+    }),
     appender: events.appender,
     outcomes: createOutcomes({ names, reader: outcomeStream.reader, appender: outcomeStream.appender, clock }),
     outcomeIndex: { mayHave: () => !isBehind, add: () => undefined },

@@ -34,7 +34,13 @@ export type WholeMessage = {
 export type StreamInfo = {
   readonly config: Readonly<Record<string, unknown>>;
   readonly state: { readonly messages: number; readonly first_seq: number; readonly last_seq: number };
-  readonly cluster?: { readonly replicas?: readonly { readonly current?: boolean; readonly lag?: number }[] | null };
+  /** Absent on a single server. */
+  readonly cluster?: {
+    /** Name of a server; absent during an election. */
+    readonly leader?: string;
+    /** The others. */
+    readonly replicas?: readonly { readonly current?: boolean; readonly lag?: number }[] | null;
+  };
 };
 
 type Config = Readonly<Record<string, unknown>>;

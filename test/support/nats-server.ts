@@ -16,6 +16,8 @@ export type TestServer = {
   /** What the server has logged since it was first started. */
   log(): string;
   kill9(): Promise<void>;
+  /** SIGTERM, and its end; what it stored stays. */
+  end(): Promise<void>;
   /** Ends it and removes what it stored, unless the store was given. */
   stop(): Promise<void>;
   /** Same port, same store; ends it first when it is running. */
@@ -116,6 +118,7 @@ export const startNatsServer = async (options: TestServerOptions = {}): Promise<
     },
     log,
     kill9: () => end('SIGKILL'),
+    end: () => end('SIGTERM'),
     stop: async () => {
       await end('SIGTERM');
       folder.remove();

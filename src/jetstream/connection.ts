@@ -18,6 +18,8 @@ const CLOSE_MS = 3000;
 const PING_MS = 10_000;
 /** Forbidden answers come at the rate of the one who asks; the log does not. */
 const LOG_EVERY_MS = 1000;
+/** Attempts from one line about waiting to the next: half a minute, when they have slowed down. */
+const TELL_EVERY = 15;
 
 export type NatsOptions = {
   /** One server or several, comma separated. */
@@ -128,7 +130,8 @@ export const connectNats = async (options: NatsOptions): Promise<JetStreamConnec
     } catch (error) {
       const isFinal = !(error instanceof Fault) || error.retry === 'never' || options.waitForServer === false;
       if (isFinal) throw error;
-      if (tries === 1) log.warn({ url: withoutUser(options.url) }, 'waiting for the NATS server');
+      if (tries % TELL_EVERY === 1)
+        log.warn({ url: withoutUser(options.url), reason: error.message, tries }, 'waiting for the NATS server');
       await pause(Math.min(2000, 100 * tries), signal);
       if (signal?.aborted) throw error;
     }

@@ -14,6 +14,10 @@ const byErrorCode: Readonly<Record<number, readonly [FaultCode, Retry]>> = {
   // An incomplete batch: a message of it was lost on the way or came too late.
   10176: ['JS_UNAVAILABLE', 'later'],
   10008: ['JS_UNAVAILABLE', 'later'],
+  // No server is free for so many replicas: one of the cluster is not up yet.
+  10005: ['JS_UNAVAILABLE', 'later'],
+  // More replicas than a single server can have.
+  10074: ['JS_REFUSED', 'never'],
   10077: ['JS_STORE_FULL', 'later'],
   10054: ['JS_TOO_LARGE', 'never'],
   10047: ['JS_STORE_FULL', 'later'],
@@ -23,8 +27,9 @@ const byErrorCode: Readonly<Record<number, readonly [FaultCode, Retry]>> = {
   10059: ['JS_NOT_FOUND', 'never'],
 };
 
+/** From 500 the trouble is the server's own: no quorum, a leader that is not chosen yet, a disk. */
 const unlisted = (code: number): readonly [FaultCode, Retry] =>
-  code === 503 || code === 429 ? ['JS_UNAVAILABLE', 'later'] : ['JS_REFUSED', 'never'];
+  code >= 500 || code === 429 ? ['JS_UNAVAILABLE', 'later'] : ['JS_REFUSED', 'never'];
 
 /** `details`: `{status, errorCode}` as the server gave them. */
 export const faultOfApi = (error: ApiError, what: string): Fault => {

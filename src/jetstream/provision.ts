@@ -116,7 +116,8 @@ const findOrMake = async (
     if (config !== undefined) return config;
     const { error } = await call(connection, `$JS.API.STREAM.CREATE.${definition.name}`, definition);
     if (error === undefined) return 'made';
-    if (error.err_code !== NAME_IN_USE || tries >= TRIES) throw faultOfApi(error, what);
+    if (error.err_code !== NAME_IN_USE) throw faultOfApi(error, what);
+    if (tries >= TRIES) throw new Fault('JS_UNAVAILABLE', `${what}: another process is making it`);
     await pause(TRY_AGAIN_MS);
   }
 };

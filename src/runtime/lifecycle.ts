@@ -105,6 +105,11 @@ export const runProcess = async (
     });
     process.exit(code ?? exitCodes.done);
   } catch (error) {
+    // It was asked to stop while it waited for something.
+    if (stopping.signal.aborted && isFault(error)) {
+      log.info({ err: error }, 'stopped while waiting');
+      process.exit(exitCodes.done);
+    }
     const code = exitCodeOf(error);
     log.error({ err: error, exitCode: code }, code === exitCodes.bug ? 'uncaught error' : 'failed');
     process.exit(code);

@@ -38,6 +38,8 @@ const HOST = '127.0.0.1';
 /** Below the ports that the system gives to outgoing connections: a client that reconnects could be given the server's port otherwise. */
 const [FIRST_PORT, PORT_COUNT] = [20_000, 12_000];
 const TRIES = 5;
+/** One that was killed reads what it had stored first. */
+const START_MS = 30_000;
 
 const anyPort = (): number => FIRST_PORT + Math.floor(Math.random() * PORT_COUNT);
 
@@ -75,7 +77,9 @@ export const startNatsServer = async (options: TestServerOptions = {}): Promise<
     started.once('error', () => undefined);
     child = started;
     try {
-      await waitFor(() => isReady(started, folder.path), { what: 'nats-server to take connections' });
+      await waitFor(() => isReady(started, folder.path), {
+        ...{ timeoutMs: START_MS, what: 'nats-server to take connections' },
+      });
     } catch (error) {
       started.kill('SIGKILL');
       throw new Error(`${String(error)}\n${log().split('\n').slice(-10).join('\n')}`, { cause: error });

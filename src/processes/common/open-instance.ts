@@ -5,6 +5,7 @@ import { createAppender } from '../../jetstream/appender.ts';
 import { createLeaseKeeper } from '../../jetstream/lease-keeper.ts';
 import { provision } from '../../jetstream/provision.ts';
 import { countedDeadLetters, createDeadLetters, type DeadLetters } from '../../engine/dead-letters.ts';
+import { keepTrying } from '../../engine/keep-trying.ts';
 import { observeLeadership } from '../../engine/leadership.ts';
 import { programs } from '../../messages/metric-catalogue.ts';
 import { namesFor, type Names } from '../../messages/subjects.ts';
@@ -31,7 +32,10 @@ export type Instance = ProcessContext & {
   appenderOf(stream: string): Appender;
 };
 
-/** Connects (waiting for the server) and makes the streams that are missing. Faults: CONFIG_INVALID, STREAM_DRIFT, SERVER_TOO_OLD. */
+/**
+ * Connects and makes the streams that are missing, waiting for both as long as it takes. Faults, all of them what waiting cannot mend:
+ * CONFIG_INVALID, NATS_UNREACHABLE (it does not let us in), SERVER_TOO_OLD, STREAM_DRIFT, STREAM_COMPRESSED, JS_REFUSED.
+ */
 export const openInstance = async (
   context: ProcessContext,
   signal: AbortSignal,
@@ -48,9 +52,10 @@ export const openInstance = async (
   const vitals = await openVitals(program, { port: config.metricPort, log, signal });
   const connection = await connectNats({ ...connectionOptions(config), name: `${config.prefix}-${name}`, log, signal });
   vitals.connected(connection);
-  await provision(connection, {
-    prefix: config.prefix,
-    ...(config.replicas === undefined ? {} : { replicas: config.replicas }),
+  const { prefix, replicas } = config;
+  await keepTrying(() => provision(connection, { prefix, ...(replicas === undefined ? {} : { replicas }) }), {
+    ...{ what: 'the streams', clock, log, signal },
+    onWait: (reason) => vitals.waits(reason),
   });
   const appenders = new Map<string, Appender>();
   const appenderOf = (stream: string): Appender => {

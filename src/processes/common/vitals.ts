@@ -13,6 +13,8 @@ export type Vitals = {
   readonly metrics: MetricRegistry;
   /** Ready is only who has all that was ever named here; `what` is what `/readyz` says otherwise. */
   need(what: string, isThere: () => boolean): void;
+  /** What the process waits for at its start, as `/readyz` says it; undefined: nothing any more. */
+  waits(reason: string | undefined): void;
   connected(connection: JetStreamConnection): void;
   /** Needs that each of the leases is held, or waited for. */
   lead(leadership: Leadership, leases: readonly string[]): void;
@@ -33,12 +35,14 @@ export const openVitals = async (
   const needs = new Map<string, () => boolean>();
   let roles: Leadership['roles'] = () => ({});
   let connection: JetStreamConnection | undefined;
+  let waiting: string | undefined;
   metrics.reading(metricCatalogue.natsConnected, () => Number(connection?.isUp ?? false));
 
   const missing = (): readonly string[] => [
     ...(signal.aborted ? ['it is stopping'] : []),
     ...(connection === undefined ? ['it waits for the NATS server'] : []),
     ...(connection?.isUp === false ? ['the connection to NATS is down'] : []),
+    ...(waiting === undefined ? [] : [waiting]),
     ...[...needs].flatMap(([what, isThere]) => (isThere() ? [] : [what])),
   ];
   if (port !== undefined) await serveMetrics({ port, log, metrics, missing });
@@ -47,6 +51,9 @@ export const openVitals = async (
     metrics,
     need: (what, isThere) => {
       needs.set(what, isThere);
+    },
+    waits: (reason) => {
+      waiting = reason;
     },
     connected: (made) => {
       connection = made;

@@ -21,6 +21,9 @@ describe('faults of the server', () => {
     [400, 10176, 'JS_UNAVAILABLE', 'later'],
     [404, 10059, 'JS_NOT_FOUND', 'never'],
     [503, 0, 'JS_UNAVAILABLE', 'later'],
+    [500, 10009, 'JS_UNAVAILABLE', 'later'],
+    [400, 10005, 'JS_UNAVAILABLE', 'later'],
+    [500, 10074, 'JS_REFUSED', 'never'],
     [400, 10097, 'JS_REFUSED', 'never'],
   ];
   for (const [status, errorCode, code, retry] of cases) {
@@ -36,7 +39,7 @@ describe('faults of the server', () => {
     );
     assert.deepEqual(
       repeatable.map(([, code]) => code),
-      [10210, 10008, 10176, 0],
+      [10210, 10008, 10176, 0, 10009, 10005],
     );
     assert.equal(isRepeatable(new Error('bug')), false);
   });

@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseSelector, selects } from '../../../src/messages/selector.ts';
 
-const labels = { tier: 'gold', 'opstream.io/team': 'rocket', rule: 'a,b', empty: '' };
+const labels = {
+  ...{
+    tier: 'gold',
+    'opstream.io/team': 'rocket',
+    rule: 'a,b',
+    empty: '',
+    size: '10',
+    below: '-3',
+    odd: '007',
+    url: 'http://x/y',
+  },
+};
 
 const holds = (text: string): boolean => {
   const parsed = parseSelector(text);
@@ -36,6 +47,26 @@ describe('a label selector', () => {
     ['empty=', true],
     ['tier=gold,opstream.io/team in (rocket,groot),!nothing,empty', true],
     ['tier=gold,nothing', false],
+    ['size>9', true],
+    ['size > 10', false],
+    ['size<11', true],
+    ['size<10', false],
+    ['below<-2', true],
+    ['below>-3', false],
+    ['odd>6', true],
+    ['tier>1', false],
+    ['empty<1', false],
+    ['nothing<1', false],
+    ['size>9,tier in (gold)', true],
+    ['tier in ()', false],
+    ['empty in ()', true],
+    ['empty in (a,)', true],
+    ['tier notin ()', true],
+    ['nothing notin ()', true],
+    ['tier in(gold)', true],
+    ['tier==', false],
+    ['empty==', true],
+    ['url=http://x/y', true],
     ['toString', false],
     ['!toString', true],
     ['__proto__', false],
@@ -44,7 +75,11 @@ describe('a label selector', () => {
     it(`${JSON.stringify(text)} ${wanted ? 'selects' : 'does not select'}`, () => assert.equal(holds(text), wanted));
   }
 
-  for (const text of ['a,', ',', 'a b', '=x', '!', 'a in', 'a in ()', 'a in (b', 'a="b', 'a)', '-a', 'a'.repeat(200)]) {
+  for (const text of [
+    ...['a,', ',', 'a b', '=x', '!', 'a in', 'a in (b', 'a="b', 'a)', '-a', 'a'.repeat(200)],
+    ...['x!=3||y=z', 'x==a==b', 'x!==a', 'x in (a b)', 'x===a', 'x=>1', 'x>', 'x>a', 'x>1.5', 'x<>1', 'x=a b', 'x=a=b'],
+    ...['!x=a', 'x=a"b"', 'x in (a) b', 'x in (a)(b)', 'x in (a>b)', 'x>"a"', 'x>9999999999999999999'],
+  ]) {
     it(`${JSON.stringify(text.slice(0, 20))} is refused in a sentence`, () => {
       const parsed = parseSelector(text);
       assert.equal(parsed.ok, false);

@@ -4,7 +4,7 @@
 import { decideOperator } from '../domain/operator/decide.ts';
 import { decideResource, type Host } from '../domain/resource/decide.ts';
 import { decideSecret } from '../domain/secret/decide.ts';
-import { applyPatch } from '../messages/patch.ts';
+import { applyPatch } from '../messages/sent-patch.ts';
 import { documentFromValue } from '../messages/manifest/document.ts';
 import { validateManifest } from '../messages/manifest/validate.ts';
 import { reject, type Rejection } from '../core/rejection.ts';

@@ -23,7 +23,7 @@ import type { OperatorDirectory } from './operator-directory.ts';
 import type { ComponentsReport } from './supervision/component-report.ts';
 import type { ValidityTold } from './validity-watch.ts';
 import type { Appender, Clock, IdSource, Log, StreamReader } from './ports.ts';
-import { isDeepStrictEqual } from '../domain/equal.ts';
+import { isDeepStrictEqual } from '../core/equal.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { lastOwnStatus } from './last-own-status.ts';
 

@@ -1,7 +1,7 @@
 // Decides commands on one operator. Pure. Whether resources still need the operator is not in its own events: the engine finds
 // that out and passes it in as `dependents` (see src/README.md, "deleting an operator").
 
-import { isDeepStrictEqual } from '../equal.ts';
+import { isDeepStrictEqual } from '../../core/equal.ts';
 import { diff } from '../../messages/patch.ts';
 import { err, ok } from '../../core/result.ts';
 import { reject } from '../../core/rejection.ts';

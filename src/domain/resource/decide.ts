@@ -1,7 +1,7 @@
 // Decides commands on one resource. Pure. What the resource's operator says comes in as `host`: the engine reads it, and checks the
 // spec against the operator's schema with it.
 
-import { isDeepStrictEqual } from '../equal.ts';
+import { isDeepStrictEqual } from '../../core/equal.ts';
 import { diff } from '../../messages/patch.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { reject, type RejectionDetail } from '../../core/rejection.ts';

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { JsonValue } from '../../../src/core/json.ts';
-import { applyPatch, applyStored, diff } from '../../../src/messages/patch.ts';
+import { applyStored, diff } from '../../../src/messages/patch.ts';
+import { applyPatch } from '../../../src/messages/sent-patch.ts';
 import { accepted, refused, withinSeconds } from './support.ts';
 
 const document = { name: 'a', tags: ['x'], spec: { a: { b: 1 } } };
@@ -71,6 +72,57 @@ describe('a patch', () => {
     assert.deepEqual(pointers([{ op: 'copy', from: '/nothing', path: '/a' }]), ['/patch/0']);
     assert.deepEqual(pointers([{ op: 'test', path: '/name', value: 'b' }]), ['/patch/0']);
     assert.deepEqual(pointers({}), ['/patch']);
+  });
+  it('takes no index but 0 and digits without a leading zero', () => {
+    const list = { tags: ['x', 'y'] };
+    for (const index of ['', '00', '01', '+1', '1.0', '1e0', ' 1', '-1', '-0', 'length', '2', '4294967296']) {
+      for (const op of ['replace', 'remove', 'test'] as const) {
+        const { code } = refused(applyPatch(list, [{ op, path: `/tags/${index}`, value: 'y' }]));
+        assert.equal(code, 'PATCH_INVALID', `${op} ${index}`);
+      }
+      refused(applyPatch(list, [{ op: 'copy', from: `/tags/${index}`, path: '/copy' }]));
+      if (index !== '2') refused(applyPatch(list, [{ op: 'add', path: `/tags/${index}`, value: 'z' }]));
+    }
+    refused(applyPatch(list, [{ op: 'remove', path: '/tags/-' }]));
+    refused(applyPatch(list, [{ op: 'copy', from: '/tags/-', path: '/copy' }]));
+    assert.deepEqual(accepted(applyPatch(list, [{ op: 'add', path: '/tags/2', value: 'z' }])), {
+      tags: ['x', 'y', 'z'],
+    });
+  });
+  it('reads and copies own members alone', () => {
+    for (const from of ['/toString', '/spec/hasOwnProperty', '/name/length', '/tags/length', '/tags/map']) {
+      refused(applyPatch(document, [{ op: 'copy', from, path: '/copy' }]));
+      refused(applyPatch(document, [{ op: 'move', from, path: '/copy' }]));
+      refused(applyPatch(document, [{ op: 'test', path: from, value: 1 }]));
+      refused(applyPatch(document, [{ op: 'replace', path: from, value: 1 }]));
+    }
+    assert.deepEqual(accepted(applyPatch({}, [{ op: 'add', path: '/toString', value: 1 }])), { toString: 1 });
+  });
+  it('copies by value', () => {
+    const patch = [
+      { op: 'copy', from: '/spec', path: '/two' },
+      { op: 'replace', path: '/two/a/b', value: 2 },
+    ];
+    assert.deepEqual(accepted(applyPatch(document, patch)), { ...document, two: { a: { b: 2 } } });
+  });
+  it('says what is there and what was found', () => {
+    const messages = (patch: unknown) => refused(applyPatch(document, patch)).details.map(({ message }) => message);
+    const cases: readonly (readonly [unknown, string])[] = [
+      [{ op: 'remove', path: '/spec/x' }, 'the mapping at "/spec" has no field "x"'],
+      [{ op: 'add', path: '/no/x', value: 1 }, 'the mapping at the manifest has no field "no"'],
+      [{ op: 'remove', path: '/tags/1' }, 'the list at "/tags" has 1 item, so there is no item "1"'],
+      [
+        { op: 'remove', path: '/tags/00' },
+        'expected an index of the list at "/tags" (0 or digits without a leading zero), found "00"',
+      ],
+      [{ op: 'add', path: '/name/x', value: 1 }, 'expected a mapping or a list at "/name", found some text'],
+      [
+        { op: 'test', path: '/name', value: 1 },
+        'expected a number at "/name", found some text, and they are not equal',
+      ],
+      [{ op: 'add', path: '/a~2', value: 1 }, 'expected "~0" for "~" and "~1" for "/" in a JSON Pointer'],
+    ];
+    for (const [operation, message] of cases) assert.deepEqual(messages([operation]), [message]);
   });
   it('does not grow without bound', () => {
     const doubling = Array.from({ length: 1000 }, (_, index) => ({ op: 'copy', from: '', path: `/x${index}` }));
@@ -154,7 +206,18 @@ describe('a patch', () => {
 
   it('that was stored and does not fit is a fault, whatever it names', () => {
     const base = { list: [1], map: { a: 1 }, text: 'x' };
-    for (const path of ['/list/2', '/list/-1', '/list/x', '/list/', '/map/b', '/none/a', '/text/0', '/map/__proto__']) {
+    for (const path of [
+      '/list/2',
+      '/list/-1',
+      '/list/x',
+      '/list/',
+      '/list/00',
+      '/list/+0',
+      '/map/b',
+      '/none/a',
+      '/text/0',
+      '/map/__proto__',
+    ]) {
       for (const op of ['replace', 'remove'] as const) {
         const operation = op === 'remove' ? { op, path } : { op, path, value: 1 };
         assert.throws(() => applyStored(base, [operation]), { code: 'DOCUMENT_INVALID' }, `${op} ${path}`);

@@ -13,8 +13,8 @@ const LEAK_GRACE_MS = 3000;
 
 /**
  * Lines: "+ PID" and "- PID" for programs that run, "d FOLDER" for folders. At the end of its input it cleans up what is left: these
- * programs, and what they in turn left running on purpose (components, servers of operators). Those are known by a folder of the test in
- * their arguments or their environment, where there is /proc.
+ * programs, and what they in turn left running on purpose (components, servers of operators, containers with the engine's watcher as their
+ * parent). Those are known by a folder of the test in their own or their parent's arguments or environment, where there is /proc.
  */
 const WATCHDOG = `
 pids=''; folders=''
@@ -31,8 +31,9 @@ printf '%s' "$folders" | while read -r folder; do
   for again in 1 2 3; do
     found=$(printf '%s' "$folder" | grep -lsF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/environ | cut -d/ -f3 | sort -u | grep -vx "$$")
     [ -n "$found" ] || break
-    kill -9 $found; sleep 0.1
+    kill -9 $found $(pgrep -P "$(echo $found | tr ' ' ,)"); sleep 0.1
   done
+  while read -r _ place _; do case $place in "$folder"/*) umount "$place" ;; esac; done </proc/mounts
   rm -rf -- "$folder"
 done
 `;

@@ -61,6 +61,33 @@ describe('an http section', () => {
     }
   });
 
+  it('may have several requests for a change, look-ups, actions and errors', () => {
+    const get = { url: '/x' };
+    const object = {
+      let: { folder: { ...get, value: '.a' } },
+      ...{ create: { ...get, externalId: '.id' }, read: { ...get, gone: '.gone' }, restore: get },
+      update: [get, { ...get, when: '.w', if: '.i', each: '.e' }],
+      delete: { ...get, gone: '.gone' },
+    };
+    const more = { object, actions: { pause: { start: get } }, errors: { when: '.w', text: '.t' }, settle: '30s' };
+    assert.deepEqual(problems(section(more)), []);
+    assert.deepEqual(problems(section({ object: { ...object, update: get } })), []);
+    for (const [wrong, place] of [
+      [{ object: { ...object, update: [] } }, '/object/update'],
+      [{ object: { ...object, let: { 'a-b': { ...get, value: '.a' } } } }, '/object/let'],
+      [{ object: { ...object, let: { a: get } } }, '/object/let/a'],
+      [{ actions: { pause: {} } }, '/actions/pause'],
+      [{ errors: { why: '.x' } }, '/errors'],
+    ] as const)
+      assert.ok(
+        problems(section(wrong)).some((pointer) => pointer.startsWith(place)),
+        place,
+      );
+    const programs = expressionsOf(section(more)).map(({ path }) => path.join('.'));
+    for (const path of ['object.let.folder.value', 'object.update.1.each', 'object.read.gone', 'errors.text'])
+      assert.ok(programs.includes(path), path);
+  });
+
   it('has durations that are a length of time', () => {
     for (const good of ['1ms', '0.5s', '10m', '1h', '00.10s', '05s'])
       assert.deepEqual(problems(section({ timeout: good })), [], good);

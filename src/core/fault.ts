@@ -24,6 +24,9 @@ export const faultCodes = {
   COMPUTE_UNAVAILABLE: 'the place where a component should run cannot be used',
   SECRET_UNREADABLE: 'a stored secret cannot be opened with the keys that are known',
   DOCUMENT_INVALID: 'a stored document or event cannot be read',
+  VIEW_DAMAGED:
+    'a view is not what its stream says: a document or a checkpoint is missing, unreadable, or ahead of the stream',
+  STREAM_DAMAGED: 'a stream lacks messages that it must have, or they cannot be read',
 } as const;
 
 export type FaultCode = keyof typeof faultCodes;

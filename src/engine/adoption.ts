@@ -8,6 +8,7 @@ import { isJsonObject } from '../core/json.ts';
 import { COMMAND_TYPE, type Entity, type EntityCommand } from '../messages/entity.ts';
 import { schemaUri } from '../messages/envelope.ts';
 import { MAX_PAGE_SIZE, type ListAnswer, type OperatorDocument, type Summary } from '../messages/queries.ts';
+import { damagedView, documentIn } from '../messages/view-documents.ts';
 import { refKey, resourceRef, viewKeys, type Names } from '../messages/subjects.ts';
 import type { Appender, AppendMessage, Clock, KeyValueStore, Log, Requester } from './ports.ts';
 
@@ -44,7 +45,9 @@ export const createAdoption = (options: AdoptionOptions): Adopt => {
     const reply = await requester.request(names.query('list'), encodeJson(query), { timeoutMs: WAIT_MS + 2000 });
     const answer = decodeJson(reply.data);
     if (isJsonObject(answer) && Array.isArray(answer['items']) && answer['stale'] !== true) {
-      return answer as unknown as ListAnswer;
+      const found = answer as unknown as ListAnswer;
+      if (found.damaged !== undefined) throw damagedView(found.damaged);
+      return found;
     }
     throw new Fault('JS_UNAVAILABLE', `the resources of operator "${operator.name}" cannot be told yet`);
   };
@@ -70,10 +73,7 @@ export const createAdoption = (options: AdoptionOptions): Adopt => {
     const entries = await options.entities.getMany(
       items.map(({ workspace, name }) => viewKeys.entity(workspace, name)),
     );
-    return entries.flatMap((entry) => {
-      const value = entry === undefined ? undefined : decodeJson(entry.data);
-      return isJsonObject(value) ? [value as unknown as Entity] : [];
-    });
+    return entries.flatMap((entry) => documentIn('entity', entry) ?? []);
   };
 
   const send = async (entities: readonly Entity[], operator: OperatorDocument): Promise<number> => {

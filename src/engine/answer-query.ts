@@ -1,8 +1,6 @@
 // Answers queries. Rows come from the directory in memory, whole documents from KV, history from the streams. A query that names a
 // sequence is not answered from before it (P7): it waits, and says `stale: true` when that took longer than `waitMs`.
 
-import { decodeJson } from '../core/decode.ts';
-import { isJsonObject } from '../core/json.ts';
 import { reject } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { isAbout, summaryOfEntity, summaryOfOperator, summaryOfSecret } from '../views/summary.ts';
@@ -10,27 +8,23 @@ import { masked } from '../messages/manifest/sealed.ts';
 import { parseQuery, type ParsedQuery } from '../messages/validation/query.ts';
 import { printable } from '../messages/names.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
-import { viewKeys, type Kind, type Names } from '../messages/subjects.ts';
+import { refOfKind, viewKeys, type Kind, type Names } from '../messages/subjects.ts';
 import {
   DEFAULT_QUERY_WAIT_MS,
   queryVerbs,
-  type EntityStatusDocument,
   type GetAnswer,
   type GetQuery,
   type HistoryAnswer,
   type HistoryQuery,
   type ListAnswer,
   type ListQuery,
-  type OperatorDocument,
-  type OperatorStatusDocument,
   type OutcomeAnswer,
   type OutcomeQuery,
   type RestOfGet,
-  type SecretDocument,
   type StatusAnswer,
   type StatusQuery,
 } from '../messages/queries.ts';
-import type { Entity } from '../messages/entity.ts';
+import { documentIn } from '../messages/view-documents.ts';
 import type { Directory, ListPage } from '../views/directory.ts';
 import { createHistory } from './answer-history.ts';
 import { countFitting, FRAME_BYTES, sizeOf } from './answer-room.ts';
@@ -39,6 +33,7 @@ import { refreshStatus } from './refresh-status.ts';
 import type { Outcomes } from './outcomes.ts';
 import type { Clock, KeyValueStore, StreamReader } from './ports.ts';
 import type { ViewMirror } from './view-mirror.ts';
+import { createViewTrust } from './view-trust.ts';
 
 export type Answer = GetAnswer | RestOfGet | ListAnswer | StatusAnswer | HistoryAnswer | OutcomeAnswer;
 
@@ -62,11 +57,6 @@ type Position = { readonly sequence: number; readonly stale?: boolean };
 
 const OUTCOME_POLL_MS = 50;
 
-const document = <T>(entry: { readonly data: Uint8Array } | undefined): T | undefined => {
-  const value = entry === undefined ? undefined : decodeJson(entry.data);
-  return isJsonObject(value) ? (value as unknown as T) : undefined;
-};
-
 const notFound = (type: Kind, workspace: string, name: string) =>
   err(
     reject(
@@ -81,13 +71,23 @@ export const createAnswerer = (options: AnswerOptions) => {
   const { names, mirror, clock, own = createOwnEvents(names) } = options;
   const stream = names.streams.events;
 
+  const { buckets } = names;
+  const bucketOf = { operator: buckets.operators, resource: buckets.entities, secret: buckets.secrets };
+  const trust = createViewTrust({ ...options, own });
+
+  /** That is not there, when the views can be believed. */
+  const absent = async (type: Kind, workspace: string, name: string, { sequence }: Position) => {
+    await trust.confirmAbsent(refOfKind(type, workspace, name), sequence);
+    return notFound(type, workspace, name);
+  };
+
   /** Waits until the views have what the query asks for. */
   const position = async (
     type: Kind | undefined,
     query: { readonly minSequence?: number; readonly waitMs?: number },
   ): Promise<Position> => {
-    const { entities, operators, secrets } = names.buckets;
-    const bucket = { operator: operators, resource: entities, secret: secrets }[type ?? 'resource'];
+    const { entities, secrets } = names.buckets;
+    const bucket = bucketOf[type ?? 'resource'];
     const current = (): number => mirror.position(bucket, stream);
     if (query.minSequence === undefined) return { sequence: current() };
     const waitMs = query.waitMs ?? DEFAULT_QUERY_WAIT_MS;
@@ -112,12 +112,13 @@ export const createAnswerer = (options: AnswerOptions) => {
 
   const get = async (query: GetQuery): Promise<Result<GetAnswer>> => {
     const { type, workspace, name } = query;
+    await trust.check(bucketOf[type]);
     const at = await position(type, query);
     if (type === 'operator') {
       const [wanted, seen] = await options.operators.getMany([viewKeys.operator(name), viewKeys.operatorStatus(name)]);
-      const operator = masked(document<OperatorDocument>(wanted));
-      const status = document<OperatorStatusDocument>(seen);
-      if (operator === undefined) return notFound(type, workspace, name);
+      const operator = masked(documentIn('operator', wanted));
+      const status = documentIn('operatorStatus', seen);
+      if (operator === undefined) return absent(type, workspace, name, at);
       return ok({
         type,
         summary: summaryOfOperator(operator, status),
@@ -127,17 +128,17 @@ export const createAnswerer = (options: AnswerOptions) => {
       });
     }
     if (type === 'secret') {
-      const secret = masked(document<SecretDocument>(await options.secrets.get(viewKeys.secret(workspace, name))));
-      if (secret === undefined) return notFound(type, workspace, name);
+      const secret = masked(documentIn('secret', await options.secrets.get(viewKeys.secret(workspace, name))));
+      if (secret === undefined) return absent(type, workspace, name, at);
       return ok({ type, summary: summaryOfSecret(secret), secret, ...at });
     }
     const [wanted, seen] = await options.entities.getMany([
       viewKeys.entity(workspace, name),
       viewKeys.entityStatus(workspace, name),
     ]);
-    const entity = document<Entity>(wanted);
-    const status = document<EntityStatusDocument>(seen);
-    if (entity === undefined) return notFound(type, workspace, name);
+    const entity = documentIn('entity', wanted);
+    const status = documentIn('entityStatus', seen);
+    if (entity === undefined) return absent(type, workspace, name, at);
     const own = status !== undefined && isAbout(status, entity) ? status : undefined;
     const isOrphan = await orphans.isOrphan(entity);
     const shown = isOrphan ? await orphans.statusOf(entity, own) : own;
@@ -168,13 +169,17 @@ export const createAnswerer = (options: AnswerOptions) => {
   };
 
   const list = async (query: ListQuery, roomBytes: number): Promise<Result<ListAnswer>> => {
-    const at = await position(query.type, query);
+    const { type } = query;
+    for (const bucket of type === undefined ? Object.values(bucketOf) : [bucketOf[type]]) await trust.check(bucket);
+    const at = await position(type, query);
+    const damaged = mirror.damaged(type);
+    const told = damaged === 0 ? at : { ...at, damaged };
     const page = pageOfRows(query, roomBytes);
     const isAboutOrphans = query.orphaned !== undefined || page.items.some(({ orphaned }) => orphaned === true);
     if (!isAboutOrphans || !(await orphans.settled(mirror.position(names.buckets.entities, stream)))) {
-      return ok({ ...page, ...at });
+      return ok({ ...page, ...told });
     }
-    return ok({ ...pageOfRows(query, roomBytes), ...at });
+    return ok({ ...pageOfRows(query, roomBytes), ...told });
   };
 
   const status = async (query: StatusQuery): Promise<Result<StatusAnswer>> => {

@@ -14,6 +14,7 @@ import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { MAX_PAGE_SIZE, type ListAnswer, type Summary } from '../messages/queries.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { resourceRef, viewKeys, type Names } from '../messages/subjects.ts';
+import { documentIn } from '../messages/view-documents.ts';
 import { isAbout } from '../views/summary.ts';
 import { isDue, NO_CHANNEL, type ChannelPosition, type Debt } from './debt.ts';
 import { entityCommandFor } from './entity-command.ts';
@@ -154,9 +155,8 @@ export const createAnswerSweep = (options: AnswerSweepOptions) => {
       options.events.readLast(names.event(ref)),
       lastOwnStatus(options.statuses, own, names.status({ operator, workspace, name })),
     ]);
-    const value = document === undefined ? undefined : decodeJson(document.data);
-    if (!isJsonObject(value)) return false;
-    const entity = value as unknown as Entity;
+    const entity = documentIn('entity', document);
+    if (entity === undefined) return false;
     const told = statusIn(lastStatus);
     if (told !== undefined && isAbout(told.status, entity)) {
       const isGone = entity.deletionRequestedAt !== undefined && told.status.status === 'deleted';

@@ -6,6 +6,7 @@ import { decodeJson, encodeJson } from '../core/decode.ts';
 import { Fault } from '../core/fault.ts';
 import { isJsonObject } from '../core/json.ts';
 import { MAX_PAGE_SIZE, type ListAnswer, type Summary } from '../messages/queries.ts';
+import { damagedView, documentIn } from '../messages/view-documents.ts';
 import { viewKeys, type Names } from '../messages/subjects.ts';
 import type { Entity } from '../messages/entity.ts';
 import type { KeyValueStore, Requester, StreamReader } from './ports.ts';
@@ -51,6 +52,7 @@ export const createCensus = (options: {
       if (!isJsonObject(answer) || !Array.isArray(answer['items'])) throw behind(operator);
       const page = answer as unknown as ListAnswer;
       if (page.stale === true) throw behind(operator);
+      if (page.damaged !== undefined) throw damagedView(page.damaged);
       rows.push(...page.items);
       cursor = page.next;
       if (cursor === undefined) return rows;
@@ -60,8 +62,7 @@ export const createCensus = (options: {
   const read = async (operator: string, rows: readonly Summary[]): Promise<readonly (Entity | undefined)[]> => {
     const documents = await entities.getMany(rows.map(({ workspace, name }) => viewKeys.entity(workspace, name)));
     return documents.map((document, index) => {
-      const value = document === undefined ? undefined : decodeJson(document.data);
-      const entity = isJsonObject(value) ? (value as unknown as Entity) : undefined;
+      const entity = documentIn('entity', document);
       if (entity !== undefined && entity.generation < (rows[index]?.generation ?? 0)) throw behind(operator);
       return entity;
     });

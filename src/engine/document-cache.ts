@@ -2,8 +2,8 @@
 // them are not written yet. Bounded: clean documents are forgotten, those used longest ago first; unwritten ones never are. No map loses single
 // keys: a map that does spends more time on the holes than on the keys (generations.ts).
 
-import { encodeJson, decodeJson } from '../core/decode.ts';
-import { isJsonObject } from '../core/json.ts';
+import { encodeJson } from '../core/decode.ts';
+import { readDocument } from '../messages/view-documents.ts';
 import { createGenerations } from './generations.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from './ports.ts';
 import type { ViewDocument } from '../views/projection.ts';
@@ -17,13 +17,19 @@ type Slot = {
 
 export type DocumentCache = ReturnType<typeof createDocumentCache>;
 
-const parse = (entry: KeyValueEntry): ViewDocument | undefined => {
-  const value = decodeJson(entry.data);
-  return isJsonObject(value) && typeof value['sequence'] === 'number' ? (value as unknown as ViewDocument) : undefined;
+/** What was written by hand, or does not have the shape of a document, counts as lost: its events make it anew. */
+export const parseDocument = ({ key, data, isUnchecked }: KeyValueEntry): ViewDocument | undefined => {
+  const read = isUnchecked === true ? undefined : readDocument(key, data);
+  return read !== undefined && 'document' in read ? read.document : undefined;
 };
 
 /** `existing`: all keys that the bucket has, so that others need not be looked for; undefined when they are too many to be known. */
-export const createDocumentCache = (store: KeyValueStore, maxClean: number, existing: Set<string> | undefined) => {
+export const createDocumentCache = (
+  store: Pick<KeyValueStore, 'getMany'>,
+  maxClean: number,
+  existing: Set<string> | undefined,
+  parse: (entry: KeyValueEntry) => ViewDocument | undefined = parseDocument,
+) => {
   const clean = createGenerations<Slot>(maxClean);
   /** Of the batch that is being folded. */
   let loaded = new Map<string, Slot>();

@@ -4,7 +4,7 @@
 
 import { encodeJson, decodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
-import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { isJsonObject } from '../core/json.ts';
 import { schemaUri } from '../messages/envelope.ts';
 import { OUTCOME_TYPE, type Receipt } from '../messages/commands.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
@@ -28,9 +28,12 @@ export type Outcomes = {
 /** The receipt in a stored outcome. */
 export const receiptIn = (data: Uint8Array): Receipt | undefined => {
   const value = decodeJson(data);
-  return isJsonObject(value) && isJsonObject(value['data'])
-    ? (value['data'] as JsonObject as unknown as Receipt)
-    : undefined;
+  const receipt = isJsonObject(value) ? value['data'] : undefined;
+  if (!isJsonObject(receipt)) return undefined;
+  // One that was too large may come without its events.
+  const { commandId, accepted, events = [], entity = {} } = receipt;
+  const isReceipt = typeof commandId === 'string' && typeof accepted === 'boolean' && Array.isArray(events);
+  return isReceipt && isJsonObject(entity) ? (receipt as unknown as Receipt) : undefined;
 };
 
 export const createOutcomes = (options: {

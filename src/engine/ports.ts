@@ -59,7 +59,13 @@ export interface StreamReader {
   lastSequence(): Promise<number>;
 }
 
-export type KeyValueEntry = { readonly key: string; readonly revision: number; readonly data: Uint8Array };
+export type KeyValueEntry = {
+  readonly key: string;
+  readonly revision: number;
+  readonly data: Uint8Array;
+  /** Written without naming the revision that it replaces: by hand, and by no loop of ours. */
+  readonly isUnchecked?: true;
+};
 
 /** `data` undefined deletes the key. `expectedRevision`: revision of the entry replaced, 0 for none; absent: no check. */
 export type KeyValueWrite = {
@@ -86,6 +92,8 @@ export interface KeyValueStore {
    * writer is at work), and those of Appender.
    */
   commit(writes: readonly KeyValueWrite[], last?: KeyValueWrite): Promise<readonly number[]>;
+  /** All or nothing, in one atomic batch of at most 1000. Revisions in order. Faults: as of `commit`. */
+  commitWhole(writes: readonly KeyValueWrite[]): Promise<readonly number[]>;
 }
 
 export type FollowOptions = {

@@ -3,17 +3,14 @@
 //
 // The checkpoint is never ahead of the documents: it is in the same atomic batch, or written after all of them are confirmed. A document
 // that is alone (one apply at a time) says in a header how far the view is, and the checkpoint follows a little later: half the writes.
-// Every write expects the revision that this loop knows, so a second projector (a zombie after a lost lease) is refused instead of
-// overwriting. After a crash between documents and checkpoint, messages come again and are recognised by the document's sequence.
+// Every write expects the revision that this loop knows (view-writer.ts), so a second projector (a zombie after a lost lease) is refused instead
+// of overwriting. After a crash between documents and checkpoint, messages come again and are recognised by the document's sequence.
 
 import { isPending, type Awaitable } from '../core/awaitable.ts';
-import { encodeJson } from '../core/decode.ts';
-import { Fault, isFault } from '../core/fault.ts';
-import { viewKeys } from '../messages/subjects.ts';
-import { sequenceIn } from './position.ts';
 import { createDocumentCache } from './document-cache.ts';
 import type { Clock, KeyValueStore, KeyValueWrite, Log, StoredMessage, StreamFollower, StreamReader } from './ports.ts';
 import { recall } from './recall.ts';
+import { openViewWriter } from './view-writer.ts';
 import type { Projection, Step } from '../views/projection.ts';
 
 export type ProjectionLoopOptions = {
@@ -42,29 +39,16 @@ const MAX_KNOWN_KEYS = 300_000;
 /** A checkpoint is at most so far behind a document that says the position itself. */
 const CHECKPOINT_DELAY_MS = 100;
 
-type Position = { sequence: number; revision: number };
-
-const readPosition = async (store: KeyValueStore, key: string): Promise<Position> => {
-  const entry = await store.get(key);
-  if (entry === undefined) return { sequence: 0, revision: 0 };
-  const sequence = sequenceIn(entry);
-  if (sequence === undefined) {
-    throw new Fault('DOCUMENT_INVALID', `checkpoint ${key} is not readable; rebuild the bucket`, { retry: 'never' });
-  }
-  return { sequence, revision: entry.revision };
-};
-
 /**
- * Resolves when `signal` aborts. Faults: LEASE_LOST when another projector has written the checkpoint; those of the store otherwise
+ * Resolves when `signal` aborts. Faults: LEASE_LOST when another projector has written the checkpoint, VIEW_DAMAGED; those of the store otherwise
  * (the caller starts the loop again; nothing is lost).
  */
 export const runProjection = async (options: ProjectionLoopOptions): Promise<void> => {
   const { projection, store, log, clock, maxUnwritten = 1000, maxDelayMs = 20 } = options;
-  const checkpointKey = viewKeys.checkpoint(projection.stream);
+  const writer = await openViewWriter({ projection, store, log });
   const existing = await store.keys(projection.keyFilter, MAX_KNOWN_KEYS);
   const cache = createDocumentCache(store, options.maxCached ?? 10_000, existing && new Set(existing));
-  const position = await readPosition(store, checkpointKey);
-  let lastRead = position.sequence;
+  let lastRead = writer.sequence;
   let lastCommitMs = clock.nowMs();
 
   const stop = new AbortController();
@@ -104,19 +88,14 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
   };
 
   const commit = async (writes: readonly KeyValueWrite[], sequence: number): Promise<void> => {
-    const { stream } = projection;
     const [only] = writes;
     if (only !== undefined && writes.length === 1 && !isCheckpointDue) {
-      cache.written(writes, await store.commit([{ ...only, reached: { stream, sequence } }]));
+      cache.written(writes, await writer.commitAlone(only, sequence));
       checkpointing ??= checkpointSoon();
       return;
     }
     isCheckpointDue = false;
-    const data = encodeJson({ stream, sequence });
-    const revisions = await store.commit(writes, { key: checkpointKey, data, expectedRevision: position.revision });
-    cache.written(writes, revisions);
-    position.revision = revisions.at(-1) ?? position.revision;
-    position.sequence = sequence;
+    cache.written(writes, await writer.commit(writes, sequence));
   };
 
   const writeOnce = async (): Promise<void> => {
@@ -143,7 +122,7 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
   };
 
   const writeCheckpoint = (): Promise<void> | undefined => {
-    if (failure !== undefined || position.sequence === lastRead) return undefined;
+    if (failure !== undefined || writer.sequence === lastRead) return undefined;
     isCheckpointDue = true;
     isWanted = true;
     return (writing ??= write());
@@ -181,18 +160,11 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
     while (writing !== undefined && cache.dirtyCount >= maxUnwritten) await writing;
   };
 
-  const fromSequence = position.sequence + 1;
+  const fromSequence = writer.sequence + 1;
   log.info({ projection: projection.name, stream: projection.stream, fromSequence }, 'projection started');
-  try {
-    await options.follower.follow({ fromSequence, filters: projection.filters, onBatch, signal });
-    await writing;
-    await checkpointing;
-    await writeCheckpoint();
-    if (failure !== undefined) throw failure.error;
-  } catch (error) {
-    if (!isFault(error, 'JS_CONFLICT')) throw error;
-    const current = await readPosition(store, checkpointKey);
-    if (current.revision === position.revision) throw error;
-    throw new Fault('LEASE_LOST', `another projector is writing ${projection.bucket}`, { cause: error });
-  }
+  await options.follower.follow({ fromSequence, filters: projection.filters, onBatch, signal });
+  await writing;
+  await checkpointing;
+  await writeCheckpoint();
+  if (failure !== undefined) throw failure.error;
 };

@@ -3,12 +3,11 @@
 
 import { decodeJson, encodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
-import { isJsonObject } from '../core/json.ts';
 import { reject } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { viewKeys } from '../messages/subjects.ts';
 import type { Entity, EntityAnswer, EntityQuery, EntityStatus } from '../messages/entity.ts';
-import type { OperatorDocument } from '../messages/queries.ts';
+import { documentIn } from '../messages/view-documents.ts';
 import type { IdSource, KeyValueStore, Requester } from './ports.ts';
 
 const TIMEOUT_MS = 2000;
@@ -24,9 +23,7 @@ export const refreshStatus = async (
   operators: KeyValueStore,
 ): Promise<Result<EntityStatus>> => {
   const { operator: operatorName, type } = entity.manifest.resource;
-  const stored = await operators.get(viewKeys.operator(operatorName));
-  const value = stored === undefined ? undefined : decodeJson(stored.data);
-  const operator = isJsonObject(value) ? (value as unknown as OperatorDocument) : undefined;
+  const operator = documentIn('operator', await operators.get(viewKeys.operator(operatorName)));
   const subject = operator?.manifest.operator.resources.find(({ name }) => name === type)?.natsApi.query.subject;
   if (subject === undefined)
     return err(reject('OPERATOR_NOT_FOUND', `operator "${operatorName}" has no type "${type}" to ask`));

@@ -10,6 +10,7 @@ import { boundedItems, MAX_LEFT_BEHIND, type LeftBehind, type LeftBehindItem } f
 import type { ListAnswer, Summary } from '../messages/queries.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import type { Names } from '../messages/subjects.ts';
+import { damagedView } from '../messages/view-documents.ts';
 import { lastOwnStatus } from './last-own-status.ts';
 import type { Clock, Requester, StreamReader } from './ports.ts';
 
@@ -63,13 +64,19 @@ export const createRelations = (options: {
     const answer = decodeJson(reply.data);
     return isJsonObject(answer) && Array.isArray(answer['items']) ? (answer as unknown as ListAnswer) : undefined;
   };
+  /** Everything, or nothing that could be decided on. */
+  const listAll = async (query: object): Promise<ListAnswer | undefined> => {
+    const answer = await list(query, WAIT_MS + 2000);
+    if (answer?.damaged !== undefined) throw damagedView(answer.damaged);
+    return answer?.stale === true ? undefined : answer;
+  };
 
   return {
     dependentsOf: async (operator) => {
       const minSequence = await events.lastSequence();
       const query = { type: 'resource', operator, limit: MAX_LEFT_BEHIND, minSequence, waitMs: WAIT_MS };
-      const answer = await list(query, WAIT_MS + 2000);
-      if (answer === undefined || answer.stale === true) {
+      const answer = await listAll(query);
+      if (answer === undefined) {
         throw new Fault(
           'JS_UNAVAILABLE',
           `it cannot be told yet whether resources need operator "${operator}": the views are behind`,
@@ -82,8 +89,8 @@ export const createRelations = (options: {
       const minSequence = await events.lastSequence();
       const secret = `${workspace}/${name}`;
       const query = { type: 'operator', secret, limit: MAX_LEFT_BEHIND, minSequence, waitMs: WAIT_MS };
-      const answer = await list(query, WAIT_MS + 2000);
-      if (answer === undefined || answer.stale === true) {
+      const answer = await listAll(query);
+      if (answer === undefined) {
         throw new Fault(
           'JS_UNAVAILABLE',
           `it cannot be told yet whether operators refer to secret "${secret}": the views are behind`,

@@ -2,11 +2,12 @@
 // its order is the order of the projector's commits, so a checkpoint seen here means that every document before it was seen too. A
 // document that was written alone says the position itself, before the checkpoint does; only the last few of a batch are asked.
 
-import { decodeJson } from '../core/decode.ts';
-import { isJsonObject } from '../core/json.ts';
 import { REACHED_HEADER } from '../messages/envelope.ts';
+import type { Kind } from '../messages/subjects.ts';
+import { readDocument, typeOfKey } from '../messages/view-documents.ts';
 import type { Directory } from '../views/directory.ts';
-import type { Clock, StoredMessage, StreamFollower } from './ports.ts';
+import { sequenceIn } from './position.ts';
+import type { Clock, Log, StoredMessage, StreamFollower } from './ports.ts';
 
 const CHECKPOINT = /^checkpoint\.([A-Za-z0-9_-]+)\.all$/;
 
@@ -22,8 +23,13 @@ type Waiter = {
 
 export type ViewMirror = ReturnType<typeof createViewMirror>;
 
-export const createViewMirror = (options: { readonly directory: Directory; readonly clock: Clock }) => {
-  const { directory, clock } = options;
+export const createViewMirror = (options: {
+  readonly directory: Directory;
+  readonly clock: Clock;
+  readonly log: Log;
+}) => {
+  const { directory, clock, log } = options;
+  const damaged = new Map<string, Kind>();
   const checkpoints = new Map<string, number>();
   let waiters: readonly Waiter[] = [];
 
@@ -41,13 +47,20 @@ export const createViewMirror = (options: { readonly directory: Directory; reado
   const absorb = (bucket: string, message: StoredMessage): void => {
     const key = message.subject.slice(`$KV.${bucket}.`.length);
     // Delete markers have no body. Their headers are not asked: taking them apart costs more than all the rest of a document.
-    const value = message.data.length === 0 ? undefined : decodeJson(message.data);
+    const isDeleted = message.data.length === 0;
     const stream = CHECKPOINT.exec(key)?.[1];
     if (stream !== undefined) {
-      reach(bucket, stream, isJsonObject(value) && typeof value['sequence'] === 'number' ? value['sequence'] : 0);
+      reach(bucket, stream, sequenceIn(isDeleted ? undefined : message) ?? 0);
       return;
     }
-    directory.absorb(key, isJsonObject(value) ? value : undefined);
+    const read = isDeleted ? undefined : readDocument(key, message.data);
+    if (read !== undefined && 'problem' in read) {
+      damaged.set(key, typeOfKey(key));
+      log.error({ bucket, key, sequence: message.sequence, reason: read.problem }, 'view document set aside');
+      return;
+    }
+    damaged.delete(key);
+    directory.absorb(key, read?.document);
   };
 
   /** Where documents at the end of the batch say how far the view is. Further back, the checkpoint that follows says it. */
@@ -60,6 +73,10 @@ export const createViewMirror = (options: { readonly directory: Directory; reado
   };
 
   return {
+    /** How many documents of things of this type (default: of any) cannot be read; what was known before of them still stands. */
+    damaged: (type?: Kind): number =>
+      damaged.size === 0 ? 0 : [...damaged.values()].filter((one) => type === undefined || one === type).length,
+
     /** How far `stream` is in `bucket`; 0 before the first checkpoint. */
     position: (bucket: string, stream: string): number => checkpoints.get(`${bucket}/${stream}`) ?? 0,
 

@@ -9,7 +9,16 @@ import { isToken } from '../messages/names.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite, StoredMessage } from '../engine/ports.ts';
 import { createCommitPacer, type CommitPacer } from './commit-pacer.ts';
 import { isRepeatable } from './faults.ts';
-import { inBatches, isMarker, isSame, runAll, subjectOfKey, subjectPrefix, toWrite } from './key-value-writes.ts';
+import {
+  inBatches,
+  isChecked,
+  isMarker,
+  isSame,
+  runAll,
+  subjectOfKey,
+  subjectPrefix,
+  toWrite,
+} from './key-value-writes.ts';
 import { readFromLeader, readSubjectNames } from './leader-read.ts';
 import { pause } from './pause.ts';
 import { createServiceMeter } from './service-meter.ts';
@@ -60,7 +69,9 @@ export const createKeyValueStore = (
     key: string,
     message: Pick<StoredMessage, 'sequence' | 'data' | 'header'> | undefined,
   ): KeyValueEntry | undefined =>
-    message === undefined || isMarker(message) ? undefined : { key, revision: message.sequence, data: message.data };
+    message === undefined || isMarker(message)
+      ? undefined
+      : { key, revision: message.sequence, data: message.data, ...(isChecked(message) ? {} : { isUnchecked: true }) };
 
   const get = async (key: string): Promise<KeyValueEntry | undefined> =>
     toEntry(key, await reader.readLast(subjectOf(key)));
@@ -218,6 +229,8 @@ export const createKeyValueStore = (
     },
 
     getLatest: async (key) => toEntry(key, await readFromLeader(connection, stream, { last_by_subj: subjectOf(key) })),
+
+    commitWhole: (writes) => storeSurely(writes, writes.length === 1 ? sendOne : sendBatch),
 
     commit: async (writes, last) => {
       const all = last === undefined ? writes : [...writes, last];

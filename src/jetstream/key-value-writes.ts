@@ -33,6 +33,10 @@ export const isMarker = (message: Pick<Stored, 'header'>): boolean => {
   return operation === 'DEL' || operation === 'PURGE' || message.header('Nats-Marker-Reason') !== undefined;
 };
 
+/** Whether the writer named the revision that it replaced: all of ours that matter do, `nats kv put` does not. */
+export const isChecked = (message: Pick<Stored, 'header'>): boolean =>
+  message.header('Nats-Expected-Last-Subject-Sequence') !== undefined;
+
 export const isSame = (message: Stored, { data }: KeyValueWrite): boolean =>
   data === undefined ? isMarker(message) : !isMarker(message) && Buffer.compare(message.data, data) === 0;
 

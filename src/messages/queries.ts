@@ -141,6 +141,8 @@ export type GetAnswer = AnswerBase & { readonly next?: 'status' } & (
 /** The second page of `get`. Absent: there is none (any more). */
 export type RestOfGet = AnswerBase & { readonly status?: EntityStatusDocument | OperatorStatusDocument };
 export type ListAnswer = AnswerBase & {
+  /** So many documents of things of this type cannot be read: rows may be missing, or old. Absent: none. */
+  readonly damaged?: number;
   readonly items: readonly Summary[];
   readonly total: number;
   readonly next?: string;

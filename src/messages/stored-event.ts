@@ -15,7 +15,7 @@ export type Decoded<T> = { readonly event: T } | { readonly problem: string };
 const STATUSES: readonly unknown[] = ['pending', 'active', 'error', 'deleting', 'deleted'];
 const RUNTIMES: readonly unknown[] = [undefined, 'pending', 'inprogress', 'succeeded', 'failed', 'cancelled'];
 
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+export const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 
 const decodeEnvelope = (
   data: Uint8Array,
@@ -31,7 +31,7 @@ const decodeEnvelope = (
   return { event: value as JsonObject & { readonly type: string; readonly data: JsonObject } };
 };
 
-const isRunOrNone = (value: unknown): boolean =>
+export const isRunOrNone = (value: unknown): boolean =>
   value === undefined || (isJsonObject(value) && typeof value['id'] === 'string');
 
 const isLeftBehind = (value: unknown): boolean =>
@@ -42,6 +42,8 @@ const prefixed = (problem: string | undefined): string | undefined =>
 
 const textProblem = (data: JsonObject, field: string): string | undefined =>
   typeof data[field] === 'string' ? undefined : `data.${field} is not a string`;
+const externalNameProblem = ({ externalName = null }: JsonObject): string | undefined =>
+  externalName === null || typeof externalName === 'string' ? undefined : 'data.externalName is not a string';
 const patchProblem = ({ patch }: JsonObject): string | undefined =>
   Array.isArray(patch) ? undefined : 'data.patch is not a list';
 const runProblem = ({ run }: JsonObject): string | undefined =>
@@ -49,12 +51,19 @@ const runProblem = ({ run }: JsonObject): string | undefined =>
 const leftBehindProblem = ({ leftBehind }: JsonObject): string | undefined =>
   isLeftBehind(leftBehind) ? undefined : 'data.leftBehind is not a list with a total';
 
+const declarationProblem = (data: JsonObject): string | undefined =>
+  textProblem(data, 'uid') ??
+  (typeof data['runnable'] === 'boolean' ? undefined : 'data.runnable is not true or false') ??
+  externalNameProblem(data) ??
+  runProblem(data) ??
+  prefixed(resourceManifestProblem(data['manifest']));
+
 const dataProblem = (type: DomainEvent['type'], data: JsonObject): string | undefined => {
   switch (type) {
     case 'io.opstream.operator.registered.v1':
       return prefixed(operatorManifestProblem(data['manifest']));
     case 'io.opstream.resource.declared.v1':
-      return textProblem(data, 'uid') ?? runProblem(data) ?? prefixed(resourceManifestProblem(data['manifest']));
+      return declarationProblem(data);
     case 'io.opstream.secret.declared.v1':
       return textProblem(data, 'uid') ?? prefixed(secretManifestProblem(data['manifest']));
     case 'io.opstream.secret.changed.v1':
@@ -62,7 +71,7 @@ const dataProblem = (type: DomainEvent['type'], data: JsonObject): string | unde
       return patchProblem(data);
     case 'io.opstream.operator.changed.v1':
     case 'io.opstream.resource.changed.v1':
-      return runProblem(data) ?? patchProblem(data);
+      return runProblem(data) ?? externalNameProblem(data) ?? patchProblem(data);
     case 'io.opstream.resource.run-requested.v1':
       return data['run'] === undefined ? 'data.run is not a run' : runProblem(data);
     case 'io.opstream.resource.cancel-requested.v1':
@@ -84,16 +93,22 @@ const dataProblem = (type: DomainEvent['type'], data: JsonObject): string | unde
   }
 };
 
+/** What every event of ours has; who reads a thing is told who changed it. */
+const PROVENANCE = ['subject', 'correlationid', 'causationid', 'commandid', 'actor'] as const;
+
 export const decodeEvent = (data: Uint8Array): Decoded<DomainEvent> => {
   const envelope = decodeEnvelope(data);
   if ('problem' in envelope) return envelope;
   const { event } = envelope;
   if (!isEventType(event.type)) return { problem: 'unknown event type' };
+  const missing = PROVENANCE.find((field) => typeof event[field] !== 'string');
+  if (missing !== undefined) return { problem: `${missing} is not a string` };
   const problem = dataProblem(event.type, event.data);
   return problem === undefined ? { event: event as unknown as DomainEvent } : { problem };
 };
 
-const statusProblem = (type: string, status: JsonObject): string | undefined => {
+/** Why `status` is not the data of a status of that type, from `data.` on; undefined: it is. */
+export const statusProblem = (type: string, status: JsonObject): string | undefined => {
   if (type !== STATUS_TYPE && type !== OPERATOR_STATUS_TYPE) return 'unknown status type';
   if (!STATUSES.includes(status['status']))
     return 'data.status is not one of pending, active, error, deleting, deleted';
@@ -104,12 +119,26 @@ const statusProblem = (type: string, status: JsonObject): string | undefined => 
   if (!Array.isArray(status['conditions']) || !status['conditions'].every(isJsonObject))
     return 'data.conditions is not a list of objects';
   if (typeof status['operator'] !== 'string') return 'data.operator is not a string';
-  return type === OPERATOR_STATUS_TYPE ? undefined : entityStatusProblem(status);
+  if (!isTextOrNone(status['message'])) return 'data.message is not a string';
+  return type === OPERATOR_STATUS_TYPE ? operatorStatusProblem(status) : entityStatusProblem(status);
+};
+
+const isTextOrNone = (value: unknown): boolean => value === undefined || typeof value === 'string';
+
+const isListOfObjects = (value: unknown): boolean => Array.isArray(value) && value.every(isJsonObject);
+
+const operatorStatusProblem = ({ components, nats }: JsonObject): string | undefined => {
+  const isComponent = (one: unknown): boolean =>
+    isJsonObject(one) && typeof one['name'] === 'string' && isListOfObjects(one['replicas'] ?? []);
+  if (components !== undefined && !(Array.isArray(components) && components.every(isComponent)))
+    return 'data.components is not a list of components';
+  return nats === undefined || isJsonObject(nats) ? undefined : 'data.nats is not an object';
 };
 
 const entityStatusProblem = (status: JsonObject): string | undefined => {
   if (typeof status['uid'] !== 'string') return 'data.uid is not a string';
   if (!isRunOrNone(status['run'])) return 'data.run is not a run';
+  if (!isTextOrNone(status['externalId'])) return 'data.externalId is not a string';
   return isJsonObject(status['properties']) ? undefined : 'data.properties is not an object';
 };
 

@@ -26,7 +26,7 @@ await runProcess('query-responder', async (signal, context) => {
   vitals.need('the views are not read yet', () => isServing);
   const directory = createDirectory();
   vitals.metrics.reading(metricCatalogue.directoryRows, () => directory.size);
-  const mirror = createViewMirror({ directory, clock });
+  const mirror = createViewMirror({ directory, clock, log });
   const following = [buckets.operators, buckets.entities, buckets.secrets].map((bucket) => {
     let caughtUp: () => void = () => undefined;
     const ready = new Promise<void>((resolve) => {

@@ -7,6 +7,7 @@ import { Fault, isFault } from '../core/fault.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite, Log, StreamFollower } from '../engine/ports.ts';
 import type { Entity, EntityKey } from '../messages/entity.ts';
+import { resourceManifestProblem } from '../messages/manifest/stored-shape.ts';
 import type { Provenance } from '../messages/envelope.ts';
 import { createPacked } from './packed.ts';
 import type { EntityStore } from './types.ts';
@@ -36,8 +37,10 @@ const readDocument = (data: Uint8Array): Stored | undefined => {
   const text = decodeText(data);
   const value = text === undefined ? undefined : parsed(text);
   if (text === undefined) return undefined;
-  if (!isJsonObject(value) || !isJsonObject(value['entity']) || !isJsonObject(value['entity']['manifest']))
-    return undefined;
+  if (!isJsonObject(value) || !isJsonObject(value['entity'])) return undefined;
+  const { entity } = value;
+  if (resourceManifestProblem(entity['manifest']) !== undefined || typeof entity['key'] !== 'string') return undefined;
+  if (!Number.isSafeInteger(entity['sequence']) || typeof entity['uid'] !== 'string') return undefined;
   return { document: value as unknown as Document, text };
 };
 

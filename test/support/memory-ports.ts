@@ -24,6 +24,14 @@ export const memoryStore = (): MemoryStore => {
   const markers = new Map<string, number>();
   let revision = 0;
   const store: MemoryStore = {
+    commitWhole: async (writes) => {
+      for (const { key, expectedRevision } of writes) {
+        const current = entries.get(key)?.revision ?? (expectedRevision === 0 ? 0 : (markers.get(key) ?? 0));
+        if (expectedRevision !== undefined && expectedRevision !== current)
+          throw new Fault('JS_CONFLICT', `expected ${expectedRevision}, found ${current}`);
+      }
+      return store.commit(writes);
+    },
     entries,
     commits: 0,
     get: async (key) => entries.get(key),

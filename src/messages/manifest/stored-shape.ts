@@ -51,16 +51,42 @@ const isChannel = (value: unknown): boolean => {
 const isSchemaHolder = (value: unknown): boolean =>
   value === undefined || (isJsonObject(value) && typeof value['jsonSchema'] === 'string');
 
+const isTextOrNone = (value: unknown): boolean => value === undefined || typeof value === 'string';
+const isListOr = (value: unknown, isItem: (item: unknown) => boolean): boolean =>
+  value === undefined || (Array.isArray(value) && value.every(isItem));
+const isString = (value: unknown): boolean => typeof value === 'string';
+const isNamed = (value: unknown): boolean => isJsonObject(value) && isText(value['name']);
+
+const isComponent = (value: unknown): boolean => {
+  if (!isJsonObject(value) || !isToken(value['name']) || !isText(value['compute'])) return false;
+  const { replicas, image, imagePullSecret, environmentVars, secrets, dataosSecrets, ports } = value;
+  return (
+    Number.isSafeInteger(replicas) &&
+    [image, imagePullSecret, value['runAsUser'], value['runAsApiKey']].every(isTextOrNone) &&
+    (environmentVars === undefined || isJsonObject(environmentVars)) &&
+    [value['command'], value['arguments']].every((list) => isListOr(list, isString)) &&
+    [secrets, dataosSecrets, ports].every((list) => isListOr(list, isNamed))
+  );
+};
+
 /** Why `value` is no stored manifest of an operator; undefined when it is one. */
 export const operatorManifestProblem = (value: unknown): string | undefined => {
   if (!isJsonObject(value)) return 'manifest is not an object';
   const { operator } = value;
   if (!isJsonObject(operator)) return 'manifest.operator is not an object';
-  const { resources, enabledWorkspaces } = operator;
+  const { resources, enabledWorkspaces, components, natsClusterConfig } = operator;
+  if (!Array.isArray(components) || !components.every(isComponent))
+    return 'manifest.operator.components holds something that is no component';
+  if (natsClusterConfig !== undefined && !isNamed(natsClusterConfig))
+    return 'manifest.operator.natsClusterConfig has no name';
   if (!Array.isArray(enabledWorkspaces)) return 'manifest.operator.enabledWorkspaces is not a list';
   if (!Array.isArray(resources)) return 'manifest.operator.resources is not a list';
   const isType = (type: unknown): boolean =>
-    isJsonObject(type) && isText(type['name']) && isSchemaHolder(type['specSchema']) && isChannel(type['natsApi']);
+    isJsonObject(type) &&
+    isText(type['name']) &&
+    isSchemaHolder(type['specSchema']) &&
+    isListOr(type['actions'], isNamed) &&
+    isChannel(type['natsApi']);
   return resources.every(isType)
     ? metaProblem(value)
     : 'manifest.operator.resources holds something that is no resource type';

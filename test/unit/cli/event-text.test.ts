@@ -9,7 +9,10 @@ import { summaryOfEntity } from '../../../src/views/summary.ts';
 import { entityAt } from '../../support/entities.ts';
 import { resourceManifest } from '../../support/fixtures.ts';
 
-const envelope = { id: 'e', time: '2026-01-01T00:00:00.000Z', subject: 'resource.public.run-1', actor: 'iamgroot' };
+const envelope = {
+  ...{ id: 'e', time: '2026-01-01T00:00:00.000Z', subject: 'resource.public.run-1', actor: 'iamgroot' },
+  ...{ correlationid: 'c', causationid: 'c', commandid: 'c' },
+};
 const declared: HistoryEntry = {
   stream: 'events',
   sequence: 7,
@@ -74,6 +77,9 @@ describe('a replay', () => {
     assert.equal(after.manifest.resource.spec['pipelineName'], 'q');
     assert.equal(after.sequence, 9);
     assert.deepEqual(replay.absorb({ stream: 'events', sequence: 10, event: { type: 'x' } }), { problem: 'no id' });
+    const foreign = { ...changed, sequence: 11, setAside: 'not signed' };
+    assert.deepEqual(replay.absorb(foreign), { problem: 'not signed' });
+    assert.match(eventLine(foreign), /set aside: not signed/);
   });
 });
 

@@ -7,8 +7,15 @@ import { isFault } from '../../../src/core/fault.ts';
 import type { JsonObject } from '../../../src/core/json.ts';
 import { createCensus } from '../../../src/engine/census.ts';
 import { namesFor } from '../../../src/messages/subjects.ts';
+import { entityAt } from '../../support/entities.ts';
+import { resourceManifest } from '../../support/fixtures.ts';
 
 type Row = { readonly generation: number; readonly spec: JsonObject };
+
+const documentOf = (name: string, row: Row) => ({
+  ...entityAt(1, { name, generation: row.generation }),
+  manifest: resourceManifest(row.spec, { name }),
+});
 
 const world = (
   rows: Map<string, Row>,
@@ -49,10 +56,7 @@ const world = (
         const found = keys.map((key) => {
           const name = key.split('.').at(-1) ?? '';
           const row = rows.get(name);
-          const manifest = { name, workspace: 'public', resource: { spec: row?.spec } };
-          return row === undefined
-            ? undefined
-            : { key, revision: 1, data: encodeJson({ key: `public.${name}`, generation: row.generation, manifest }) };
+          return row === undefined ? undefined : { key, revision: 1, data: encodeJson(documentOf(name, row)) };
         });
         options.onRead?.(reads);
         return found;

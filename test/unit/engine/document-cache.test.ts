@@ -6,10 +6,12 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { decodeJson, encodeJson } from '../../../src/core/decode.ts';
 import { createDocumentCache } from '../../../src/engine/document-cache.ts';
-import type { KeyValueStore, KeyValueWrite } from '../../../src/engine/ports.ts';
+import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from '../../../src/engine/ports.ts';
 import type { ViewDocument } from '../../../src/views/projection.ts';
 
 const documentAt = (sequence: number): ViewDocument => ({ sequence });
+
+const parse = ({ data }: KeyValueEntry): ViewDocument => decodeJson(data) as unknown as ViewDocument;
 
 /** A bucket: what is under a key, and its last revision, also of a delete marker. */
 const memoryBucket = () => {
@@ -66,7 +68,7 @@ describe('the documents of a projection', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.boolean(), async (steps, isKnowing) => {
         const bucket = memoryBucket();
-        const cache = createDocumentCache(bucket.store, 2, isKnowing ? new Set() : undefined);
+        const cache = createDocumentCache(bucket.store, 2, isKnowing ? new Set() : undefined, parse);
         const truth = new Map<string, ViewDocument>();
         let sequence = 0;
         let taken: readonly KeyValueWrite[] | undefined;
@@ -110,7 +112,7 @@ describe('the documents of a projection', () => {
   it('are not looked for when the bucket is known not to have them', async () => {
     const bucket = memoryBucket();
     bucket.commit([{ key: 'old', data: encodeJson(documentAt(1)) }]);
-    const cache = createDocumentCache(bucket.store, 10, new Set(['old']));
+    const cache = createDocumentCache(bucket.store, 10, new Set(['old']), parse);
     await cache.load(['new', 'old', undefined]);
     assert.equal(bucket.reads(), 1);
     assert.deepEqual(cache.get('old'), documentAt(1));
@@ -119,7 +121,7 @@ describe('the documents of a projection', () => {
 
   it('that were never there are not written when they are deleted', async () => {
     const bucket = memoryBucket();
-    const cache = createDocumentCache(bucket.store, 10, new Set());
+    const cache = createDocumentCache(bucket.store, 10, new Set(), parse);
     await cache.load(['a']);
     cache.put('a', undefined);
     assert.deepEqual(cache.takeWrites(), []);

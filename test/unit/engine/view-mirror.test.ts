@@ -8,6 +8,7 @@ import { REACHED_HEADER } from '../../../src/messages/envelope.ts';
 import { createDirectory } from '../../../src/views/directory.ts';
 import { drivenClock } from '../../support/driven-clock.ts';
 import { entityAt } from '../../support/entities.ts';
+import { silentLog } from '../../support/silent-log.ts';
 import { stored } from '../../support/memory-ports.ts';
 
 const BUCKET = 'opstream-entities';
@@ -18,7 +19,7 @@ const checkpoint = (sequence: number) =>
 const mirrored = () => {
   const clock = drivenClock();
   const directory = createDirectory();
-  const mirror = createViewMirror({ directory, clock });
+  const mirror = createViewMirror({ directory, clock, log: silentLog });
   let hand: Parameters<StreamFollower['follow']>[0] | undefined;
   const follower: StreamFollower = {
     follow: async (options) => {

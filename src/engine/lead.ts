@@ -21,6 +21,8 @@ export const whileLeading = async (options: {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** See LeaseKeeper. */
+  facts?(): Readonly<Record<string, unknown>>;
   work(lease: Lease, signal: AbortSignal): Promise<void>;
 }): Promise<void> => {
   const { leases, name, holder, ttlMs, clock, log, signal } = options;
@@ -30,7 +32,12 @@ export const whileLeading = async (options: {
     let lease: Lease | undefined;
     let startedMs = clock.nowMs();
     try {
-      lease = await leases.acquire(name, { ttlMs, holder, signal });
+      lease = await leases.acquire(name, {
+        ttlMs,
+        holder,
+        signal,
+        ...(options.facts === undefined ? {} : { facts: options.facts }),
+      });
       if (lease === undefined) return;
       startedMs = clock.nowMs();
       log.info({ lease: name, token: lease.token }, 'lease acquired');

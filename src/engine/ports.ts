@@ -176,7 +176,13 @@ export interface LeaseKeeper {
    */
   acquire(
     name: string,
-    options: { readonly ttlMs?: number; readonly holder: string; readonly signal: AbortSignal },
+    options: {
+      readonly ttlMs?: number;
+      readonly holder: string;
+      readonly signal: AbortSignal;
+      /** What the record of the lease says beside its holder, at each renewal: for whoever watches over the holder. */
+      facts?(): Readonly<Record<string, unknown>>;
+    },
   ): Promise<Lease | undefined>;
 }
 

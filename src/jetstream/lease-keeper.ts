@@ -88,6 +88,7 @@ export const createLeaseKeeper = (
     token: number,
     ttlMs: number,
     acquiredMs: number,
+    facts: () => Readonly<Record<string, unknown>>,
   ): Lease => {
     const lost = new AbortController();
     const released = new AbortController();
@@ -100,7 +101,7 @@ export const createLeaseKeeper = (
     const renewOnce = async (): Promise<boolean> => {
       const askedMs = performance.now();
       try {
-        const value = encodeJson({ holder, token, renewedAt: new Date(clock.nowMs()).toISOString() });
+        const value = encodeJson({ ...facts(), holder, token, renewedAt: new Date(clock.nowMs()).toISOString() });
         revision = await write(subject, value, revision, ttlMs);
         renewedMs = askedMs;
         return true;
@@ -161,7 +162,7 @@ export const createLeaseKeeper = (
   };
 
   return {
-    acquire: async (name, { ttlMs = DEFAULT_TTL_MS, holder, signal }) => {
+    acquire: async (name, { ttlMs = DEFAULT_TTL_MS, holder, signal, facts = () => ({}) }) => {
       const subject = `$KV.${bucket}.${assertToken(name)}`;
       let foreign = { revision: -1, sinceMs: 0 };
       const mayTake = ({ isFree, isLease, revision }: Seen): boolean => {
@@ -183,7 +184,7 @@ export const createLeaseKeeper = (
             const askedMs = performance.now();
             const value = encodeJson({ holder, acquiredAt: new Date(clock.nowMs()).toISOString() });
             const token = await write(subject, value, seen.revision, ttlMs);
-            const lease = hold(name, subject, holder, token, ttlMs, askedMs);
+            const lease = hold(name, subject, holder, token, ttlMs, askedMs, facts);
             if (!signal.aborted) return lease;
             // Nobody waits for it any more.
             await lease.release();

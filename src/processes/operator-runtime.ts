@@ -54,7 +54,8 @@ const work = async (
     ...{ data: supervision.data, computes: supervision.computes, directory, signal },
     onReady: (name) => care.attend(name),
   });
-  const channelOf = (stream: string, operator: string) => servers.appenderOf(operator, stream) ?? appenderOf(stream);
+  const channelOf = (stream: string, operator: string) =>
+    (servers.serverOf(operator)?.appenderOf ?? appenderOf)(stream);
   const supervisor = await supervision.lead({
     ...{ servers, fence: lease.token, signal },
     onReport: (name) => care.attend(name),
@@ -128,8 +129,8 @@ const work = async (
     requester: createRequester(connection),
     entities: createKeyValueStore(connection, names.buckets.entities),
     positionOf: async (operator, stream, subject) => {
-      const position = await servers.positionOf(operator, stream, subject);
-      return position === 'shared' ? readChannelPosition(connection, stream, subject) : position;
+      const own = servers.serverOf(operator);
+      return own === undefined ? readChannelPosition(connection, stream, subject) : own.positionOf(stream, subject);
     },
   });
 

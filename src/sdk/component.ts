@@ -4,7 +4,9 @@
 import { Fault, isFault } from '../core/fault.ts';
 import { whileLeading } from '../engine/lead.ts';
 import type { LeaseKeeper } from '../engine/ports.ts';
+import type { HangReport } from '../messages/component-names.ts';
 import { createMessageHandler } from './message-handler.ts';
+import type { HungReconcile } from './reconcile-watch.ts';
 import { leadTerm, type TermParts } from './term.ts';
 import type { MessageHandler, OController } from './types.ts';
 
@@ -68,18 +70,31 @@ export const runComponent = async (options: ComponentOptions): Promise<void> => 
     isInitialised = true;
   };
 
+  let hung: () => readonly HungReconcile[] = () => [];
+  /** In the record of the lease: the operator-runtime tells of it. */
+  const facts = (): { readonly hangs?: HangReport } => {
+    const [oldest, ...others] = hung();
+    if (oldest === undefined) return {};
+    return { hangs: { count: others.length + 1, key: oldest.key, since: new Date(oldest.sinceMs).toISOString() } };
+  };
+
   const reach = (stage: ComponentStage): void => options.onStage?.(stage);
   reach('waiting-for-channel');
   await waitForChannel(options);
   reach('standing-by');
   await whileLeading({
-    ...{ leases, holder: options.holder, ttlMs: config.leaseTtlMs, clock, log, signal },
+    ...{ leases, holder: options.holder, ttlMs: config.leaseTtlMs, clock, log, signal, facts },
     name: config.electionName,
     work: async (lease, leading) => {
       try {
         reach('starting');
-        await leadTerm({ ...options, handler, lease, onController, leading, onWorking: () => reach('working') });
+        const onWorking: TermParts['onWorking'] = (loop) => {
+          hung = () => loop.hung();
+          reach('working');
+        };
+        await leadTerm({ ...options, handler, lease, onController, leading, onWorking });
       } finally {
+        hung = () => [];
         current = undefined;
         reach('standing-by');
       }

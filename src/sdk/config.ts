@@ -15,8 +15,7 @@ import {
   type ConfigOf,
   type Environment,
 } from '../runtime/config-table.ts';
-import { isToken } from '../messages/names.ts';
-import { fnv1a } from '../messages/subjects.ts';
+import { leaseNameOf, queueOf } from '../messages/component-names.ts';
 import { instanceTable, tokenEntry } from '../runtime/instance-config.ts';
 
 const SUBJECT = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
@@ -137,26 +136,11 @@ export type ComponentConfig = Omit<ConfigOf<typeof componentTable>, 'queue' | 'e
   readonly electionName: string;
 };
 
-/** What a durable consumer may be called, made of any text. */
-const toConsumerName = (text: string): string => text.replaceAll(/[^A-Za-z0-9_-]/g, '-');
-
-/** A token made of any text; texts that differ give tokens that differ (but for a collision of 32 bits). */
-export const toToken = (text: string): string => {
-  const isFine: boolean = isToken(text);
-  if (isFine) return text;
-  const hash = fnv1a(text).toString(36);
-  const plain = text
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .slice(0, 63 - hash.length);
-  return `${plain}-${hash}`.replaceAll(/^-+/g, '').replaceAll(/-+/g, '-');
-};
-
 /** The configuration, or one Fault CONFIG_INVALID that names every problem. */
 export const componentConfig = ({ env, argv }: Environment): Result<ComponentConfig, Fault> => {
   const loaded = loadConfig(componentTable, env, argv, { unknownFlags: 'ignore' });
   if (!loaded.ok) return err(configFault(loaded.error));
   const { config } = loaded.value;
-  const queue = toConsumerName(config.queue ?? config.commandSubject);
-  return ok({ ...config, queue, electionName: toToken(`component-${config.electionName ?? queue}`) });
+  const queue = queueOf(config.queue ?? config.commandSubject);
+  return ok({ ...config, queue, electionName: leaseNameOf(config.electionName ?? queue) });
 };

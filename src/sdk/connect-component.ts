@@ -27,7 +27,8 @@ import { createWorkQueue } from '../jetstream/work-queue.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import type { Names } from '../messages/subjects.ts';
 import { createBucketEntityStore } from './bucket-entity-store.ts';
-import { toToken, type ComponentConfig } from './config.ts';
+import { toToken } from '../messages/component-names.ts';
+import type { ComponentConfig } from './config.ts';
 import { connectionOptions } from '../runtime/connection-options.ts';
 import type { EntityStore } from './types.ts';
 

@@ -18,7 +18,7 @@ import { createController } from './controller.ts';
 import { createMaintenance } from './maintenance.ts';
 import type { ComponentMetrics } from './metrics.ts';
 import { createQueryDesk } from './query-desk.ts';
-import { createReconcileLoop } from './reconcile-loop.ts';
+import { createReconcileLoop, type ReconcileLoop } from './reconcile-loop.ts';
 import type { EntityStatusStore, EntityStore, MessageHandler, OController, Reconciler } from './types.ts';
 
 export type TermParts = {
@@ -44,7 +44,7 @@ export type TermParts = {
   /** Called before anything is reconciled. */
   onController(controller: OController): Promise<void>;
   /** Called when commands are taken and entities reconciled. */
-  onWorking(): void;
+  onWorking(loop: Pick<ReconcileLoop, 'hung'>): void;
 };
 
 const MAX_IN_FLIGHT = 1000;
@@ -139,7 +139,7 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
   });
   await parts.onController(controller);
 
-  const { line, changed, stop } = createReconcileLoop({
+  const loop = createReconcileLoop({
     ...{ controller, entities, clock, log, metrics },
     reconciler: parts.reconciler,
     fence: lease.token,
@@ -156,6 +156,7 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
       maintenance.gone(entity, await statuses.storedAtMs?.(key, manifest.resource.operator));
     },
   });
+  const { line, changed, stop } = loop;
   metrics.gauge('keysWaiting', () => line.waiting);
   metrics.gauge('keysWorking', () => line.working);
   metrics.gauge('keysDelayed', () => line.delayed);
@@ -173,7 +174,7 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
     // Entities that were kept but not reconciled before a crash, and everything that may have changed outside since.
     for await (const { key } of entities.list()) line.due(key);
     unsubscribe = await subscribe(parts, intake);
-    parts.onWorking();
+    parts.onWorking(loop);
     await Promise.race([Promise.all([consume(parts, intake, term), maintenance.run(term)]), aborted(term)]);
   } finally {
     ending.abort();

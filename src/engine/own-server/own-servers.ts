@@ -9,8 +9,7 @@ import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Names } from '../../messages/subjects.ts';
 import type { DeadLetters } from '../dead-letters.ts';
 import type { OperatorDirectory } from '../operator-directory.ts';
-import type { ChannelPosition } from '../debt.ts';
-import type { Appender, Clock, Log, Metrics } from '../ports.ts';
+import type { Clock, Log, Metrics } from '../ports.ts';
 import type { ServerAccess } from '../supervision/plan.ts';
 import type { InstanceSpec } from '../supervision/ports.ts';
 import { serverInstance, serverProblem, serverWish, withServer, type ServerWish } from './place.ts';
@@ -250,20 +249,10 @@ export const createOwnServers = (options: OwnServersOptions) => {
       return true;
     },
 
-    /** Undefined: the channel is on the shared server. Faults: NATS_UNREACHABLE, at once, when its own is away. */
-    appenderOf: (operator: string, stream: string): Appender | undefined => {
+    /** Undefined: the shared one. Faults: NATS_UNREACHABLE, at once, when its own is away. */
+    serverOf: (operator: string): OwnServer | undefined => {
       const entry = opened(operator);
-      return entry === undefined ? undefined : upNow(operator, entry).appenderOf(stream);
-    },
-
-    /** `shared`: the channel is on the shared server. Faults: NATS_UNREACHABLE, at once, when its own is away. */
-    positionOf: async (
-      operator: string,
-      stream: string,
-      subject: string,
-    ): Promise<ChannelPosition | undefined | 'shared'> => {
-      const entry = opened(operator);
-      return entry === undefined ? 'shared' : upNow(operator, entry).positionOf(stream, subject);
+      return entry === undefined ? undefined : upNow(operator, entry);
     },
 
     /** For the operator's status. */

@@ -7,12 +7,14 @@ import {
   ENDED,
   isAlive,
   isUnhealthy,
+  standstillText,
   UNHEALTHY,
   type ComponentHistory,
   type ObservedInstance,
   type SlotHistory,
   type SupervisionSettings,
 } from './decide.ts';
+import type { HangReport } from '../../messages/component-names.ts';
 import { storedHistory } from './component-history.ts';
 import { parseInstanceId } from './instance-id.ts';
 import type { InstanceSpec } from './ports.ts';
@@ -29,6 +31,8 @@ export type ComponentFacts = {
   readonly history: ComponentHistory;
   readonly nowMs: number;
   readonly settings: SupervisionSettings;
+  /** What the component itself says of reconciles that do not end. */
+  readonly hangs?: HangReport;
 };
 
 /** `problem`: a reason for the condition. `isStalled`: the change does not get on, what ran before still runs. */
@@ -36,6 +40,18 @@ export type ReportedComponent = {
   readonly status: ComponentStatus;
   readonly problem?: Obstacle;
   readonly isStalled: boolean;
+  /** Why it does not get on although it runs. */
+  readonly hang?: Obstacle;
+};
+
+const hangOf = ({ observed, hangs }: ComponentFacts): Obstacle | undefined => {
+  const still = observed.find(({ standsStill }) => standsStill !== undefined);
+  if (still?.standsStill !== undefined)
+    return { code: 'LoopStandsStill', message: `its instance ${still.handle} ${standstillText(still.standsStill)}` };
+  if (hangs === undefined) return undefined;
+  const { count, key, since } = hangs;
+  const others = count === 1 ? '' : `, and ${count - 1} more`;
+  return { code: 'ReconcilesHang', message: `a reconcile of ${key} has not ended since ${since}${others}` };
 };
 
 const instanceStatus = (one: ObservedInstance): ComponentInstanceStatus => ({
@@ -110,6 +126,7 @@ export const reportComponent = (facts: ComponentFacts): ReportedComponent => {
     restarts: [...history.values()].reduce((sum, { restarts }) => sum + restarts, 0),
   };
   const replicas = storedHistory(history);
+  const hang = hangOf(facts);
   const instances = [...alive].sort((left, right) => (left.id < right.id ? -1 : 1)).map(instanceStatus);
   const told = ({ state, message, ...rest }: Verdict): ReportedComponent => ({
     status: {
@@ -120,6 +137,7 @@ export const reportComponent = (facts: ComponentFacts): ReportedComponent => {
       ...(replicas.length === 0 ? {} : { replicas }),
     },
     ...rest,
+    ...(hang === undefined ? {} : { hang }),
   });
   if (facts.isExternal)
     return told({ state: 'External', message: 'not started here: it connects by itself', isStalled: false });
@@ -131,8 +149,18 @@ export const reportComponent = (facts: ComponentFacts): ReportedComponent => {
 export type ComponentsReport = {
   readonly generation: number;
   readonly components: readonly ComponentStatus[];
-  /** `ComponentsReady`, and `Stalled` when a change does not get on. */
+  /** `ComponentsReady`, and `Stalled` when a change does not get on, or a component does not. */
   readonly conditions: readonly Pick<Condition, 'type' | 'status' | 'reason' | 'message'>[];
+};
+
+/** What hangs, else what makes no progress; none is no condition. */
+const stalledOf = (reported: readonly ReportedComponent[]): ComponentsReport['conditions'] => {
+  const hanging = reported.find(({ hang }) => hang !== undefined);
+  const stalled = hanging ?? reported.find(({ isStalled }) => isStalled);
+  if (stalled === undefined) return [];
+  const reason = stalled.hang?.code ?? 'ProgressDeadlineExceeded';
+  const message = `component ${stalled.status.name}: ${stalled.hang?.message ?? stalled.status.message ?? ''}`;
+  return [{ type: 'Stalled', status: 'True', reason, message }];
 };
 
 export const reportOperator = (generation: number, reported: readonly ReportedComponent[]): ComponentsReport => {
@@ -148,10 +176,5 @@ export const reportOperator = (generation: number, reported: readonly ReportedCo
           reason: bad?.problem?.code ?? 'Progressing',
           message: `component ${telling.status.name}: ${telling.status.message ?? ''}`,
         };
-  const stalled = reported.find(({ isStalled }) => isStalled);
-  const conditions = [{ type: 'ComponentsReady', ...ready }];
-  if (stalled === undefined) return { generation, components, conditions };
-  const reason = 'ProgressDeadlineExceeded';
-  const message = `component ${stalled.status.name}: ${stalled.status.message ?? ''}`;
-  return { generation, components, conditions: [...conditions, { type: 'Stalled', status: 'True', reason, message }] };
+  return { generation, components, conditions: [{ type: 'ComponentsReady', ...ready }, ...stalledOf(reported)] };
 };

@@ -40,6 +40,8 @@ export const defaultSettings: SupervisionSettings = {
 export type ObservedInstance = InstanceState & {
   readonly driver: string;
   readonly order?: 'start' | 'stop';
+  /** Its loop stands still: since then nobody has held the lease that it, or another replica of it, would hold. */
+  readonly standsStill?: { readonly lease: string; readonly sinceMs: number };
 };
 
 export type SlotFailure = { readonly code: string; readonly message: string };
@@ -115,8 +117,10 @@ export const ENDED = 'EXITED';
 /** Code of the failure of an instance that runs and does not answer `/healthz`. */
 export const UNHEALTHY = 'Unhealthy';
 
-export const isUnhealthy = ({ failedChecks = 0 }: InstanceState, settings: SupervisionSettings): boolean =>
-  failedChecks >= settings.livenessFailures;
+export const isUnhealthy = (
+  { failedChecks = 0, standsStill }: Pick<ObservedInstance, 'failedChecks' | 'standsStill'>,
+  settings: SupervisionSettings,
+): boolean => failedChecks >= settings.livenessFailures || standsStill !== undefined;
 
 /** `slot` after one more failure. */
 export const afterFailure = (
@@ -136,9 +140,12 @@ const endOf = ({ exitCode, exitSignal }: InstanceState): SlotFailure => {
   return { code: ENDED, message: exitCode === undefined ? 'ended' : `ended with exit code ${exitCode}` };
 };
 
-const silenceOf = ({ failedChecks = 0 }: InstanceState): SlotFailure => ({
+export const standstillText = ({ lease, sinceMs }: NonNullable<ObservedInstance['standsStill']>): string =>
+  `stands still: nobody has held its lease ${lease} since ${new Date(sinceMs).toISOString()}`;
+
+const silenceOf = ({ failedChecks = 0, standsStill }: ObservedInstance): SlotFailure => ({
   code: UNHEALTHY,
-  message: `failed /healthz ${failedChecks} times in a row`,
+  message: standsStill === undefined ? `failed /healthz ${failedChecks} times in a row` : standstillText(standsStill),
 });
 
 /** The slot's history with what `current` tells. */

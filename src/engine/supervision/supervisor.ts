@@ -18,6 +18,7 @@ import {
 } from './decide.ts';
 import { recalledHistory, type Recall } from './component-history.ts';
 import { parseInstanceId } from './instance-id.ts';
+import type { LeaseWatch } from './lease-watch.ts';
 import { createOrders } from './orders.ts';
 import { createSupervisionMeter } from './supervision-meter.ts';
 import type { Plan, Planner } from './planner.ts';
@@ -38,6 +39,8 @@ export type SupervisorOptions = {
   readonly recall?: Recall;
   /** What is to be said of an operator's components has changed: see `reportOf`. */
   onReport(operator: string): void;
+  /** Default: nobody looks at leases. */
+  readonly leases?: LeaseWatch;
   /** What is wanted of a component, whenever it was looked at anew. */
   onPlanned?(desired: readonly InstanceSpec[]): void;
   /** What runs, after each round. */
@@ -163,10 +166,11 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     const key = keyOf(operator.name, component.name);
     const { nowMs } = round;
     const plan = await planOf(operator, component, nowMs);
-    const observed = ofComponent(round, operator.name, component.name);
+    const all = ofComponent(round, operator.name, component.name);
     const before = histories.get(key) ?? new Map();
     const desired = plan.kind === 'instances' ? plan.desired : [];
-    const facts = { component, isExternal: plan.kind === 'external', desired, observed, nowMs, settings };
+    const { observed, ...told } = options.leases?.judge(desired, all, nowMs) ?? { observed: all };
+    const facts = { component, isExternal: plan.kind === 'external', desired, observed, nowMs, settings, ...told };
     const trouble = plan.kind === 'instances' ? round.troubles.get(plan.driver) : undefined;
     const obstacle = plan.kind === 'obstacle' ? plan.obstacle : trouble;
     if (obstacle !== undefined) return reportComponent({ ...facts, obstacle, history: before });

@@ -19,6 +19,7 @@ import { createRecall } from '../../engine/supervision/component-history.ts';
 import { defaultSettings, type SupervisionSettings } from '../../engine/supervision/decide.ts';
 import type { ServerAccess } from '../../engine/supervision/plan.ts';
 import { createPlanner } from '../../engine/supervision/planner.ts';
+import { createLeaseWatch, MIN_STANDSTILL_MS } from '../../engine/supervision/lease-watch.ts';
 import { createLogShipper } from '../../engine/supervision/log-shipper.ts';
 import { createSecretReader } from '../../engine/supervision/secret-reader.ts';
 import { announcePlaces, endStrays, type Places } from '../../engine/supervision/strays.ts';
@@ -204,6 +205,11 @@ export const openSupervision = (instance: Instance): Supervision => {
         recall: createRecall({ names, statusReader: createStreamReader(connection, names.streams.status), log }),
         onPlanned: shipper.learn,
         onObserved: shipper.attend,
+        leases: createLeaseWatch({
+          storeOf: (operator) => ofTerm.serverOf(operator)?.positions ?? store,
+          standstillMs: Math.max(MIN_STANDSTILL_MS, config.livenessPeriodMs * config.livenessFailures),
+          log,
+        }),
       });
     },
     endStrays: (signal) =>

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isToken } from '../../../src/messages/names.ts';
-import { componentConfig, toToken } from '../../../src/sdk/config.ts';
+import { toToken } from '../../../src/messages/component-names.ts';
+import { componentConfig } from '../../../src/sdk/config.ts';
 
 // As the seed's operator manifest has them.
 const seed = {

@@ -1,7 +1,13 @@
-// Headers of a message that arrived, by exact name. The library goes through the list of names twice for each question, and whoever reads a
+// Headers of a message that arrived, by exact name; those of W3C trace context in any case, as HTTP libraries pass them on (`Traceparent`). The library goes through the list of names twice for each question, and whoever reads a
 // command asks seven; here they are taken apart once, when the first question comes.
 
 import type { MsgHdrs } from 'nats';
+
+const nameOf = (key: string): string => {
+  if (key.length !== 11 && key.length !== 10) return key;
+  const lower = key.toLowerCase();
+  return lower === 'traceparent' || lower === 'tracestate' ? lower : key;
+};
 
 /** The first value of a header; undefined when the message has none of that name. */
 export type HeaderReader = (name: string) => string | undefined;
@@ -13,7 +19,7 @@ export const headerReader = (message: { readonly headers?: MsgHdrs | undefined }
       const { headers } = message;
       if (headers === undefined) return undefined;
       fields = new Map();
-      for (const [key, [first = '']] of headers) fields.set(key, first);
+      for (const [key, [first = '']] of headers) fields.set(nameOf(key), first);
     }
     return fields.get(name);
   };

@@ -18,6 +18,13 @@ const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 /** The headers of an error count as well. */
 const HEADER_ROOM_BYTES = 512;
 
+/** What the library keeps of an endpoint, as far as it is used here. */
+type KeptEndpoint = {
+  readonly subject: string;
+  readonly name?: string;
+  readonly stats?: { num_errors: number; last_error?: string };
+};
+
 const respond = (
   { slots, log }: JetStreamConnection,
   replySubject: string,
@@ -43,13 +50,24 @@ export const createServiceHost = (connection: JetStreamConnection, log: Log): Se
     const { nc } = connection;
     let forbiddenReplies = 0;
     let loggedMs = Number.NEGATIVE_INFINITY;
-    // Asked once for each endpoint; what the whole program has to say is said once.
-    const statsHandler = async (endpoint: { readonly subject: string }): Promise<unknown> => {
+    const errors = new Map<string, { count: number; last: string }>();
+    const countError = (endpoint: string, what: string): void => {
+      const known = errors.get(endpoint);
+      errors.set(endpoint, { count: (known?.count ?? 0) + 1, last: what });
+    };
+    // Asked once for each endpoint; what the whole program has to say is said once. The library only counts what a handler throws, so refusals
+    // and faults are put into its record of the endpoint here, which is what it answers next.
+    const statsHandler = async (endpoint: KeptEndpoint): Promise<unknown> => {
+      const known = errors.get(endpoint.name ?? endpoint.subject);
+      if (endpoint.stats !== undefined) {
+        endpoint.stats.num_errors = known?.count ?? 0;
+        endpoint.stats.last_error = known?.last ?? '';
+      }
       const own = endpoint.subject === endpoints[0]?.subject ? await stats?.() : undefined;
       return { forbiddenReplies, ...own };
     };
     const service = await nc.services.add({ name, version, description, queue: name, statsHandler });
-    const handler = (error: Error | null, message: ServiceMsg): void => {
+    const handler = (endpoint: string, error: Error | null, message: ServiceMsg): void => {
       if (error !== null) {
         log.warn({ service: name, err: error }, 'request could not be received');
         return;
@@ -57,6 +75,7 @@ export const createServiceHost = (connection: JetStreamConnection, log: Log): Se
       const replySubject = message.reply;
       if (!isInbox(replySubject)) {
         forbiddenReplies += 1;
+        countError(endpoint, '403:FORBIDDEN_REPLY');
         if (performance.now() - loggedMs < LOG_EVERY_MS) return;
         loggedMs = performance.now();
         log.warn(
@@ -71,10 +90,15 @@ export const createServiceHost = (connection: JetStreamConnection, log: Log): Se
         replySubject,
         maxReplyBytes: (nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES) - HEADER_ROOM_BYTES,
         header: headerReader(message),
-        respond: (data, failure) => respond(connection, replySubject, data, failure),
+        respond: (data, failure) => {
+          if (failure !== undefined) countError(endpoint, `${failure.code}:${failure.description}`);
+          respond(connection, replySubject, data, failure);
+        },
       });
     };
-    for (const { name: endpoint, subject } of endpoints) service.addEndpoint(endpoint, { subject, handler });
+    for (const { name: endpoint, subject } of endpoints) {
+      service.addEndpoint(endpoint, { subject, handler: (error, message) => handler(endpoint, error, message) });
+    }
     await nc.flush();
     return {
       stop: async () => {

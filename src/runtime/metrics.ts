@@ -106,13 +106,19 @@ const inBraces = (labels: Readonly<Partial<Record<string, string | number>>>): s
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 };
 
+/** Of prom-client: gauges with a name that says counter. The same numbers are in the gauges without `_total`, by kind. */
+const GAUGES_CALLED_TOTAL = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
+
 /** `withProcess`: also memory, CPU and the event loop of this process. Default false. */
 export const createMetrics = (
   definitions: readonly MetricDefinition[],
   options: { readonly withProcess?: boolean } = {},
 ): MetricRegistry => {
   const registry = new Registry();
-  if (options.withProcess === true) collectDefaultMetrics({ register: registry });
+  if (options.withProcess === true) {
+    collectDefaultMetrics({ register: registry });
+    for (const name of GAUGES_CALLED_TOTAL) registry.removeSingleMetric(name);
+  }
   const of = <T>(kind: MetricDefinition['kind'], register: (definition: MetricDefinition) => T) =>
     new Map(definitions.filter((one) => one.kind === kind).map((one) => [one.name, register(one)]));
   const counters = of('counter', (one) => registerCounter(registry, one));

@@ -184,6 +184,21 @@ describe('service', () => {
     }
   });
 
+  it('counts refusals as errors of their endpoint, and names the last', async () => {
+    onRequest = (request) => request.respond(bytes('{}'), { code: 422, description: 'SPEC_INVALID' });
+    await ask('svc.refuse', 'x');
+    onRequest = (request) => request.respond(request.data);
+    await ask('svc.echo', 'x');
+    type Stats = { readonly name: string; readonly num_errors: number; readonly last_error: string };
+    const all = (await discover('STATS')).flatMap(({ endpoints }) => endpoints as readonly Stats[]);
+    const refuse = all.filter(({ name }) => name === 'refuse');
+    assert.ok(
+      refuse.some(({ num_errors: count, last_error: last }) => count > 0 && last === '422:SPEC_INVALID'),
+      JSON.stringify(refuse),
+    );
+    assert.ok(all.every(({ last_error: last }) => typeof last === 'string'));
+  });
+
   it('shows in nats micro', { skip: noCli }, async () => {
     const micro = async (...args: readonly string[]): Promise<string> =>
       (await run(cliPath, ['--server', server.url, 'micro', ...args], { timeout: 20_000 })).stdout;

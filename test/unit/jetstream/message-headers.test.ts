@@ -16,6 +16,14 @@ describe('the headers of a message', () => {
     assert.equal(header('Nats-Msg-Id'), undefined);
   });
 
+  it('of trace context are found in any case', () => {
+    for (const name of ['traceparent', 'Traceparent', 'TRACEPARENT', 'TraceParent']) {
+      const given = headers();
+      given.append(name, 'x');
+      assert.equal(headerReader({ headers: given })('traceparent'), 'x', name);
+    }
+  });
+
   it('need not be there', () => {
     assert.equal(headerReader({})('Opstream-Actor'), undefined);
   });

@@ -27,6 +27,16 @@ describe('metrics', () => {
     assert.match(text, /^bare_seconds_count 0$/m);
   });
 
+  it('are called _total when they are counters, and only then, also those of the process', async () => {
+    const text = await createMetrics([], { withProcess: true }).expose();
+    const kinds = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', kind = '']) => [name, kind] as const);
+    assert.ok(kinds.length > 15, `${kinds.length} metrics`);
+    assert.deepEqual(
+      kinds.filter(([name, kind]) => name.endsWith('_total') !== (kind === 'counter')),
+      [],
+    );
+  });
+
   it('count per series, and never twice what was scraped before', async () => {
     const all = metrics();
     const series = all.counter(calls, 'apply', '');

@@ -42,6 +42,16 @@ const variableFindings = ({ variables }: ComponentView): readonly Finding[] =>
     return [warning('VARIABLE_UNKNOWN', message, `did you mean ${nearest}?`, pointer)];
   });
 
+/** OPSTREAM_COMPUTES may name others; the lint does not know the instance. */
+const COMPUTES = ['runnable-default', 'process', 'container', 'external'];
+
+const computeFindings = ({ compute }: ComponentView): readonly Finding[] => {
+  if (compute === undefined || COMPUTES.includes(compute.text)) return [];
+  const message = `the compute "${printable(compute.text)}" is none that an instance knows by itself; without it the component is not started`;
+  const hint = `name it in OPSTREAM_COMPUTES of the operator-runtime, or use ${COMPUTES.filter((name) => name !== 'process').join(', ')}`;
+  return [{ code: 'COMPUTE_UNKNOWN', severity: 'note', message, hint, pointer: compute.pointer }];
+};
+
 const electionFindings = ({ name, replicas, variables }: ComponentView): readonly Finding[] => {
   const size = variables.get('ELECTION_CLUSTER_SIZE');
   if (size === undefined || replicas === undefined || !/^\d+$/.test(size.text) || Number(size.text) === replicas) {
@@ -121,6 +131,7 @@ const sharedFindings = (view: OperatorView): readonly Finding[] =>
 export const componentFindings = (view: OperatorView): readonly Finding[] => [
   ...view.components.flatMap((component) => [
     ...variableFindings(component),
+    ...computeFindings(component),
     ...electionFindings(component),
     ...stateFileFindings(component),
     ...metricPortFindings(component),

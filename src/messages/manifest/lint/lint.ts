@@ -9,6 +9,7 @@ import { channelFindings } from './channel-rules.ts';
 import { componentFindings } from './component-rules.ts';
 import { operatorCredentialFindings, specCredentialFindings } from './credential-rules.ts';
 import type { Finding } from './finding.ts';
+import { httpFindings } from './http-rules.ts';
 import { operatorView } from './operator-view.ts';
 import { schemaFindings } from './schema-rules.ts';
 import { setFindings } from './set-rules.ts';
@@ -44,6 +45,7 @@ export const lintOperator = (document: ParsedDocument): readonly Finding[] => {
     ...componentFindings(view),
     ...operatorCredentialFindings(view),
     ...schemaFindings(view),
+    ...httpFindings(document.value, view),
   ];
   return inOrder(findings.map((finding) => located(finding, document)));
 };

@@ -13,6 +13,7 @@ export type ComponentView = {
   readonly name: string;
   readonly pointer: string;
   readonly replicas: number | undefined;
+  readonly compute: Placed | undefined;
   readonly variables: ReadonlyMap<string, Placed>;
   readonly arguments: readonly Placed[];
   readonly ports: readonly {
@@ -73,6 +74,7 @@ const componentOf = (item: JsonObject, index: number): ComponentView => {
     name: textIn(item['name']),
     pointer: toPointer(path),
     replicas: typeof replicas === 'number' ? replicas : undefined,
+    compute: placed(item['compute'], [...path, 'compute']),
     variables: variablesOf(item['environmentVars'], [...path, 'environmentVars']),
     arguments: [...listOf(item['command'], [...path, 'command']), ...listOf(item['arguments'], [...path, 'arguments'])],
     ports: objectsIn(item['ports']).map(({ index: at, item: port }) => ({

@@ -2,7 +2,7 @@
 // query answers as it is. The catalogue below is the only place where codes are made; the README's table and a test follow it.
 
 export const rejectionCodes = {
-  MANIFEST_UNREADABLE: 'the bytes are neither JSON nor YAML as accepted here (syntax, tabs, merge keys, tags, encoding)',
+  MANIFEST_UNREADABLE: 'the bytes are neither JSON nor YAML as accepted here (syntax, tabs, tags, encoding)',
   MANIFEST_TOO_LARGE: 'a manifest or command is larger than the limit',
   MANIFEST_TOO_DEEP: 'a manifest is nested deeper than the limit',
   MANIFEST_INVALID: 'a manifest does not have the shape of its type',

@@ -15,6 +15,8 @@ export type ParsedDocument = {
   readonly index: number;
   /** How many documents there were together; 1 unless given. */
   readonly total?: number;
+  /** Pointers to numbers with a leading zero in YAML, which YAML 1.2 reads as decimal ones (017 is 17); absent when there are none. */
+  readonly leadingZeros?: readonly string[];
   /** Where the field of a JSON Pointer starts, or the nearest thing around it; undefined when the input was JSON. */
   readonly locate: (pointer: string) => Position | undefined;
 };

@@ -171,7 +171,9 @@ export const parseYaml = (text: string, limits: YamlLimits): Result<readonly Par
       const offset = locateIn(source, pointer);
       return offset === undefined ? undefined : positionOf(offset);
     };
-    return { value: converted.value, index, total: sources.length, locate };
+    const { value, leadingZeros } = converted;
+    const parsed = { value, index, total: sources.length, locate };
+    return leadingZeros.length === 0 ? parsed : { ...parsed, leadingZeros };
   });
   return problems.length > 0 ? err(unreadable(problems)) : ok(documents);
 };

@@ -17,10 +17,13 @@ type Conversion = {
   readonly problems: YamlProblem[];
   /** What each anchor stands for so far; `undefined` while it is being read. */
   readonly anchors: Map<string, Converted | undefined>;
+  /** Pointers to numbers such as 017, which other readers take for octal ones. */
+  readonly leadingZeros: string[];
   /** How many bytes aliases may still add. */
   aliasBytes: number;
 };
 
+const LEADING_ZERO = /^[-+]?0\d/;
 const NOTHING: Converted = { value: null, size: 4, depth: 0 };
 
 const offsetOf = (node: Node): number => {
@@ -44,6 +47,9 @@ const convertScalar = (conversion: Conversion, node: Node, value: unknown, point
   if (typeof value === 'number') {
     const problem = numberProblem(value);
     if (problem !== undefined) return note(conversion, node, pointer, problem);
+    const { source } = node as { readonly source?: string };
+    if (source !== undefined && LEADING_ZERO.test(source) && conversion.leadingZeros.length < MAX_PROBLEMS)
+      conversion.leadingZeros.push(pointer);
     return { value: Object.is(value, -0) ? 0 : value, size: 8, depth: 0 };
   }
   if (typeof value === 'boolean') return { value, size: 5, depth: 0 };
@@ -131,10 +137,10 @@ const convertNode = (conversion: Conversion, node: Node, pointer: string, level:
 export const convertDocument = (
   document: Document.Parsed,
   maxAliasBytes: number,
-): { readonly value: JsonValue; readonly problems: readonly YamlProblem[] } => {
-  const conversion: Conversion = { problems: [], anchors: new Map(), aliasBytes: maxAliasBytes };
+): Pick<Conversion, 'problems' | 'leadingZeros'> & { readonly value: JsonValue } => {
+  const conversion: Conversion = { problems: [], anchors: new Map(), leadingZeros: [], aliasBytes: maxAliasBytes };
   const { value } = convertNode(conversion, document.contents, '', 0);
-  return { value, problems: conversion.problems };
+  return { value, problems: conversion.problems, leadingZeros: conversion.leadingZeros };
 };
 
 /** Offset of a field's key or of a list's item, or of the nearest thing around it that exists. */

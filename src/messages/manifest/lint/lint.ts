@@ -36,6 +36,16 @@ const inOrder = (findings: readonly Finding[]): readonly Finding[] =>
 
 const NONE: readonly Finding[] = [];
 
+const leadingZeroFindings = ({ leadingZeros = [] }: ParsedDocument): readonly Finding[] =>
+  leadingZeros.map((pointer) => ({
+    code: 'NUMBER_LEADING_ZERO',
+    severity: 'note',
+    message:
+      'a number with a leading zero is read as a decimal one (017 is 17), as YAML 1.2 has it; older readers take it for octal',
+    hint: 'leave the zero out, write 0o17 for an octal number, or quote it where it is a text',
+    pointer,
+  }));
+
 /** All rules on one operator. Takes some milliseconds. */
 export const lintOperator = (document: ParsedDocument): readonly Finding[] => {
   const view = operatorView(document.value);
@@ -45,6 +55,7 @@ export const lintOperator = (document: ParsedDocument): readonly Finding[] => {
     ...componentFindings(view),
     ...operatorCredentialFindings(view),
     ...schemaFindings(view),
+    ...leadingZeroFindings(document),
     ...httpFindings(document.value, view),
   ];
   return inOrder(findings.map((finding) => located(finding, document)));
@@ -54,7 +65,8 @@ export const lintOperator = (document: ParsedDocument): readonly Finding[] => {
 export const lintResource = (document: ParsedDocument): readonly Finding[] => {
   const { value } = document;
   const resource = isJsonObject(value) ? value['resource'] : undefined;
-  const findings = isJsonObject(resource) ? specCredentialFindings(resource['spec']) : NONE;
+  const inSpec = isJsonObject(resource) ? specCredentialFindings(resource['spec']) : NONE;
+  const findings = document.leadingZeros === undefined ? inSpec : [...inSpec, ...leadingZeroFindings(document)];
   return findings.length === 0 ? NONE : findings.map((finding) => located(finding, document));
 };
 

@@ -10,6 +10,7 @@ export const rejectionCodes = {
   SCHEMA_INVALID: "an operator's jsonSchema does not compile, or could not be evaluated safely",
   SPEC_INVALID: "a resource's spec breaks its operator's schema",
   CHANNEL_INVALID: 'a natsApi stream or subject is not a name that an operator may use',
+  CHANNEL_TAKEN: 'another operator has that command subject',
   OPERATOR_NOT_FOUND: 'the operator named is not registered',
   OPERATOR_DELETING: 'the operator named is being deleted',
   OPERATOR_HAS_RESOURCES: 'the operator still has resources',

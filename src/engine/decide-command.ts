@@ -10,6 +10,7 @@ import { refKey, type Names } from '../messages/subjects.ts';
 import { traceparentOf } from '../messages/trace.ts';
 import { absorb, type Aggregate, type Aggregates } from './aggregates.ts';
 import type { Census } from './census.ts';
+import { assertSame, takenChannels, type OperatorsAt } from './channel-claims.ts';
 import type { CommandRequest } from './command-request.ts';
 import { datedEvent } from './dated-event.ts';
 import { decideIntent, type DecideIntentContext } from './decide-intent.ts';
@@ -30,6 +31,8 @@ export type DeciderOptions = {
   readonly relations: Relations;
   readonly census: Census;
   readonly jq: JqRunner;
+  /** All operators; looked at for commands on operators. */
+  readonly claims: () => Promise<OperatorsAt>;
 };
 
 export type DecideHow = {
@@ -44,6 +47,8 @@ export type Decided = {
   readonly changes: readonly Change[];
   readonly rejection: Rejection | undefined;
   readonly warnings: readonly Finding[];
+  /** Of a command on operators: no operator may have changed after this sequence when its events are stored. */
+  readonly operatorsAt?: number;
 };
 
 type Refused = { readonly intent: Intent; readonly rejection: Rejection };
@@ -157,6 +162,32 @@ export const createCommandDecider = (options: DeciderOptions) => {
     return round.end();
   };
 
+  /** Beside what is decided on each: whether the channels that the operators have then are free. */
+  const decideOnOperators = async (
+    request: CommandRequest,
+    cases: readonly Case[],
+    known: Map<string, OperatorDocument | undefined>,
+    isStored: boolean,
+  ): Promise<Decided> => {
+    const seen = await options.claims();
+    const operators = new Map(known);
+    const decided = await decideOn(request, cases, operators, isStored);
+    if (decided.rejection !== undefined) return decided;
+    const after = new Map<string, OperatorDocument | undefined>(seen.operators.map((one) => [one.name, one]));
+    for (const [name, operator] of operators) after.set(name, operator);
+    const refused: Refused[] = [];
+    for (const { aggregate, events } of decided.changes) {
+      if (aggregate.ref.kind !== 'operator' || events.length === 0) continue;
+      assertSame(aggregate, seen);
+      const next = after.get(aggregate.ref.name);
+      const others = [...after.values()].flatMap((one) => (one === undefined || one === next ? [] : [one]));
+      const rejection = next === undefined ? undefined : takenChannels(next, aggregate.operator.operator, others);
+      const intent = cases.find((one) => one.aggregate === aggregate)?.intent;
+      if (rejection !== undefined && intent !== undefined) refused.push({ intent, rejection });
+    }
+    return { ...decided, rejection: rejectionOf(refused), operatorsAt: seen.sequence };
+  };
+
   /** `loaded`: the aggregates of the intents, in their order. */
   return (
     request: CommandRequest,
@@ -170,8 +201,10 @@ export const createCommandDecider = (options: DeciderOptions) => {
       return { intent, aggregate };
     });
     const operators = operatorsOf(cases, aggregates, operatorMaxAgeMs);
-    return isPending(operators)
-      ? operators.then((known) => decideOn(request, cases, known, isStored))
-      : decideOn(request, cases, operators, isStored);
+    const decideWith = (known: Map<string, OperatorDocument | undefined>): Awaitable<Decided> =>
+      cases.some(({ intent }) => intent.ref.kind === 'operator')
+        ? decideOnOperators(request, cases, known, isStored)
+        : decideOn(request, cases, known, isStored);
+    return isPending(operators) ? operators.then(decideWith) : decideWith(operators);
   };
 };

@@ -8,6 +8,7 @@ import { isPending } from '../core/awaitable.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import { fnv1a, type Names, type Ref } from '../messages/subjects.ts';
 import type { Receipt } from '../messages/commands.ts';
+import { NO_WORKSPACE } from '../messages/names.ts';
 import type { Aggregate, Aggregates } from './aggregates.ts';
 import type { CommandRequest } from './command-request.ts';
 import { createCommandDecider, type Decided } from './decide-command.ts';
@@ -20,12 +21,15 @@ import { createCommandMeter } from './command-meter.ts';
 import { noMetrics } from './no-metrics.ts';
 import type { Appender, Clock, IdSource, JqRunner, Metrics, Vault } from './ports.ts';
 import type { Census } from './census.ts';
+import type { OperatorsAt } from './channel-claims.ts';
 import type { Relations } from './relations.ts';
 import { noVault } from './sealing.ts';
 import type { SpecSchemas } from './spec-schemas.ts';
 import { createChangeStore } from './store-changes.ts';
 
 const MAX_ATTEMPTS = 8;
+/** A lock, no aggregate. */
+const ALL_OPERATORS: Ref = { kind: 'operator', workspace: NO_WORKSPACE, name: '*' };
 /** A maximal age that nothing in memory has. */
 const ALWAYS_LOOK = -1;
 /** An operator that this process knows is looked up again after this time; see src/README.md, "deleting an operator". */
@@ -61,6 +65,8 @@ export type ExecutorOptions = {
   readonly relations: Relations;
   readonly census: Census;
   readonly jq: JqRunner;
+  /** All operators, as they are now: see channel-claims.ts. */
+  readonly claims: () => Promise<OperatorsAt>;
   /** Default: nothing is counted. */
   readonly metrics?: Metrics;
 };
@@ -83,6 +89,9 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
   const { names, aggregates, outcomes, clock } = options;
   const meter = createCommandMeter(options.metrics ?? noMetrics);
   const decide = createCommandDecider({ ...options, vault: options.vault ?? noVault });
+  /** Their channels are held against each other, so one command on operators at a time. */
+  const locksOf = (refs: readonly Ref[]): readonly Ref[] =>
+    refs.some(({ kind }) => kind === 'operator') ? [...refs, ALL_OPERATORS] : refs;
   const store = createChangeStore(options.appender, meter);
 
   const look = async ({ commandId }: CommandRequest, refs: readonly Ref[], how: Attempt): Promise<Sight> => {
@@ -116,10 +125,14 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
   const answer = (
     request: CommandRequest,
     refs: readonly Ref[],
-    { changes, rejection }: Decided,
+    { changes, rejection, operatorsAt }: Decided,
   ): Receipt | Promise<Receipt> => {
     if (rejection !== undefined) return refusal(request, rejection, refs);
-    return request.isDryRun ? preview(request, changes) : store(request, changes);
+    if (request.isDryRun) return preview(request, changes);
+    const expectedSubject = names.operatorEventFilter;
+    return operatorsAt === undefined
+      ? store(request, changes)
+      : store(request, changes, { expectedLastSequence: operatorsAt, expectedSubject });
   };
 
   /** Stores the receipt where it is the only memory of the command, or was asked to be kept. The receipt that counts. */
@@ -218,7 +231,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       const intents = readIntents(request, names.prefix);
       if (!intents.ok) return refuse(request, refusal(request, intents.error), how);
       const refs = intents.value.map(({ ref }) => ref);
-      return aggregates.exclusively(refs, () => runAlone(request, intents.value, refs, how));
+      return aggregates.exclusively(locksOf(refs), () => runAlone(request, intents.value, refs, how));
     },
   };
 };

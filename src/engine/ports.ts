@@ -24,6 +24,8 @@ export type AppendMessage = {
    * of a subject in one append is checked by the server; later ones of the same subject must leave it out.
    */
   readonly expectedLastSequence?: number;
+  /** With wildcards: `expectedLastSequence` is of the last message on any subject that it matches. Default: the message's own subject. */
+  readonly expectedSubject?: string;
   /** Of a message that was stored on another server first: `<incarnation> <sequence>` there. Becomes the header Opstream-Origin. */
   readonly origin?: string;
 };

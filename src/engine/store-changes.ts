@@ -8,16 +8,21 @@ import type { CommandRequest } from './command-request.ts';
 import type { Appender, AppendMessage } from './ports.ts';
 import { acceptance, identityOf, leftBehindBy, type Change } from './receipts.ts';
 
+/** No operator at all has changed since: that includes the ones that are written. */
+export type OperatorCondition = { readonly expectedLastSequence: number; readonly expectedSubject: string };
+
 /** Of a subject only the first message may carry an expected sequence. */
-const messagesOf = (changes: readonly Change[]): AppendMessage[] => {
+const messagesOf = (changes: readonly Change[], operators: OperatorCondition | undefined): AppendMessage[] => {
   const messages: AppendMessage[] = [];
   for (const { aggregate, events } of changes) {
     const { subject, lastSequence } = aggregate;
+    const condition =
+      operators !== undefined && aggregate.ref.kind === 'operator' ? operators : { expectedLastSequence: lastSequence };
     for (const event of events) {
       const { id } = event;
       const data = encodeJson(event);
       const isFirst = event === events[0];
-      messages.push(isFirst ? { subject, id, data, expectedLastSequence: lastSequence } : { subject, id, data });
+      messages.push(isFirst ? Object.assign({ subject, id, data }, condition) : { subject, id, data });
     }
   }
   return messages;
@@ -48,8 +53,8 @@ const receiptFor = (
 export const createChangeStore =
   (appender: Appender, meter: CommandMeter) =>
   /** Faults: those of the appender; nothing is folded then. */
-  async (request: CommandRequest, changes: readonly Change[]): Promise<Receipt> => {
-    const messages = messagesOf(changes);
+  async (request: CommandRequest, changes: readonly Change[], operators?: OperatorCondition): Promise<Receipt> => {
+    const messages = messagesOf(changes, operators);
     if (messages.length === 0) return receiptFor(request, changes, [], meter);
     const startedMs = meter.nowMs();
     const sequences = await appender.append(messages);

@@ -18,6 +18,8 @@ export type Write = {
   readonly data: Uint8Array;
   readonly id?: string | undefined;
   readonly expectedLastSequence?: number | undefined;
+  /** The subjects that it is of, where not of the message's own. */
+  readonly expectedSubject?: string | undefined;
   readonly operation?: 'DEL' | undefined;
   /** Further header lines, each from headerLine. */
   readonly moreLines?: string | undefined;
@@ -33,12 +35,14 @@ type PubAck = { readonly seq?: number; readonly error?: ApiError };
 
 const decoder = new TextDecoder();
 
-const linesOf = ({ id, expectedLastSequence, operation, origin, moreLines = '' }: Write): string => {
+const linesOf = ({ id, expectedLastSequence, expectedSubject, operation, origin, moreLines = '' }: Write): string => {
   let lines = moreLines;
   if (id !== undefined) lines += headerLine('Nats-Msg-Id', id);
   if (expectedLastSequence !== undefined) {
     lines += headerLine('Nats-Expected-Last-Subject-Sequence', expectedLastSequence);
   }
+  if (expectedSubject !== undefined)
+    lines += headerLine('Nats-Expected-Last-Subject-Sequence-Subject', expectedSubject);
   if (origin !== undefined) lines += headerLine(ORIGIN_HEADER, origin);
   if (operation !== undefined) lines += headerLine('KV-Operation', operation);
   return lines;

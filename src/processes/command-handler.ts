@@ -8,6 +8,7 @@ import { APPEND_DEADLINE_MS, createCommandExecutor } from '../engine/execute-com
 import { whileLeading } from '../engine/lead.ts';
 import { createOutcomeIndex } from '../engine/outcome-index.ts';
 import { createOutcomes } from '../engine/outcomes.ts';
+import { createChannelClaims } from '../engine/channel-claims.ts';
 import { createCensus } from '../engine/census.ts';
 import { createSnapshots } from '../engine/snapshots.ts';
 import { createRelations } from '../engine/relations.ts';
@@ -66,6 +67,7 @@ await runProcess('command-handler', async (signal, context) => {
       entities: createKeyValueStore(connection, names.buckets.entities),
     }),
     jq,
+    claims: createChannelClaims(names, reader),
     relations: createRelations({
       names,
       events: reader,

@@ -212,3 +212,16 @@ describe('P12 deletion', () => {
     },
   );
 });
+
+describe('the channel of an operator', () => {
+  it('goes to one of several that are applied at the same moment, through two command-handlers', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const shared = operatorNamed(`shared-${round}`);
+      const receipts = await Promise.all(
+        ['a', 'b', 'c', 'd'].map((name) => instance.client.send('apply', { ...shared, name: `${name}-${round}` })),
+      );
+      const codes = receipts.map(({ rejection }) => rejection?.code ?? 'won').sort();
+      assert.deepEqual(codes, ['CHANNEL_TAKEN', 'CHANNEL_TAKEN', 'CHANNEL_TAKEN', 'won']);
+    }
+  });
+});

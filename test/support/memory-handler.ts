@@ -6,6 +6,7 @@ import type { CommandRequest } from '../../src/engine/command-request.ts';
 import { createCommandExecutor, type CommandExecutor, type ExecuteOptions } from '../../src/engine/execute-command.ts';
 import { createOutcomes } from '../../src/engine/outcomes.ts';
 import type { Relations } from '../../src/engine/relations.ts';
+import { createChannelClaims } from '../../src/engine/channel-claims.ts';
 import type { Census } from '../../src/engine/census.ts';
 import { createJqRunner } from '../../src/jq/jq-runner.ts';
 import { createSnapshots } from '../../src/engine/snapshots.ts';
@@ -24,6 +25,7 @@ import type {
 import { NOTHING_LEFT } from '../../src/messages/left-behind.ts';
 import type { Receipt, Verb } from '../../src/messages/commands.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
+import { filterMatches } from '../../src/jetstream/channel-position.ts';
 import { manualClock } from './memory-ports.ts';
 import { silentLog } from './silent-log.ts';
 
@@ -31,7 +33,9 @@ const names = namesFor('opstream');
 
 export const memoryEvents = () => {
   const kept: StoredMessage[] = [];
-  const lastOf = (subject: string) => kept.findLast((message) => message.subject === subject);
+  const on = (filter: string) => (message: StoredMessage) =>
+    /[*>]/.test(filter) ? filterMatches(filter, message.subject) : message.subject === filter;
+  const lastOf = (subject: string) => kept.findLast(on(subject));
   const stream = {
     kept,
     reads: 0,
@@ -41,8 +45,9 @@ export const memoryEvents = () => {
     /** Called after each append; throw to lose the answer. */
     afterAppend: undefined as (() => void) | undefined,
     store: (messages: readonly AppendMessage[]): readonly number[] => {
-      for (const { subject, expectedLastSequence } of messages) {
-        if (expectedLastSequence === undefined || expectedLastSequence === (lastOf(subject)?.sequence ?? 0)) continue;
+      for (const { subject, expectedLastSequence, expectedSubject = subject } of messages) {
+        const last = lastOf(expectedSubject)?.sequence ?? 0;
+        if (expectedLastSequence === undefined || expectedLastSequence === last) continue;
         throw new Fault('JS_CONFLICT', 'not the last');
       }
       return messages.map(({ subject, data }) =>
@@ -67,7 +72,7 @@ export const memoryEvents = () => {
       const found: StoredMessage[] = [];
       for (let index = fromSequence - 1; index < kept.length && found.length < limit; index += 1) {
         const message = kept[index];
-        if (message?.subject === subject) found.push(message);
+        if (message !== undefined && on(subject)(message)) found.push(message);
       }
       stream.messagesRead += found.length;
       return found;
@@ -121,6 +126,7 @@ export const memoryHandler = (
     clock,
     census: noResources,
     jq: jqRunner,
+    claims: createChannelClaims(names, events.reader),
     relations: {
       dependentsOf: async () => NOTHING_LEFT,
       lastStatusOf: async () => undefined,

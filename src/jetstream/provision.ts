@@ -1,5 +1,5 @@
-// Makes the streams and buckets that are missing, and adds to those that are there. It never deletes, recreates, shrinks or weakens: a
-// difference that cannot be added is a Fault that names it. Every process calls it at start; several at once do no harm.
+// Makes the streams and buckets that are missing, and adds to those that are there. It never deletes, recreates, shrinks or weakens, but for
+// one thing (`boundsLog`): a difference that cannot be added is a Fault that names it. Every process calls it at start; several at once do no harm.
 
 import { Fault } from '../core/fault.ts';
 import { fnv1a, namesFor } from '../messages/subjects.ts';
@@ -44,10 +44,14 @@ const AMOUNTS = new Set(['num_replicas', 'duplicate_window']);
 /** Limits: -1 or 0 is none; only more may be added. */
 const LIMITS = new Set(['max_msgs', 'max_bytes', 'max_age', 'max_msg_size', 'max_msgs_per_subject', 'max_consumers']);
 
+/** The one thing that may be taken away: a log that grew without bound keeps its newest messages of each subject from then on. */
+const boundsLog = (field: string, wanted: unknown, found: unknown): boolean =>
+  field === 'max_msgs_per_subject' && Number(wanted) > 1 && Number(found ?? -1) <= 0;
+
 const isMore = (field: string, wanted: unknown, found: unknown): boolean => {
   const amount = (value: unknown): number => (typeof value === 'number' ? value : 0);
   const limit = (value: unknown): number => (amount(value) > 0 ? amount(value) : Number.POSITIVE_INFINITY);
-  if (FREE.has(field)) return true;
+  if (FREE.has(field) || boundsLog(field, wanted, found)) return true;
   if (SWITCHES.has(field)) return wanted === true;
   if (AMOUNTS.has(field)) return amount(wanted) >= amount(found);
   if (LIMITS.has(field)) return limit(wanted) >= limit(found);

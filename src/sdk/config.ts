@@ -127,6 +127,14 @@ export const componentTable = {
     minMs: 100,
     maxMs: DAY_MS,
   }),
+  statusIntervalMs: durationEntry({
+    env: 'OPSTREAM_STATUS_INTERVAL',
+    about:
+      'a status that differs from the last one only in its properties is stored so long after that one; 0s: at once',
+    fallback: '1m',
+    minMs: 0,
+    maxMs: DAY_MS,
+  }),
 } as const;
 
 export type ComponentConfig = Omit<ConfigOf<typeof componentTable>, 'queue' | 'electionName'> & {

@@ -3,7 +3,7 @@
 
 import { Fault } from '../core/fault.ts';
 import type { Clock } from '../engine/ports.ts';
-import type { Entity, EntityKey, EntityStatus } from '../messages/entity.ts';
+import type { Entity, EntityKey } from '../messages/entity.ts';
 import type { Provenance } from '../messages/envelope.ts';
 import { assertUpdate } from './author-checks.ts';
 import { sameStatus, statusFrom } from './status-rules.ts';
@@ -33,12 +33,10 @@ export type ControllerOptions = {
   readonly clock: Clock;
   /** Token of the lease held now. */
   fence(): number;
-  /** Told of every status that was written. */
-  onWritten(status: EntityStatus): void;
 };
 
 export const createController = (options: ControllerOptions): Controller => {
-  const { entities, statuses, operator, clock, fence, onWritten } = options;
+  const { entities, statuses, operator, clock, fence } = options;
   const active = new Map<EntityKey, ReconcileRecord>();
 
   const assertNotFenced = (record: ReconcileRecord | undefined): void => {
@@ -64,7 +62,6 @@ export const createController = (options: ControllerOptions): Controller => {
       // It may have been given up on meanwhile.
       check(record);
       await statuses.put(next, fence(), provenance);
-      onWritten(next);
     }
     if (record !== undefined) record.reported = true;
   };

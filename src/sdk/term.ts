@@ -19,6 +19,7 @@ import { createMaintenance } from './maintenance.ts';
 import type { ComponentMetrics } from './metrics.ts';
 import { createQueryDesk } from './query-desk.ts';
 import { createReconcileLoop, type ReconcileLoop } from './reconcile-loop.ts';
+import { createStatusPace } from './status-pace.ts';
 import type { EntityStatusStore, EntityStore, MessageHandler, OController, Reconciler } from './types.ts';
 
 export type TermParts = {
@@ -118,8 +119,15 @@ const subscribe = async (parts: TermParts, intake: CommandIntake): Promise<() =>
 };
 
 /** Resolves when the term is over. Throws, for the process to end, when a reconcile goes on although its signal was aborted. */
-export const leadTerm = async (parts: TermParts): Promise<void> => {
-  const { config, lease, entities, statuses, clock, log, metrics } = parts;
+export const leadTerm = async (given: TermParts): Promise<void> => {
+  const { config, lease, entities, clock, log, metrics } = given;
+  const statuses = createStatusPace({
+    ...{ clock, log, store: given.statuses },
+    intervalMs: config.statusIntervalMs,
+    recorded: given.reconciler.recorded ?? [],
+    onStored: () => metrics.statusWritten(),
+  });
+  const parts: TermParts = { ...given, statuses };
   const ending = new AbortController();
   let isFenced = false;
   const term = AbortSignal.any([parts.leading, ending.signal]);
@@ -135,7 +143,6 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
   const controller = createController({
     ...{ entities, statuses, clock, operator: config.operator },
     fence: () => lease.token,
-    onWritten: () => metrics.statusWritten(),
   });
   await parts.onController(controller);
 
@@ -175,11 +182,14 @@ export const leadTerm = async (parts: TermParts): Promise<void> => {
     for await (const { key } of entities.list()) line.due(key);
     unsubscribe = await subscribe(parts, intake);
     parts.onWorking(loop);
-    await Promise.race([Promise.all([consume(parts, intake, term), maintenance.run(term)]), aborted(term)]);
+    const work = [consume(parts, intake, term), maintenance.run(term), statuses.run(term)];
+    await Promise.race([Promise.all(work), aborted(term)]);
   } finally {
     ending.abort();
     for (const name of ['keysWaiting', 'keysDelayed'] as const) metrics.gauge(name, () => 0);
-    const settled = Promise.all([unsubscribe(), intake.idle(), stop(term.reason)]);
+    const ended = Promise.all([unsubscribe(), intake.idle(), stop(term.reason)]);
+    const isOurs = (): boolean => !lease.lost.aborted && !isFenced;
+    const settled = ended.then(() => (isOurs() ? statuses.flush() : undefined));
     if (!(await endsInTime(settled, clock))) {
       log.error({ working: line.working, deadlineMs: STOP_DEADLINE_MS }, 'reconciles do not end although told to');
       // A next term in this process could reconcile an entity for the second time at once: worse than the error this may hide.

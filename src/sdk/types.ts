@@ -66,6 +66,11 @@ export type ReconcileContext = {
 export interface Reconciler {
   /** A name for logs and metrics, e.g. `azure-data-factory`. */
   id(): string;
+  /**
+   * Names of properties that a later start relies on, such as a note of what is about to be made outside: a status in which one of them
+   * differs is durable when `updateEntityStatus` resolves. `intent` always is.
+   */
+  readonly recorded?: readonly string[];
   /** Called once before the first reconcile. */
   init(controller: OController): Promise<void> | void;
   reconcile(request: ReconcileRequest, context: ReconcileContext): Promise<ReconcileResult>;
@@ -101,7 +106,9 @@ export interface OController {
   /** What was last reported; undefined before the first report. */
   getEntityStatus(key: EntityKey, type: EntityOfInterestType): Promise<EntityStatus | undefined>;
   /**
-   * Stores the status in OPSTREAM_STATUS (durable when resolved). Writes nothing when it equals the last one. It answers the entity
+   * Stores the status in OPSTREAM_STATUS (durable when resolved). Writes nothing when it equals the last one. One that differs from it only
+   * in `properties` that are not `recorded` is kept in memory, and the last of them is stored a minute (OPSTREAM_STATUS_INTERVAL) after the last
+   * stored one, or when the component stops; `getEntityStatus` gives it at once, a crash in between loses it. It answers the entity
    * as this reconcile read it, not a newer one. Faults: JS_NOT_FOUND when the entity is unknown here; JS_CONFLICT when another
    * component wrote in between (an earlier leader, or this process is no longer the leader): let it through, the reconcile runs again.
    */

@@ -15,10 +15,11 @@ import {
   missingStreams,
   provision,
 } from '../../src/jetstream/provision.ts';
+import { createStreamReader } from '../../src/jetstream/stream-reader.ts';
 import { readStreamDefinitions } from '../../src/jetstream/stream-definitions.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
 import { leakGuard } from '../support/children.ts';
-import { api, bytes, configOf, openConnection, type LogLine, type Opened } from '../support/jetstream.ts';
+import { api, bytes, configOf, openConnection, textOf, type LogLine, type Opened } from '../support/jetstream.ts';
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -117,6 +118,25 @@ describe('provisioning', () => {
       await connection.slots.request(subject, bytes('{}'));
     await waitFor(() => seen.length === 3, { what: 'three live messages' });
     assert.deepEqual(seen, [other.liveEvent(ref), other.liveStatus(status), other.liveOutcome('c1')]);
+  });
+
+  it('bounds the statuses of each resource in an older stream, and keeps the last ones of each', async () => {
+    const { status } = names.streams;
+    await create({ ...definitionOf(status), max_msgs_per_subject: -1 });
+    const subjectOf = (name: string): string => names.status({ operator: 'op', workspace: 'ws', name });
+    await connection.slots.request(subjectOf('quiet'), bytes('only'));
+    for (let index = 1; index <= 1100; index += 1) connection.nc.publish(subjectOf('chatty'), bytes(`${index}`));
+    await connection.slots.request(subjectOf('chatty'), bytes('last'));
+    await provision(connection, { prefix: 'opstream' });
+    assert.deepEqual(changes(), [{ stream: status, fields: ['max_msgs_per_subject'] }]);
+    const reader = createStreamReader(connection, status);
+    const kept = await reader.readSubject(subjectOf('chatty'));
+    assert.equal(kept.length, 1000);
+    assert.equal(textOf(kept.at(-1)?.data ?? bytes('')), 'last');
+    assert.equal((await reader.readSubject(subjectOf('quiet'))).length, 1);
+    await connection.slots.request(subjectOf('chatty'), bytes('newer'));
+    assert.equal((await reader.readSubject(subjectOf('chatty'))).length, 1000);
+    assert.equal((await reader.readSubject(subjectOf('quiet'))).length, 1, 'the last of each resource stays for ever');
   });
 
   it('adds to an older stream what takes nothing away, and keeps its messages', async () => {

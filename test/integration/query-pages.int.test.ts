@@ -115,13 +115,13 @@ const progressIn = (pages: readonly HistoryAnswer[]): readonly unknown[] =>
     .map(({ event }) => ((event['data'] as JsonObject)['properties'] as JsonObject)['progress']);
 
 describe('answers larger than one message', () => {
-  it('history: 1,500 statuses of one resource are paged, each once and in order, whatever the limit', async () => {
+  it('history: 900 statuses of one resource are paged, each once and in order, whatever the limit', async () => {
     const entity = await declare('chatty');
-    const count = 1500;
+    const count = 900;
     await report(
       'chatty',
       entity,
-      Array.from({ length: count }, (_, progress) => ({ progress, text: 'x'.repeat(300) })),
+      Array.from({ length: count }, (_, progress) => ({ progress, text: 'x'.repeat(1000) })),
     );
     const first: HistoryAnswer = await ask('history', { name: 'chatty' });
     assert.equal(first.entries.length, 100, 'a page has 100 entries, of events and statuses together');
@@ -137,8 +137,8 @@ describe('answers larger than one message', () => {
     const all = await readHistory(instance.client, { kind: 'resource', workspace: 'public', name: 'chatty' });
     assert.ok(all.ok);
     assert.equal(all.value.length, count + 1, 'the command line follows the pages');
-    const some = await readHistory(instance.client, { kind: 'resource', workspace: 'public', name: 'chatty' }, 1200);
-    assert.equal(some.ok && some.value.length, 1200);
+    const some = await readHistory(instance.client, { kind: 'resource', workspace: 'public', name: 'chatty' }, 700);
+    assert.equal(some.ok && some.value.length, 700);
   });
 
   it('history: large statuses come a few at a time', async () => {

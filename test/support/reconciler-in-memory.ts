@@ -44,7 +44,6 @@ export const reconcilerInMemory = (makeReconciler: () => Reconciler, options: In
       operator: undefined,
       clock: systemClock,
       fence: () => own,
-      onWritten: () => {},
     });
     void reconciler.init(controller);
     current = createReconcileLoop({

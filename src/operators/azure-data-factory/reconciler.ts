@@ -17,7 +17,7 @@ import { createFollower } from './follow-run.ts';
 import { createLedger } from './ledger.ts';
 import { lifecycleOf, runUpdate, type Work } from './parts.ts';
 import { lookOnly, nextStep, type Step } from './plan.ts';
-import { hasEnded, runRecord } from './run-record.ts';
+import { hasEnded, RECORDED, runRecord } from './run-record.ts';
 import { createStarter } from './start-run.ts';
 import type { AdfSettings } from './settings.ts';
 
@@ -111,6 +111,7 @@ export const createAdfReconciler = ({ settings, api, now = Date.now }: Reconcile
 
   return {
     id: () => 'azure-data-factory',
+    recorded: RECORDED,
     init: (given) => {
       controller = given;
     },

@@ -132,6 +132,9 @@ export const nextIntent = (
   };
 };
 
+/** Names of the properties that the next start reads back. */
+export const RECORDED = ['pipeline', 'intent'];
+
 /** The properties of a status: `pipeline`, `intent` and what was synchronized. */
 export const recordProperties = (
   target: Target | undefined,

@@ -19,7 +19,7 @@ import { createLedger } from './ledger.ts';
 import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
 import { lookOnly, nextStep, type Step } from './plan.ts';
 import { hightouchRequest } from './request.ts';
-import { ensuredIn, hasEnded, recordProperties, runRecord } from './run-record.ts';
+import { ensuredIn, hasEnded, RECORDED, recordProperties, runRecord } from './run-record.ts';
 import { cancelUnsupported, isKnownStatus, observe, stateOf } from './run-status.ts';
 import { createRemover, syncsOf } from './removal.ts';
 import { createStarter } from './start-run.ts';
@@ -174,6 +174,7 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
 
   return {
     id: () => 'hightouch',
+    recorded: RECORDED,
     init: (given) => {
       controller = given;
     },

@@ -78,6 +78,9 @@ export const ensuredIn = (properties: JsonObject): Ensured | undefined => {
   return { modelId: model['id'], modelSlug: String(model['slug']), syncId: sync['id'], syncSlug: String(sync['slug']) };
 };
 
+/** Names of the properties that the next start reads back. */
+export const RECORDED = ['model', 'sync', 'intent'];
+
 /** `model` and `sync` (`{id, slug}`), `syncRun` once there is one, `intent`. */
 export const recordProperties = (
   ensured: Ensured | undefined,

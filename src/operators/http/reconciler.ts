@@ -12,7 +12,7 @@ import {
 import type { Definition } from './definition.ts';
 import type { Removed } from './object-remove.ts';
 import { createObjectStep } from './object-step.ts';
-import { recordOf } from './record.ts';
+import { RECORDED, recordOf } from './record.ts';
 import type { RestClient } from './rest-client.ts';
 import { createRunStep } from './run-step.ts';
 import { isRunDone, updateOf, type Parts, type Report, type Waiting, type Work } from './work.ts';
@@ -115,6 +115,7 @@ export const createHttpReconciler = (options: {
 
   return {
     id: () => `http/${definition.operator}/${definition.type}`,
+    recorded: RECORDED,
     init: (given) => {
       controller = given;
     },

@@ -149,6 +149,9 @@ const withoutOwn = ({
   ...others
 }: JsonObject): JsonObject => others;
 
+/** The names of those that `recordOf` reads back. */
+export const RECORDED = ['objectId', 'appliedGeneration', 'intent', 'kept', 'earlierIds'];
+
 /** The properties that `recordOf` reads back, before those that the manifest's `properties` gave. */
 export const recordProperties = (record: Omit<Record, 'run'>, synchronized: JsonObject): JsonObject => ({
   ...withoutOwn(synchronized),

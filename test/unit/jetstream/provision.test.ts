@@ -55,6 +55,12 @@ describe('stream definitions', () => {
       assert.equal(compression, 'none', name);
   });
 
+  it('keep a bounded number of statuses for each resource, and every event', () => {
+    const of = (stream: string) => readStreamDefinitions({ prefix: 'opstream' }).find(({ name }) => name === stream);
+    assert.equal(of('OPSTREAM_STATUS')?.['max_msgs_per_subject'], 1000);
+    assert.equal(of('OPSTREAM_EVENTS')?.['max_msgs_per_subject'], -1);
+  });
+
   it('refuse a prefix that is no token', () => {
     for (const prefix of ['', 'A', 'a.b', 'a b', '*']) assert.throws(() => readStreamDefinitions({ prefix }));
   });
@@ -100,6 +106,13 @@ describe('comparing a stream with its definition', () => {
         `drift ${field}`,
         `${field} ${JSON.stringify([expected, found])}`,
       );
+  });
+
+  it('gives a limit for each subject to a log that has none, and never a smaller one', () => {
+    assert.equal(verdictOf('max_msgs_per_subject', 1000, -1), 'add max_msgs_per_subject');
+    assert.equal(verdictOf('max_msgs_per_subject', 1000, 500), 'add max_msgs_per_subject');
+    assert.equal(verdictOf('max_msgs_per_subject', 1000, 5000), 'drift max_msgs_per_subject');
+    assert.equal(verdictOf('max_msgs_per_subject', 1, -1), 'drift max_msgs_per_subject', 'a bucket is no log');
   });
 
   it('looks only at what the definition says', () => {

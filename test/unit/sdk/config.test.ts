@@ -48,6 +48,7 @@ test("the seed's environment and arguments are a configuration", () => {
     querySubject: 'adf.pipeline.run.query',
     queryReplySubject: 'dataos.operator.adf.reply',
     reconcileTimeoutMs: 60_000,
+    statusIntervalMs: 60_000,
   });
 });
 

@@ -183,7 +183,6 @@ export const component = (standIn: Pick<StandIn, 'url' | 'loginUrl'>, options: C
       operator: undefined,
       clock: systemClock,
       fence: () => own,
-      onWritten: () => {},
     });
     void reconciler.init(onStep === undefined ? controller : stepwise<OController>(controller, onStep));
     current = createReconcileLoop({

@@ -5,7 +5,7 @@ import { decodeEvent, decodeStatusEvent } from '../messages/stored-event.ts';
 import { encodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
-import type { GetAnswer } from '../messages/queries.ts';
+import { OPERATOR_NOT_READY, type GetAnswer } from '../messages/queries.ts';
 import type { Clock } from '../engine/ports.ts';
 import type { Client, Identity, LiveMessage, ObservedStatus, Progress, WaitOptions, WaitOutcome } from './types.ts';
 
@@ -38,6 +38,10 @@ export const progressOf = (identity: Identity, answer: GetAnswer | undefined): P
   isReady: isReady(answer?.status),
   message: messageOf(answer?.status),
 });
+
+/** No status tells of it: what would report does not run. */
+const isHeldUp = (answer: GetAnswer | undefined): boolean =>
+  answer?.status?.conditions.some(({ reason }) => reason === OPERATOR_NOT_READY) === true;
 
 const ENDED = new Set(['succeeded', 'failed', 'cancelled']);
 
@@ -159,7 +163,7 @@ export const waitReady = async (
         const verdict = judge(answer, generation, untilGone);
         const progress = progressOf(identity, answer);
         // The views may be behind the statuses that were shown already.
-        if (verdict !== undefined || seen.last === undefined) show(progress);
+        if (verdict !== undefined || seen.last === undefined || isHeldUp(answer)) show(progress);
         if (verdict !== undefined) return { outcome: verdict, last: progress };
       }
       const last = seen.last === undefined ? {} : { last: seen.last };

@@ -29,6 +29,7 @@ import type { Directory, ListPage } from '../views/directory.ts';
 import { createHistory } from './answer-history.ts';
 import { countFitting, FRAME_BYTES, sizeOf } from './answer-room.ts';
 import { createOrphans } from './orphans.ts';
+import { withOperatorTrouble } from './operator-trouble.ts';
 import { refreshStatus } from './refresh-status.ts';
 import type { Outcomes } from './outcomes.ts';
 import type { Clock, KeyValueStore, StreamReader } from './ports.ts';
@@ -141,7 +142,13 @@ export const createAnswerer = (options: AnswerOptions) => {
     if (entity === undefined) return absent(type, workspace, name, at);
     const own = status !== undefined && isAbout(status, entity) ? status : undefined;
     const isOrphan = await orphans.isOrphan(entity);
-    const shown = isOrphan ? await orphans.statusOf(entity, own) : own;
+    const operatorStatus = async () => {
+      const key = viewKeys.operatorStatus(entity.manifest.resource.operator);
+      return documentIn('operatorStatus', await options.operators.get(key));
+    };
+    const shown = isOrphan
+      ? await orphans.statusOf(entity, own)
+      : await withOperatorTrouble(entity, own, operatorStatus);
     const summary = summaryOfEntity(entity, status, isOrphan);
     return ok({ type, summary, entity, ...(shown === undefined ? {} : { status: shown }), ...at });
   };

@@ -121,6 +121,9 @@ export type SecretDocument = {
 export type EntityStatusDocument = EntityStatus & { readonly updatedAt: string; readonly sequence: number };
 export type OperatorStatusDocument = OperatorStatus & { readonly updatedAt: string; readonly sequence: number };
 
+/** Reason of `Ready` of a resource that waits for an operator that cannot work: the query-responder's word, not the component's. */
+export const OPERATOR_NOT_READY = 'OperatorNotReady';
+
 type AnswerBase = { readonly sequence: number; readonly stale?: boolean };
 /** `next`: the status did not fit; ask again with it as `cursor` for a RestOfGet. */
 export type GetAnswer = AnswerBase & { readonly next?: 'status' } & (

@@ -53,5 +53,10 @@ export const actionOf = (args: ParsedArguments): JsonObject => {
   if (action === undefined && (pairs.length > 0 || path !== undefined))
     throw new UsageError('parameters belong to an action: name it with --action');
   const parameters = path !== undefined ? fromFile(path) : pairs.length > 0 ? fromPairs(pairs) : undefined;
-  return { ...(action === undefined ? {} : { action }), ...(parameters === undefined ? {} : { parameters }) };
+  const ifRunning = textOf(args, 'if-running');
+  return {
+    ...(action === undefined ? {} : { action }),
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(ifRunning === undefined ? {} : { ifRunning }),
+  };
 };

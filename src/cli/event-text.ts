@@ -34,6 +34,13 @@ const patchText = (patch: JsonValue | undefined): string => {
 
 const runText = (run: JsonValue | undefined): string => (isJsonObject(run) ? `run ${textIn(run, 'number')}` : '');
 
+/** Of the end of a run: the number is in the event that wanted it. */
+const endText = (data: JsonObject): string => {
+  if (textIn(data, 'runId') === '' || textIn(data, 'state') === '') return '';
+  const externalId = textIn(data, 'externalId');
+  return `${textIn(data, 'state')}${externalId === '' ? '' : ` (${printable(externalId)})`}`;
+};
+
 const leftText = (leftBehind: JsonValue | undefined): string => {
   if (!isJsonObject(leftBehind)) return '';
   const items = Array.isArray(leftBehind['items']) ? (leftBehind['items'] as readonly JsonValue[]) : [];
@@ -45,6 +52,8 @@ const leftText = (leftBehind: JsonValue | undefined): string => {
 const eventFacts = (data: JsonObject): readonly string[] => [
   patchText(data['patch']),
   runText(data['run']),
+  data['skippedRun'] === undefined ? '' : `${runText(data['skippedRun'])} skipped`,
+  endText(data),
   data['force'] === true || data['forced'] === true ? 'forced' : '',
   leftText(data['leftBehind']),
 ];

@@ -11,6 +11,7 @@ import type {
   ListAnswer,
   OutcomeAnswer,
   QueryVerb,
+  RunsAnswer,
   StatusAnswer,
 } from '../messages/queries.ts';
 import type { Kind } from '../messages/subjects.ts';
@@ -22,6 +23,7 @@ export type AnswerOf = {
   readonly status: StatusAnswer;
   readonly history: HistoryAnswer;
   readonly outcome: OutcomeAnswer;
+  readonly runs: RunsAnswer;
 };
 
 export type SendOptions = {

@@ -23,6 +23,8 @@ export const rejectionCodes = {
   NOT_RELEASABLE: 'a release needs a resource whose deletion was asked for, or force',
   NOT_RUNNABLE: 'the resource type is not runnable',
   NOT_RUNNING: 'there is no run to cancel',
+  RUN_IN_PROGRESS: 'a run goes on, and the command, or the type, says skip',
+  RUN_QUEUE_FULL: 'as many runs of the resource wait as may',
   SUSPENDED: 'the resource is suspended',
   PATCH_INVALID: 'a JSON Patch is malformed, or does not apply to the manifest as it stands',
   DUPLICATE_DOCUMENT: 'two documents of one apply declare the same thing',

@@ -10,6 +10,7 @@ import { schemaUri } from '../messages/envelope.ts';
 import { MAX_PAGE_SIZE, type ListAnswer, type OperatorDocument, type Summary } from '../messages/queries.ts';
 import { damagedView, documentIn } from '../messages/view-documents.ts';
 import { refKey, resourceRef, viewKeys, type Names } from '../messages/subjects.ts';
+import { asTold } from './entity-command.ts';
 import type { Appender, AppendMessage, Clock, KeyValueStore, Log, Requester } from './ports.ts';
 
 const WAIT_MS = 5000;
@@ -66,7 +67,11 @@ export const createAdoption = (options: AdoptionOptions): Adopt => {
     commandid: operator.uid,
     actor: operator.createdBy,
     generation: entity.generation,
-    data: { command: entity.deletionRequestedAt === undefined ? 'apply' : 'delete', entity, fence: options.fence },
+    data: {
+      command: entity.deletionRequestedAt === undefined ? 'apply' : 'delete',
+      entity: asTold(entity),
+      fence: options.fence,
+    },
   });
 
   const entitiesOf = async (items: readonly Summary[]): Promise<readonly Entity[]> => {

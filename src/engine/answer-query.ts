@@ -20,6 +20,7 @@ import {
   type ListQuery,
   type OutcomeAnswer,
   type OutcomeQuery,
+  type RunsAnswer,
   type RestOfGet,
   type StatusAnswer,
   type StatusQuery,
@@ -28,6 +29,7 @@ import { documentIn } from '../messages/view-documents.ts';
 import type { Directory, ListPage } from '../views/directory.ts';
 import { createHistory } from './answer-history.ts';
 import { countFitting, FRAME_BYTES, sizeOf } from './answer-room.ts';
+import { createRunsAnswer } from './answer-runs.ts';
 import { createOrphans } from './orphans.ts';
 import { withOperatorTrouble } from './operator-trouble.ts';
 import { refreshStatus } from './refresh-status.ts';
@@ -36,7 +38,7 @@ import type { Clock, KeyValueStore, StreamReader } from './ports.ts';
 import type { ViewMirror } from './view-mirror.ts';
 import { createViewTrust } from './view-trust.ts';
 
-export type Answer = GetAnswer | RestOfGet | ListAnswer | StatusAnswer | HistoryAnswer | OutcomeAnswer;
+export type Answer = GetAnswer | RestOfGet | ListAnswer | StatusAnswer | HistoryAnswer | OutcomeAnswer | RunsAnswer;
 
 export type AnswerOptions = {
   readonly names: Names;
@@ -227,6 +229,8 @@ export const createAnswerer = (options: AnswerOptions) => {
     }
   };
 
+  const runs = createRunsAnswer(options);
+
   const dispatch = (query: ParsedQuery, roomBytes: number): Promise<Result<Answer>> => {
     switch (query.verb) {
       case 'get':
@@ -239,6 +243,8 @@ export const createAnswerer = (options: AnswerOptions) => {
         return history(query.query, roomBytes);
       case 'outcome':
         return outcome(query.query);
+      case 'runs':
+        return runs(query.query);
     }
     return query satisfies never;
   };

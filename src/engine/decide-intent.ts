@@ -9,7 +9,6 @@ import { documentFromValue } from '../messages/manifest/document.ts';
 import { validateManifest } from '../messages/manifest/validate.ts';
 import { reject, type Rejection } from '../core/rejection.ts';
 import type { TargetCommand } from '../messages/commands.ts';
-import type { Entity } from '../messages/entity.ts';
 import { NOTHING_LEFT } from '../messages/left-behind.ts';
 import type { Finding } from '../messages/manifest/lint/finding.ts';
 import { isPending, type Awaitable } from '../core/awaitable.ts';
@@ -25,13 +24,14 @@ import { refOf, type Intent, type TargetIntent } from './intent.ts';
 import type { Census } from './census.ts';
 import { retryIfStuck } from './stuck.ts';
 import { decideFinalize } from './decide-finalize.ts';
-import { externalNameOf, filterProblems, runWishOf } from './resource-types.ts';
+import { externalNameOf, filterProblems } from './resource-types.ts';
 import { breakagesOf } from './schema-evolution.ts';
 import type { JqRunner, Vault } from './ports.ts';
 import type { Relations } from './relations.ts';
 import { resealManifest, sealManifest } from './sealing.ts';
 import type { SpecSchemas } from './spec-schemas.ts';
-import { warnIfHeldBack, warnOfHolding } from './held-back.ts';
+import { decideResourceTarget } from './decide-resource-target.ts';
+import { warnIfHeldBack } from './held-back.ts';
 import { refKey, resourceRef, type Ref } from '../messages/subjects.ts';
 
 export type DecideIntentContext = DecisionContext & {
@@ -193,45 +193,6 @@ const deleteSecret = async (
   return decideSecret({ type: 'delete', users, force, ...expected }, secret, context, ref);
 };
 
-/** Whether there is an operator with the resource's type. */
-const isHosted = ({ manifest }: Entity, context: DecideIntentContext): boolean => {
-  const { operator, type } = manifest.resource;
-  return context.operatorNamed(operator)?.manifest.operator.resources.some(({ name }) => name === type) === true;
-};
-
-/** `release`, and `delete` of a resource with force, which is the same. */
-const releaseResource = async (
-  { force }: TargetCommand,
-  expected: { readonly expectedGeneration?: number },
-  { ref, resource }: Aggregate,
-  context: DecideIntentContext,
-): Promise<Decision> => {
-  const { entity } = resource;
-  const isOperatorGone = entity === undefined || !isHosted(entity, context);
-  const lastStatus = entity === undefined ? undefined : await context.relations.lastStatusOf(entity);
-  const by = context.request.actor;
-  const command = { type: 'release', force: force === true, by, isOperatorGone, lastStatus, ...expected } as const;
-  return decideResource(command, resource, context, ref);
-};
-
-/** A run that nobody would carry out is refused; a deletion that nobody would carry out is a wish that is kept, with a word about it. */
-const orphanProblem = (
-  verb: string,
-  entity: Entity | undefined,
-  context: DecideIntentContext,
-): Rejection | undefined => {
-  if (entity === undefined) return undefined;
-  const { operator } = entity.manifest.resource;
-  if (isHosted(entity, context)) return undefined;
-  const message = `operator "${operator}" is gone, or has no such type any more, and nobody is there to do it`;
-  if (verb === 'run' || verb === 'cancel' || verb === 'reconcile') {
-    return reject('OPERATOR_NOT_FOUND', `${message}; register the operator again, or release the resource`);
-  }
-  const hint = 'register the operator again, or release the resource: what it has outside then stays';
-  if (verb === 'delete') context.warn({ code: 'OPERATOR_GONE', severity: 'warning', message, hint, pointer: '' });
-  return undefined;
-};
-
 const keepOwner = (manifest: Manifest, before: Manifest | undefined): Manifest =>
   before === undefined || before.owner === manifest.owner ? manifest : { ...manifest, owner: before.owner };
 
@@ -278,20 +239,5 @@ const decideTarget = async (
   if (ref.kind === 'secret') return deleteSecret(command, expected, aggregate, context);
   if (command.verb === 'finalize') return decideFinalize(command, aggregate, context);
   if (ref.kind === 'operator') return decideOperatorTarget(command, expected, aggregate, context);
-  if (command.verb === 'release' || (command.verb === 'delete' && command.force === true)) {
-    return releaseResource(command, expected, aggregate, context);
-  }
-  const orphaned = orphanProblem(command.verb, aggregate.resource.entity, context);
-  if (orphaned !== undefined) return err(orphaned);
-  const { entity } = aggregate.resource;
-  if (command.verb === 'run' && entity !== undefined) {
-    const { operator, type } = entity.manifest.resource;
-    const wish = runWishOf(command, context.operatorNamed(operator), type);
-    return decideResource({ type: 'run', wish, ...expected }, aggregate.resource, context, ref);
-  }
-  const { verb } = command;
-  if (verb === 'restart') return err(reject('COMMAND_INVALID', 'restart works on operators'));
-  if (entity !== undefined && isHosted(entity, context)) warnOfHolding(verb, entity, context.warn);
-  const decision = decideResource({ type: verb, ...expected }, aggregate.resource, context, ref);
-  return verb === 'delete' ? retryIfStuck(decision, aggregate, context) : decision;
+  return decideResourceTarget(command, expected, aggregate, context);
 };

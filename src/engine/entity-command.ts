@@ -11,6 +11,13 @@ const verbOf = (entity: Entity, event: ResourceEvent): EntityCommand['data']['co
   return entity.deletionRequestedAt === undefined ? 'apply' : 'delete';
 };
 
+/** What components are told of a resource: not the runs that wait for their turn. */
+export const asTold = (entity: Entity): Entity => {
+  if (entity.waitingRuns === undefined) return entity;
+  const { waitingRuns: _waiting, ...told } = entity;
+  return told;
+};
+
 /** `id`: of the message, for the server's duplicate window. Default: the event's, so that a dispatch that is repeated stores nothing. */
 export const entityCommandFor = (
   names: Names,
@@ -34,6 +41,6 @@ export const entityCommandFor = (
   };
   if (event.traceparent !== undefined) command['traceparent'] = event.traceparent;
   command['generation'] = entity.generation;
-  command['data'] = { command: verbOf(entity, event), entity, fence };
+  command['data'] = { command: verbOf(entity, event), entity: asTold(entity), fence };
   return command as unknown as EntityCommand;
 };

@@ -28,6 +28,8 @@ export type Relations = {
   dependentsOf(operator: string): Promise<LeftBehind>;
   /** The last status on the resource's subject that is ours; undefined when there is none. */
   lastStatusOf(entity: Entity): Promise<EntityStatus | undefined>;
+  /** The status of the resource at that sequence of OPSTREAM_STATUS, or the last one when that is not kept any more; undefined: neither is ours. */
+  statusAt(entity: Entity, sequence: number): Promise<EntityStatus | undefined>;
   /** Names of the operators whose components refer to the secret. Faults: as for dependentsOf. */
   usersOfSecret(workspace: string, name: string): Promise<SecretUsers>;
   /** Names of operators for "did you mean"; none when nobody answers. */
@@ -71,6 +73,14 @@ export const createRelations = (options: {
     return answer?.stale === true ? undefined : answer;
   };
 
+  const subjectOf = ({ manifest: { workspace, name, resource } }: Entity): string =>
+    names.status({ operator: resource.operator, workspace, name });
+
+  const lastStatusOf = async (entity: Entity): Promise<EntityStatus | undefined> => {
+    const { event } = await lastOwnStatus(statuses, own, subjectOf(entity));
+    return event?.type === STATUS_TYPE ? event.data : undefined;
+  };
+
   return {
     dependentsOf: async (operator) => {
       const minSequence = await events.lastSequence();
@@ -99,11 +109,13 @@ export const createRelations = (options: {
       return { total: answer.total, operators: answer.items.map((item) => item.name) };
     },
 
-    lastStatusOf: async ({ manifest }) => {
-      const { workspace, name, resource } = manifest;
-      const subject = names.status({ operator: resource.operator, workspace, name });
-      const { event } = await lastOwnStatus(statuses, own, subject);
-      return event?.type === STATUS_TYPE ? event.data : undefined;
+    lastStatusOf,
+
+    statusAt: async (entity, sequence) => {
+      const [message] = await statuses.readSubject(subjectOf(entity), { fromSequence: sequence, limit: 1 });
+      const decoded = message?.sequence === sequence ? own.status(message) : undefined;
+      if (decoded === undefined || 'problem' in decoded) return lastStatusOf(entity);
+      return decoded.event.type === STATUS_TYPE ? decoded.event.data : undefined;
     },
 
     operatorNames: async () => {

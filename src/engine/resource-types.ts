@@ -96,13 +96,16 @@ const validatorOf = (schema: string): SpecValidator => {
 
 /** What the command `run` asks for, seen with what the type declares. */
 export const runWishOf = (
-  { action, parameters }: TargetCommand,
+  { action, parameters, ifRunning }: TargetCommand,
   operator: OperatorDocument | undefined,
   resourceType: string,
 ): RunWish => {
-  const declared = typeOf(operator, resourceType)?.actions ?? [];
+  const type = typeOf(operator, resourceType);
+  const declared = type?.actions ?? [];
+  const policy = ifRunning ?? type?.ifRunning;
   const schema = declared.find(({ name }) => name === action)?.specSchema?.jsonSchema;
   return {
+    ...(policy === undefined ? {} : { ifRunning: policy }),
     ...(action === undefined ? {} : { action }),
     ...(parameters === undefined ? {} : { parameters }),
     actions: declared.map(({ name }) => name),

@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { LeftBehind } from './left-behind.ts';
 import type { Finding } from './manifest/lint/finding.ts';
+import type { IfRunning } from './events.ts';
 import type { Operation } from './patch.ts';
 import type { Kind } from './subjects.ts';
 
@@ -21,11 +22,12 @@ export const targetVerbs = [
   'restart',
   'reseal',
   'finalize',
+  'settle',
 ] as const;
 /**
  * `reconcile` has a component look at a resource now, whatever it waits for. `restart` ends the components of an operator and starts them again,
  * replica by replica. `release` takes a resource out of opstream without the word of its component: what is outside stays. `finalize` is sent by the
- * operator-runtime when a component has said that the external thing is gone. `reseal` puts the sealed values of a secret or an operator under
+ * operator-runtime when a component has said that the external thing is gone, `settle` when it has said that a run has ended. `reseal` puts the sealed values of a secret or an operator under
  * the current key.
  */
 export const verbs = [...manifestVerbs, ...targetVerbs] as const;
@@ -52,9 +54,16 @@ export type TargetCommand = {
   /** `run` only: an action that the resource's type declares, and its parameters. */
   readonly action?: string;
   readonly parameters?: JsonObject;
+  /** `run` only: what becomes of it while another run goes on. Default: what the type says, else `queue`. */
+  readonly ifRunning?: IfRunning;
+  /** `cancel` only: the runs that wait as well. */
+  readonly all?: boolean;
+  /** `settle` only: the run that has ended, and the sequence in OPSTREAM_STATUS of the status that says so. */
+  readonly runId?: string;
+  readonly statusSequence?: number;
   /** `restart` only: one of the operator's components. Absent: all of them. */
   readonly component?: string;
-  /** `finalize` only: the uid that was finished, so that a later declaration is left alone. */
+  /** `finalize` and `settle` only: the uid that was finished, so that a later declaration is left alone. */
   readonly uid?: string;
   /** Refuse with VERSION_CONFLICT unless the generation is this one. */
   readonly expectedGeneration?: number;

@@ -4,7 +4,7 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { CloudEvent } from './envelope.ts';
-import type { RunRequest } from './events.ts';
+import type { RunEnd, RunRequest } from './events.ts';
 import type { ResourceManifest } from './manifest/types.ts';
 
 /** `<workspace>.<name>`: how the SDK and the stores name an entity. */
@@ -20,8 +20,17 @@ export type Entity = {
   readonly runnable: boolean;
   /** What the thing is to be called outside, if the type's `nameJqFilter` says so. */
   readonly externalName?: string;
-  /** The run that is wanted; `cancelRequested` when it should be stopped. */
-  readonly run?: RunRequest & { readonly cancelRequested: boolean };
+  /**
+   * The run that goes on, or the last one; `cancelRequested` when it should be stopped, `isReplaced` when that is for the next one, `ended`
+   * when its component has reported how it ended.
+   */
+  readonly run?: RunRequest & {
+    readonly cancelRequested: boolean;
+    readonly isReplaced?: true;
+    readonly ended?: RunEnd;
+  };
+  /** Runs that wait for the end of `run`, in their order. Components are not told of them. */
+  readonly waitingRuns?: readonly RunRequest[];
   readonly suspended: boolean;
   /** Set from the moment that somebody asked for its deletion. */
   readonly deletionRequestedAt?: string;

@@ -30,7 +30,20 @@ export type RunRequest = {
   readonly requestedAt: string;
   readonly action?: string;
   readonly parameters?: JsonObject;
+  /** It was wanted by a changed spec, not by somebody who asked for a run. */
+  readonly ofSpec?: true;
 };
+
+/** What becomes of a run that is wanted while one goes on: it waits for its turn, takes the place of that one, or is not done. */
+export const ifRunningChoices = ['queue', 'replace', 'skip'] as const;
+export type IfRunning = (typeof ifRunningChoices)[number];
+
+/**
+ * How a run ended. `replaced`: cancelled for, or dropped for, one that was to take its place. `superseded`: it waited, for a spec that has
+ * changed again. `skipped`: it was wanted by a change while another went on, and the type says skip. `unknown`: a version that did not record
+ * ends wanted another run.
+ */
+export type RunEnd = 'succeeded' | 'failed' | 'cancelled' | 'replaced' | 'superseded' | 'skipped' | 'unknown';
 
 export type ResourceEventData = {
   /** First event of a resource, and of one that is declared again after its deletion (then with a new uid). */
@@ -47,11 +60,25 @@ export type ResourceEventData = {
   readonly 'io.opstream.resource.changed.v1': {
     readonly patch: readonly Operation[];
     readonly run?: RunRequest;
+    /** Of `run`; absent in events of earlier versions, where the newest run took the place of the one before. */
+    readonly ifRunning?: IfRunning;
+    /** The run that the changed spec would have been, had not another gone on. */
+    readonly skippedRun?: RunRequest;
     /** Null: the type has no `nameJqFilter` any more. Absent: as before. */
     readonly externalName?: string | null;
   };
-  readonly 'io.opstream.resource.run-requested.v1': { readonly run: RunRequest };
-  readonly 'io.opstream.resource.cancel-requested.v1': { readonly runId: string };
+  readonly 'io.opstream.resource.run-requested.v1': { readonly run: RunRequest; readonly ifRunning?: IfRunning };
+  /** `all`: and none of those that wait is to be started. */
+  readonly 'io.opstream.resource.cancel-requested.v1': { readonly runId: string; readonly all?: true };
+  /** Its component has reported that the run has ended; the next one begins with this event. */
+  readonly 'io.opstream.resource.run-ended.v1': {
+    readonly runId: string;
+    readonly state: 'succeeded' | 'failed' | 'cancelled';
+    readonly startedAt?: string;
+    readonly finishedAt?: string;
+    readonly externalId?: string;
+    readonly message?: string;
+  };
   readonly 'io.opstream.resource.suspended.v1': Readonly<Record<string, never>>;
   readonly 'io.opstream.resource.resumed.v1': Readonly<Record<string, never>>;
   /** Its component is to look at it now. Nothing about it has changed. */
@@ -105,6 +132,7 @@ const types: Readonly<Record<DomainEvent['type'], true>> = {
   'io.opstream.resource.changed.v1': true,
   'io.opstream.resource.run-requested.v1': true,
   'io.opstream.resource.cancel-requested.v1': true,
+  'io.opstream.resource.run-ended.v1': true,
   'io.opstream.resource.suspended.v1': true,
   'io.opstream.resource.resumed.v1': true,
   'io.opstream.resource.reconcile-requested.v1': true,

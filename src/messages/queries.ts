@@ -6,10 +6,11 @@ import type { JsonObject } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { Receipt } from './commands.ts';
 import type { Entity, EntityStatus, OperatorStatus, RuntimeStatus, ShownStatus } from './entity.ts';
+import type { RunEnd } from './events.ts';
 import type { OperatorManifest, SecretManifest } from './manifest/types.ts';
 import type { Kind } from './subjects.ts';
 
-export const queryVerbs = ['get', 'list', 'status', 'history', 'outcome'] as const;
+export const queryVerbs = ['get', 'list', 'status', 'history', 'outcome', 'runs'] as const;
 export type QueryVerb = (typeof queryVerbs)[number];
 
 /** How long a query waits for `minSequence` unless it says otherwise. */
@@ -30,6 +31,14 @@ export type StatusQuery = Freshness &
  */
 export type HistoryQuery = Freshness &
   Target & { readonly fromSequence?: number; readonly limit?: number; readonly cursor?: string };
+/** `before`: the `next` of the page before. `runId`: only that run. */
+export type RunsQuery = {
+  readonly workspace: string;
+  readonly name: string;
+  readonly runId?: string;
+  readonly limit?: number;
+  readonly before?: number;
+};
 export type OutcomeQuery = { readonly commandId: string; readonly waitMs?: number };
 
 /** All filters must hold. `cursor` is the `next` of the page before. */
@@ -163,5 +172,29 @@ export type HistoryEntry = {
   readonly setAside?: string;
 };
 export type HistoryAnswer = AnswerBase & { readonly entries: readonly HistoryEntry[]; readonly next?: string };
+/** One run of a resource, from the event that wanted it to its end. */
+export type RunRow = {
+  readonly id: string;
+  readonly number: number;
+  /** Of the resource; a name may have been declared several times. */
+  readonly uid: string;
+  readonly action?: string;
+  /** `declared`: by the first apply; `spec`: by a changed spec; `run`: by the command run. */
+  readonly cause: 'declared' | 'spec' | 'run';
+  readonly requestedBy: string;
+  readonly requestedAt: string;
+  readonly commandId: string;
+  /** Of the event that wanted it. */
+  readonly sequence: number;
+  /** `queued`: it waits for the run before it. `pending`, `inprogress`: its component is at it. The others are ends. */
+  readonly state: 'queued' | 'pending' | 'inprogress' | RunEnd;
+  readonly cancelRequested?: true;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly externalId?: string;
+  readonly message?: string;
+};
+/** The newest run first. `sequence` is that of the last event of the resource. */
+export type RunsAnswer = { readonly sequence: number; readonly items: readonly RunRow[]; readonly next?: number };
 export type OutcomeAnswer = { readonly receipt?: Receipt };
 export type QueryFailure = { readonly error: Rejection };

@@ -48,6 +48,9 @@ const patchProblem = ({ patch }: JsonObject): string | undefined =>
   Array.isArray(patch) ? undefined : 'data.patch is not a list';
 const runProblem = ({ run }: JsonObject): string | undefined =>
   isRunOrNone(run) ? undefined : 'data.run is not a run';
+const ENDS: readonly unknown[] = ['succeeded', 'failed', 'cancelled'];
+const endProblem = ({ state }: JsonObject): string | undefined =>
+  ENDS.includes(state) ? undefined : 'data.state is not one of succeeded, failed, cancelled';
 const leftBehindProblem = ({ leftBehind }: JsonObject): string | undefined =>
   isLeftBehind(leftBehind) ? undefined : 'data.leftBehind is not a list with a total';
 
@@ -76,6 +79,8 @@ const dataProblem = (type: DomainEvent['type'], data: JsonObject): string | unde
       return data['run'] === undefined ? 'data.run is not a run' : runProblem(data);
     case 'io.opstream.resource.cancel-requested.v1':
       return textProblem(data, 'runId');
+    case 'io.opstream.resource.run-ended.v1':
+      return textProblem(data, 'runId') ?? endProblem(data);
     case 'io.opstream.resource.released.v1':
       return textProblem(data, 'releasedBy') ?? leftBehindProblem(data);
     case 'io.opstream.operator.restart-requested.v1':

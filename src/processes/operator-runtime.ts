@@ -9,6 +9,7 @@ import { createCensus } from '../engine/census.ts';
 import { DELETION_GRACE_MS } from '../engine/decide-finalize.ts';
 import { createOperatorCare, lastOperatorStatus } from '../engine/operator-care.ts';
 import { createOperatorDirectory } from '../engine/operator-directory.ts';
+import { runRunEnds } from '../engine/run-ends-loop.ts';
 import { runDispatch } from '../engine/dispatch-loop.ts';
 import { createReleasedStatus } from '../engine/released-status.ts';
 import { createValidityWatch } from '../engine/validity-watch.ts';
@@ -165,6 +166,15 @@ const work = async (
       },
       deadLetter,
       metrics,
+    }),
+    runRunEnds({
+      names,
+      follower: createFollower(connection, streams.status),
+      positions,
+      requester: createRequester(connection),
+      clock,
+      log,
+      signal,
     }),
     runFinalization({
       names,

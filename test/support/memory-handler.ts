@@ -130,6 +130,7 @@ export const memoryHandler = (
     relations: {
       dependentsOf: async () => NOTHING_LEFT,
       lastStatusOf: async () => undefined,
+      statusAt: async () => undefined,
       operatorNames: async () => [],
       usersOfSecret: async () => ({ total: 0, operators: [] }),
       ...relations,

@@ -16,6 +16,7 @@ import { outcomeVerb } from './outcome.ts';
 import { releaseVerb } from './release.ts';
 import { resealVerb } from './reseal.ts';
 import { restoreVerb } from './restore.ts';
+import { runsVerb } from './runs.ts';
 import { statusVerb } from './status.ts';
 import { up } from './up.ts';
 import { verifyVerb } from './verify.ts';
@@ -39,6 +40,7 @@ export const allVerbs: readonly Verb[] = [
   restartVerb,
   resealVerb,
   statusVerb,
+  runsVerb,
   historyVerb,
   replayVerb,
   eventsVerb,

@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 import { exitCodes } from '../../runtime/lifecycle.ts';
 import type { TargetVerb } from '../../messages/commands.ts';
+import { ifRunningChoices } from '../../messages/events.ts';
 import { actionOf, withName } from '../action-flags.ts';
-import { textOf, type ParsedArguments } from '../arguments.ts';
+import { has, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
-import { anyText, aToken } from '../flag-values.ts';
+import { anyText, aToken, oneOf } from '../flag-values.ts';
 import { outputOf, printAs, sendVerb, tellRejection, waitIfAsked } from '../reporting.ts';
 import { changeFlags, commonFlags, identityOf, spoken, targetOf, tokenOf, UsageError, type Verb } from '../verb.ts';
 
@@ -48,7 +49,8 @@ const USAGE = '-n NAME [-w WORKSPACE] [--dry-run] [--wait[=DURATION]] [-o json|y
 export const runVerb: Verb = {
   name: 'run',
   about: 'run a runnable resource once more, or one of its actions',
-  usage: 'NAME [-w WORKSPACE] [--action ACTION [--param KEY=VALUE … | --params FILE]] [--dry-run] [--wait[=DURATION]]',
+  usage:
+    'NAME [-w WORKSPACE] [--if-running queue|replace|skip] [--action ACTION [--param KEY=VALUE … | --params FILE]] [--dry-run] [--wait[=DURATION]]',
   flags: {
     ...flags,
     action: {
@@ -59,6 +61,13 @@ export const runVerb: Verb = {
     },
     param: { kind: 'list', is: anyText, value: 'KEY=VALUE', about: 'a parameter of the action; JSON, else text' },
     params: { kind: 'text', is: anyText, value: 'FILE', about: 'the parameters of the action, as YAML or JSON' },
+    'if-running': {
+      kind: 'text',
+      is: oneOf(...ifRunningChoices),
+      value: 'queue|replace|skip',
+      about:
+        'while a run goes on: wait for its end, cancel it first, or be refused; default as the type says, else queue',
+    },
   },
   maxPositionals: 1,
   run: (args, context) =>
@@ -71,9 +80,11 @@ const { wait: _wait, ...withoutWait } = flags;
 export const cancelVerb: Verb = {
   name: 'cancel',
   about: 'cancel the run that is going on',
-  usage: '-n NAME [-w WORKSPACE] [--dry-run] [-o json|yaml]',
-  flags: withoutWait,
-  run: runTarget('cancel', { icon: '🛑', doing: 'cancelling', done: 'requested' }),
+  usage: '-n NAME [-w WORKSPACE] [--all] [--dry-run] [-o json|yaml]',
+  flags: { ...withoutWait, all: { kind: 'bare', about: 'and none of the runs that wait is to be started' } },
+  run: runTarget('cancel', { icon: '🛑', doing: 'cancelling', done: 'requested' }, (args) =>
+    has(args, 'all') ? { all: true } : {},
+  ),
 };
 
 export const suspendVerb: Verb = {

@@ -8,12 +8,13 @@ import { reject, type RejectionDetail } from '../../core/rejection.ts';
 import { nearestName } from '../../messages/validation/nearest.ts';
 import { versionConflict } from '../operator/decide.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
-import type { NewResourceEvent } from '../../messages/events.ts';
+import type { IfRunning, NewResourceEvent } from '../../messages/events.ts';
 import type { ResourceManifest } from '../../messages/manifest/types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Entity, EntityStatus } from '../../messages/entity.ts';
 import type { Decision, DecisionContext } from '../decision.ts';
-import { decideRun, NO_WISH, nextRun, notRunnable, type RunWish } from './run.ts';
+import { decideCancel, decideSettle, runOfSpec, type SettleCommand } from './run-course.ts';
+import { decideRun, NO_WISH, nextRun, type RunWish } from './run.ts';
 import { decideRelease, type ReleaseCommand } from './release.ts';
 import type { ResourceState } from './state.ts';
 
@@ -28,6 +29,10 @@ export type Host = {
   readonly externalName?: Result<string>;
 };
 
+type SteeringCommand =
+  | { readonly type: 'cancel'; readonly all?: boolean; readonly expectedGeneration?: number }
+  | { readonly type: 'suspend' | 'resume'; readonly expectedGeneration?: number };
+
 export type ResourceCommand =
   | {
       readonly type: 'apply';
@@ -36,17 +41,23 @@ export type ResourceCommand =
       readonly mustBeNew: boolean;
       readonly expectedGeneration?: number;
     }
-  | { readonly type: 'delete' | 'cancel' | 'suspend' | 'resume' | 'reconcile'; readonly expectedGeneration?: number }
+  | { readonly type: 'delete'; readonly expectedGeneration?: number }
+  | { readonly type: 'reconcile'; readonly expectedGeneration?: number }
+  | SteeringCommand
   | { readonly type: 'run'; readonly wish?: RunWish; readonly expectedGeneration?: number }
   | ReleaseCommand
   /** `lastStatus`: the last one that is stored of the resource, whoever reported it about whatever incarnation. */
-  | { readonly type: 'finalize'; readonly uid: string; readonly lastStatus: EntityStatus | undefined };
+  | { readonly type: 'finalize'; readonly uid: string; readonly lastStatus: EntityStatus | undefined }
+  | SettleCommand;
 
 /** Operators named in a refusal, at most. */
 const MAX_NAMED = 5;
 
 /** The type's declaration when the operator takes this manifest, else why not: every reason at once. */
-const admit = (manifest: ResourceManifest, host: Host): Result<{ readonly isRunnable: boolean }> => {
+const admit = (
+  manifest: ResourceManifest,
+  host: Host,
+): Result<{ readonly isRunnable: boolean; readonly ifRunning?: IfRunning }> => {
   const { operator: operatorName, type: typeName, spec } = manifest.resource;
   const { operator } = host;
   if (operator === undefined) {
@@ -83,7 +94,10 @@ const admit = (manifest: ResourceManifest, host: Host): Result<{ readonly isRunn
     details.push(...host.checkSpec(typeName, spec).map((detail) => ({ code: 'SPEC_INVALID', ...detail })));
   }
   const [first] = details;
-  if (first === undefined) return ok({ isRunnable: resourceType?.isRunnable ?? false });
+  if (first === undefined) {
+    const { isRunnable = false, ifRunning } = resourceType ?? {};
+    return ok(ifRunning === undefined ? { isRunnable } : { isRunnable, ifRunning });
+  }
   const code = first.code === 'WORKSPACE_NOT_ENABLED' || first.code === 'TYPE_NOT_FOUND' ? first.code : 'SPEC_INVALID';
   const message =
     code === 'SPEC_INVALID'
@@ -149,7 +163,9 @@ const decideApply = (
   const patch = diff(entity.manifest as unknown as JsonValue, manifest as unknown as JsonValue);
   const isNewRun = entity.runnable && !isDeepStrictEqual(entity.manifest.resource.spec, manifest.resource.spec);
   const named = isRenamed ? { externalName: externalName ?? null } : {};
-  const data = { patch, ...(isNewRun ? { run: nextRun(entity, context) } : {}), ...named };
+  const wanted = isNewRun ? runOfSpec(entity, admitted.value.ifRunning ?? 'queue', context) : ok({});
+  if (!wanted.ok) return wanted;
+  const data = { patch, ...wanted.value, ...named };
   return ok([{ type: 'io.opstream.resource.changed.v1', generation, data }]);
 };
 
@@ -161,6 +177,7 @@ export const decideResource = (
 ): Decision<NewResourceEvent> => {
   if (command.type === 'apply') return decideApply(command, state, context);
   const { entity } = state;
+  if (command.type === 'settle') return decideSettle(command, state);
   if (command.type === 'finalize') {
     if (entity === undefined || entity.uid !== command.uid) return ok([]);
     if (entity.deletionRequestedAt === undefined) {
@@ -202,23 +219,14 @@ export const decideResource = (
   if (entity.deletionRequestedAt !== undefined && !isHolding) return beingDeleted(entity);
   return command.type === 'run'
     ? decideRun(command.wish ?? NO_WISH, entity, generation, context)
-    : decideSteering(command.type, entity, generation);
+    : decideSteering(command, entity, generation);
 };
 
 /** cancel, suspend, resume: on a resource that is there to stay. */
-const decideSteering = (
-  type: 'cancel' | 'suspend' | 'resume',
-  entity: Entity,
-  generation: number,
-): Decision<NewResourceEvent> => {
-  switch (type) {
+const decideSteering = (command: SteeringCommand, entity: Entity, generation: number): Decision<NewResourceEvent> => {
+  switch (command.type) {
     case 'cancel':
-      if (!entity.runnable && entity.run === undefined) return err(notRunnable(entity, []));
-      if (entity.run === undefined)
-        return err(reject('NOT_RUNNING', `resource "${entity.manifest.name}" has no run to cancel`));
-      return entity.run.cancelRequested
-        ? ok([])
-        : ok([{ type: 'io.opstream.resource.cancel-requested.v1', generation, data: { runId: entity.run.id } }]);
+      return decideCancel(entity, command.all === true, generation);
     case 'suspend':
       return entity.suspended ? ok([]) : ok([{ type: 'io.opstream.resource.suspended.v1', generation, data: {} }]);
     case 'resume':

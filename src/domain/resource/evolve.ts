@@ -5,11 +5,18 @@ import { applyStored } from '../../messages/patch.ts';
 import type { Writable } from '../../core/writable.ts';
 import { resourceManifestProblem } from '../../messages/manifest/stored-shape.ts';
 import { entityKey, type Entity } from '../../messages/entity.ts';
-import type { ResourceEvent, RunRequest } from '../../messages/events.ts';
+import type { ResourceEvent } from '../../messages/events.ts';
+import { cancelRun, dropWaiting, endRun, requestRun, type LaneMove } from './run-lane.ts';
 import type { ResourceState } from './state.ts';
 
-const wanted = (run: RunRequest | undefined): Pick<Entity, 'run'> =>
-  run === undefined ? {} : { run: { ...run, cancelRequested: false } };
+/** The entity with another lane of runs. Fields keep their order: documents are compared byte for byte. */
+const withLane = (entity: Entity, { lane }: LaneMove): Entity => {
+  const next: Writable<Entity> = { ...entity };
+  if (lane.run !== undefined) next.run = lane.run;
+  delete next.waitingRuns;
+  if (lane.waitingRuns !== undefined) next.waitingRuns = lane.waitingRuns;
+  return next;
+};
 
 const renamed = (entity: Entity, externalName: string | null | undefined): Entity => {
   if (externalName === undefined) return entity;
@@ -27,7 +34,7 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
       generation,
       runnable,
       ...(externalName === undefined ? undefined : { externalName }),
-      ...(run === undefined ? undefined : wanted(run)),
+      ...(run === undefined ? undefined : requestRun({}, run, undefined).lane),
       suspended: false,
       createdAt: event.time,
       updatedAt: event.time,
@@ -49,17 +56,18 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
   entity.sequence = sequence;
   switch (event.type) {
     case 'io.opstream.resource.changed.v1': {
-      const { patch, run, externalName } = event.data;
+      const { patch, run, ifRunning, externalName } = event.data;
       entity.manifest = applyStored(entity.manifest, patch, resourceManifestProblem);
       if (run === undefined && externalName === undefined) return { generation, entity };
-      return { generation, entity: { ...renamed(entity, externalName), ...wanted(run) } };
+      const named = renamed(entity, externalName);
+      return { generation, entity: run === undefined ? named : withLane(named, requestRun(named, run, ifRunning)) };
     }
     case 'io.opstream.resource.run-requested.v1':
-      return { generation, entity: { ...entity, ...wanted(event.data.run) } };
+      return { generation, entity: withLane(entity, requestRun(entity, event.data.run, event.data.ifRunning)) };
     case 'io.opstream.resource.cancel-requested.v1':
-      return entity.run === undefined || entity.run.id !== event.data.runId
-        ? { generation, entity }
-        : { generation, entity: { ...entity, run: { ...entity.run, cancelRequested: true } } };
+      return { generation, entity: withLane(entity, cancelRun(entity, event.data.runId, event.data.all === true)) };
+    case 'io.opstream.resource.run-ended.v1':
+      return { generation, entity: withLane(entity, endRun(entity, event.data.runId, event.data.state)) };
     case 'io.opstream.resource.suspended.v1':
       return { generation, entity: { ...entity, suspended: true } };
     case 'io.opstream.resource.resumed.v1':
@@ -67,6 +75,6 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
     case 'io.opstream.resource.reconcile-requested.v1':
       return { generation, entity };
     case 'io.opstream.resource.deletion-requested.v1':
-      return { generation, entity: { ...entity, deletionRequestedAt: event.time } };
+      return { generation, entity: { ...withLane(entity, dropWaiting(entity)), deletionRequestedAt: event.time } };
   }
 };

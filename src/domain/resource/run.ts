@@ -5,7 +5,8 @@ import { reject, type Rejection, type RejectionDetail } from '../../core/rejecti
 import { nearestName } from '../../messages/validation/nearest.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Entity } from '../../messages/entity.ts';
-import type { NewResourceEvent, RunRequest } from '../../messages/events.ts';
+import type { IfRunning, NewResourceEvent, RunRequest } from '../../messages/events.ts';
+import { goingOn, MAX_WAITING_BYTES, MAX_WAITING_RUNS, nextNumber, requestRun } from './run-lane.ts';
 import type { Decision, DecisionContext } from '../decision.ts';
 
 /** What is asked for, and what the resource's type says of it. */
@@ -16,15 +17,45 @@ export type RunWish = {
   readonly actions: readonly string[];
   /** Of the parameters by the action's schema; pointers are into the command. */
   readonly problems: readonly RejectionDetail[];
+  /** What the command says, else the type. Default `queue`. */
+  readonly ifRunning?: IfRunning;
 };
 
 export const NO_WISH: RunWish = { actions: [], problems: [] };
 
 export const nextRun = (entity: Entity | undefined, context: DecisionContext): RunRequest => ({
   id: context.eventId,
-  number: (entity?.run?.number ?? 0) + 1,
+  number: nextNumber(entity ?? {}),
   requestedAt: context.time,
 });
+
+const inProgress = (entity: Entity): Rejection => {
+  const { name, workspace } = entity.manifest;
+  const { number, requestedAt } = entity.run ?? { number: 0, requestedAt: '?' };
+  return reject(
+    'RUN_IN_PROGRESS',
+    `run ${number} of resource "${name}" in workspace "${workspace}" goes on (asked for at ${requestedAt}); wait for its end, cancel it, or ask with --if-running queue or replace`,
+  );
+};
+
+const queueFull = (entity: Entity): Rejection => {
+  const { name } = entity.manifest;
+  const waiting = entity.waitingRuns?.length ?? 0;
+  return reject(
+    'RUN_QUEUE_FULL',
+    `expected at most ${MAX_WAITING_RUNS} runs of resource "${name}" (and ${MAX_WAITING_BYTES / 1024} KiB of them) to wait, found ${waiting}; wait for their end, or cancel them with "opstream cancel -n ${name} --all"`,
+  );
+};
+
+/** Why the run may not be asked for while another goes on; undefined: it may. */
+export const laneProblem = (entity: Entity, run: RunRequest, ifRunning: IfRunning): Rejection | undefined => {
+  if (goingOn(entity) === undefined) return undefined;
+  if (ifRunning === 'skip') return inProgress(entity);
+  const { lane } = requestRun(entity, run, ifRunning);
+  const waiting = lane.waitingRuns ?? [];
+  const isFull = waiting.length > MAX_WAITING_RUNS || JSON.stringify(waiting).length > MAX_WAITING_BYTES;
+  return isFull ? queueFull(entity) : undefined;
+};
 
 const typeOf = (entity: Entity): string => `${entity.manifest.resource.operator}/${entity.manifest.resource.type}`;
 
@@ -69,5 +100,8 @@ export const decideRun = (
   }
   const { action, parameters = {} } = wish;
   const run = { ...nextRun(entity, context), ...(action === undefined ? {} : { action, parameters }) };
-  return ok([{ type: 'io.opstream.resource.run-requested.v1', generation, data: { run } }]);
+  const ifRunning = wish.ifRunning ?? 'queue';
+  const taken = laneProblem(entity, run, ifRunning);
+  if (taken !== undefined) return err(taken);
+  return ok([{ type: 'io.opstream.resource.run-requested.v1', generation, data: { run, ifRunning } }]);
 };

@@ -1,6 +1,7 @@
 // A manifest of `type: operator`: exactly the fields of the operator page, including `dataosSecrets` and the operator-level `natsApi` that
 // only its samples show. Rules that a schema cannot say are in operator-rules.ts.
 
+import { ifRunningChoices } from '../events.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { httpSchema } from './http-schema.ts';
 import { fields, META_REQUIRED, metaProperties, text, textList, token } from './meta-schema.ts';
@@ -81,6 +82,7 @@ const resourceType = fields(
     name: token,
     nameJqFilter: text(4096),
     isRunnable: { type: 'boolean' },
+    ifRunning: { enum: [...ifRunningChoices] },
     specSchema,
     actions: { type: 'array', minItems: 1, maxItems: 100, items: action },
     http: httpSchema,

@@ -1,6 +1,7 @@
 // The manifests as they are stored: validated, defaults filled in, `natsApi` moved into each resource type.
 // Field names are those of the seed's operator page. parse.ts makes them from bytes.
 
+import type { IfRunning } from '../events.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { HttpTypeSpec } from './http-types.ts';
 
@@ -50,6 +51,8 @@ export type ResourceTypeSpec = {
   readonly name: string;
   readonly nameJqFilter?: string;
   readonly isRunnable: boolean;
+  /** What becomes of a run that is wanted while one goes on; a request may say otherwise. Default `queue`. */
+  readonly ifRunning?: IfRunning;
   /** `jsonSchema` is a string holding a JSON Schema document, draft 2020-12. */
   readonly specSchema?: { readonly jsonSchema: string };
   readonly actions?: readonly ActionSpec[];

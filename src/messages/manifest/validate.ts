@@ -171,6 +171,7 @@ const operatorOf = (value: GivenOperator, context: ManifestContext): OperatorMan
         name: type.name,
         ...(type.nameJqFilter === undefined ? {} : { nameJqFilter: type.nameJqFilter }),
         isRunnable: type.isRunnable ?? false,
+        ...(type.ifRunning === undefined ? {} : { ifRunning: type.ifRunning }),
         ...(type.specSchema === undefined ? {} : { specSchema: type.specSchema }),
         ...(type.actions === undefined ? {} : { actions: type.actions }),
         ...(type.http === undefined ? {} : { http: type.http }),

@@ -14,6 +14,7 @@ import {
   type ListQuery,
   type OutcomeQuery,
   type QueryVerb,
+  type RunsQuery,
   type StatusQuery,
 } from '../queries.ts';
 import { positioned } from '../manifest/document.ts';
@@ -29,7 +30,8 @@ export type ParsedQuery =
   | { readonly verb: 'list'; readonly query: ListQuery }
   | { readonly verb: 'status'; readonly query: StatusQuery }
   | { readonly verb: 'history'; readonly query: HistoryQuery }
-  | { readonly verb: 'outcome'; readonly query: OutcomeQuery };
+  | { readonly verb: 'outcome'; readonly query: OutcomeQuery }
+  | { readonly verb: 'runs'; readonly query: RunsQuery };
 
 const waitMs: JsonObject = { type: 'integer', minimum: 0, maximum: MAX_QUERY_WAIT_MS };
 const limit: JsonObject = { type: 'integer', minimum: 1, maximum: MAX_PAGE_SIZE };
@@ -48,6 +50,10 @@ const shapes: Readonly<Record<QueryVerb, Shape>> = {
   status: targeted({ refresh: { type: 'boolean' } }),
   history: targeted({ fromSequence: COUNT, limit, cursor: HISTORY_CURSOR }),
   outcome: shapeFor({ commandId: TOKEN, waitMs }, ['commandId']),
+  runs: shapeFor(
+    { type: { const: 'resource' }, workspace: { type: 'string' }, name: TOKEN, runId: filter, limit, before: COUNT },
+    ['name'],
+  ),
   list: shapeFor(
     {
       ...freshness,

@@ -6,6 +6,7 @@ import type { Result } from '../../core/result.ts';
 import { ok } from '../../core/result.ts';
 import { DEFAULT_WORKSPACE, targetVerbs, type TargetCommand, type TargetVerb } from '../commands.ts';
 import { NO_WORKSPACE } from '../names.ts';
+import { ifRunningChoices, type IfRunning } from '../events.ts';
 import type { Operation } from '../patch.ts';
 import type { Kind } from '../subjects.ts';
 import { positioned } from '../manifest/document.ts';
@@ -32,14 +33,15 @@ const shapes: Readonly<Record<TargetVerb, Shape>> = {
   patch: shapeFor({ patch: PATCH }),
   delete: shapeFor({}, { force: FORCE }),
   release: shapeFor({}, { force: FORCE }),
-  run: shapeFor({}, { action: TOKEN, parameters: { type: 'object' } }),
-  cancel: plain,
+  run: shapeFor({}, { action: TOKEN, parameters: { type: 'object' }, ifRunning: { enum: [...ifRunningChoices] } }),
+  cancel: shapeFor({}, { all: { type: 'boolean' } }),
   suspend: plain,
   resume: plain,
   reconcile: plain,
   restart: shapeFor({}, { component: TOKEN }),
   reseal: plain,
   finalize: shapeFor({ uid: UID }),
+  settle: shapeFor({ uid: UID, runId: UID, statusSequence: COUNT }),
 };
 
 export const isTargetVerb = (verb: string): verb is TargetVerb => (targetVerbs as readonly string[]).includes(verb);
@@ -52,6 +54,10 @@ type Given = {
   readonly patch?: readonly Operation[];
   readonly uid?: string;
   readonly action?: string;
+  readonly ifRunning?: IfRunning;
+  readonly all?: boolean;
+  readonly runId?: string;
+  readonly statusSequence?: number;
   readonly component?: string;
   readonly parameters?: JsonObject;
   readonly force?: boolean;
@@ -89,6 +95,10 @@ export const parseTargetCommand = (
     target: { kind, workspace, name: given.name },
     ...(given.patch === undefined ? {} : { patch: given.patch }),
     ...(given.uid === undefined ? {} : { uid: given.uid }),
+    ...(given.runId === undefined ? {} : { runId: given.runId }),
+    ...(given.statusSequence === undefined ? {} : { statusSequence: given.statusSequence }),
+    ...(given.ifRunning === undefined ? {} : { ifRunning: given.ifRunning }),
+    ...(given.all === true ? { all: true } : {}),
     ...(given.action === undefined ? {} : { action: given.action }),
     ...(given.component === undefined ? {} : { component: given.component }),
     ...(given.parameters === undefined ? {} : { parameters: given.parameters }),

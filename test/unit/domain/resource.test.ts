@@ -92,7 +92,8 @@ describe('declaring a resource', () => {
     assert.equal(changed?.type, 'io.opstream.resource.changed.v1');
     assert.deepEqual(changed?.data, {
       patch: [{ op: 'replace', path: '/resource/spec/a', value: 2 }],
-      run: { id: 'event-1', number: 2, requestedAt: '2026-01-01T00:00:00.000Z' },
+      run: { id: 'event-1', number: 2, requestedAt: '2026-01-01T00:00:00.000Z', ofSpec: true },
+      ifRunning: 'queue',
     });
     assert.equal(state.entity?.generation, 2);
     assert.deepEqual(state.entity?.manifest.resource.spec, { a: 2 });
@@ -159,10 +160,54 @@ describe('declaring a resource', () => {
 });
 
 describe('steering a resource', () => {
-  it('runs, cancels once, and runs again', () => {
-    const { outcomes, state } = play([apply(), { type: 'cancel' }, { type: 'cancel' }, { type: 'run' }]);
+  const ended = (runId: string): ResourceCommand => ({
+    type: 'settle',
+    uid: 'event-0',
+    runId,
+    observed: { id: runId, state: 'cancelled' },
+  });
+
+  it('runs, cancels once, and runs again when that has ended', () => {
+    const story: readonly ResourceCommand[] = [apply(), { type: 'cancel' }, { type: 'cancel' }, { type: 'run' }];
+    const { outcomes, state } = play(story);
     assert.deepEqual(outcomes, [['declared.v1'], ['cancel-requested.v1'], [], ['run-requested.v1']]);
-    assert.deepEqual([state.entity?.run?.number, state.entity?.run?.cancelRequested], [2, false]);
+    assert.deepEqual([state.entity?.run?.number, state.entity?.waitingRuns?.length], [1, 1]);
+    const after = play([
+      ...story,
+      ended('event-0'),
+      ended('event-0'),
+      { type: 'cancel', all: true },
+      { type: 'cancel' },
+    ]);
+    assert.deepEqual(after.outcomes.slice(4), [['run-ended.v1'], [], ['cancel-requested.v1'], []]);
+    assert.deepEqual([after.state.entity?.run?.number, after.state.entity?.waitingRuns], [2, undefined]);
+  });
+
+  it('cancels no run that has ended, and settles none without a status that says so', () => {
+    assert.deepEqual(play([apply(), ended('event-0'), { type: 'cancel' }]).outcomes.slice(1), [
+      ['run-ended.v1'],
+      'NOT_RUNNING',
+    ]);
+    const settle = { ...ended('event-0'), observed: undefined } as ResourceCommand;
+    const going = { ...ended('event-0'), observed: { id: 'event-0', state: 'inprogress' } } as ResourceCommand;
+    assert.deepEqual(play([apply(), settle, going, ended('another')]).outcomes.slice(1), [
+      'COMMAND_INVALID',
+      'COMMAND_INVALID',
+      [],
+    ]);
+  });
+
+  it('refuses a run when one goes on and it is to be skipped, and when too many wait', () => {
+    const run = (ifRunning: 'queue' | 'skip'): ResourceCommand => ({
+      type: 'run',
+      wish: { actions: [], problems: [], ifRunning },
+    });
+    const many = Array.from({ length: 21 }, () => run('queue'));
+    const { outcomes } = play([apply(), run('skip'), ...many]);
+    assert.equal(outcomes[1], 'RUN_IN_PROGRESS');
+    assert.deepEqual(outcomes.at(-2), ['run-requested.v1']);
+    assert.equal(outcomes.at(-1), 'RUN_QUEUE_FULL');
+    assert.deepEqual(play([apply(), ended('event-0'), run('skip')]).outcomes.at(-1), ['run-requested.v1']);
   });
 
   it('does not run what is suspended or not runnable', () => {

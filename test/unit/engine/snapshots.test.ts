@@ -93,8 +93,9 @@ describe('the fold of a snapshot', () => {
         externalName: 'n',
       },
       'io.opstream.resource.changed.v1': { patch, run, externalName: 'm' },
-      'io.opstream.resource.run-requested.v1': { run: { ...run, id: 'event-2', number: 2 } },
-      'io.opstream.resource.cancel-requested.v1': { runId: 'event-2' },
+      'io.opstream.resource.run-requested.v1': { run: { ...run, id: 'event-2', number: 2 }, ifRunning: 'replace' },
+      'io.opstream.resource.cancel-requested.v1': { runId: 'event-1', all: true },
+      'io.opstream.resource.run-ended.v1': { runId: 'event-1', state: 'cancelled' },
       'io.opstream.resource.reconcile-requested.v1': {},
       'io.opstream.resource.suspended.v1': {},
       'io.opstream.resource.resumed.v1': {},
@@ -118,7 +119,7 @@ describe('the fold of a snapshot', () => {
       seen.push(states);
     }
     const hash = createHash('sha256').update(JSON.stringify(seen)).digest('hex').slice(0, 16);
-    assert.deepEqual([FOLD_VERSION, hash], [1, 'f17260edf4da0a6c']);
+    assert.deepEqual([FOLD_VERSION, hash], [2, '65de6ac5a7e23553']);
   });
 });
 

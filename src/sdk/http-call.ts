@@ -29,6 +29,8 @@ export type HttpReply = {
   readonly unreadable?: 'html' | 'text';
   /** The API's own clock when it answered (header Date, whole seconds). Absent: it did not say. */
   readonly dateMs?: number;
+  /** How far that clock is ahead of ours, negative when behind; 0 when the two may be equal for all that whole seconds tell. */
+  readonly clockOffsetMs?: number;
 };
 
 /** What the other side has not, or has no more. */
@@ -94,9 +96,12 @@ const textOf = async ({ body }: Response): Promise<string | undefined> => {
   return pieces.join('') + decoder.decode();
 };
 
-const dateOf = (headers: Headers): Pick<HttpReply, 'dateMs'> => {
+const dateOf = (headers: Headers, sentMs: number, nowMs: number): Pick<HttpReply, 'dateMs' | 'clockOffsetMs'> => {
   const dateMs = Date.parse(headers.get('date') ?? '');
-  return Number.isNaN(dateMs) ? {} : { dateMs };
+  if (Number.isNaN(dateMs)) return {};
+  // It was said at some moment of the call, and means any moment of its second.
+  const [leastMs, mostMs] = [dateMs - nowMs, dateMs + 999 - sentMs];
+  return { dateMs, clockOffsetMs: leastMs <= 0 && mostMs >= 0 ? 0 : Math.round((leastMs + mostMs) / 2) };
 };
 
 const codeOf = (error: unknown): string => {
@@ -133,6 +138,7 @@ export const callHttp = async (request: HttpCall): Promise<HttpReply> => {
     throw new Fault('COMPONENT_RETRYABLE', `${what}: not sent, the component stops`, { details: { outcome: 'none' } });
   }
   const ending = deadline(request);
+  const sentMs = Date.now();
   try {
     const response = await (request.fetch ?? fetch)(url, {
       method,
@@ -151,7 +157,7 @@ export const callHttp = async (request: HttpCall): Promise<HttpReply> => {
     return {
       status: response.status,
       headers: response.headers,
-      ...{ ...parseBody(text), ...dateOf(response.headers) },
+      ...{ ...parseBody(text), ...dateOf(response.headers, sentMs, Date.now()) },
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     };
   } catch (error) {

@@ -20,6 +20,8 @@ import { createRequests, headerOf, nameOf, type Request } from './request.ts';
 import type { Evaluate } from './template.ts';
 
 const FINISH_MS = 5000;
+/** Clocks that differ by less are told as whole seconds tell them: not apart. */
+const SAME_OFFSET_MS = 2000;
 
 export type Answer = {
   /** The request in words. */
@@ -76,6 +78,13 @@ export const createRestClient = (options: {
   const fill = createRequests({ http, evaluate, baseUrl });
   const refusals = createRefusals(definition, evaluate);
 
+  /** Of the API's clock, by its last answers. */
+  let clockOffsetMs = 0;
+  const learnClock = ({ clockOffsetMs: foundMs }: HttpReply): void => {
+    if (foundMs !== undefined && Math.abs(foundMs - clockOffsetMs) >= SAME_OFFSET_MS) clockOffsetMs = foundMs;
+  };
+  const withClock = (input: JsonObject): JsonObject => ({ clockOffset: Math.round(clockOffsetMs / 1000), ...input });
+
   const attempt = (
     request: Request,
     credentials: Readonly<Record<string, string>>,
@@ -102,13 +111,14 @@ export const createRestClient = (options: {
       const given = Object.entries(await auth.headers(context));
       const credentials = Object.fromEntries(given.map(([name, value]) => headerOf(name, value)));
       const reply = await attempt(request, credentials, context, finishWithinMs);
+      learnClock(reply);
       const isRefused = reply.status === 401 && !isFine(reply.status, operation);
       if (!isRefused || tries > 1 || !auth.discard(credentials)) return reply;
     }
   };
 
   const send: RestClient['send'] = async (operation, input, context, isStarting = false) => {
-    const request = await fill(operation, input);
+    const request = await fill(operation, withClock(input));
     const reply = await ask(request, operation, context, isStarting ? FINISH_MS : 0);
     const isAccepted = isFine(reply.status, operation);
     const { status } = reply;
@@ -128,7 +138,7 @@ export const createRestClient = (options: {
       throw new Fault('COMPONENT_RETRYABLE', message, { details: { outcome: 'unknown' } });
     }
     try {
-      return await valueOn(program, { ...input, response: answer.response });
+      return await valueOn(program, { ...withClock(input), response: answer.response });
     } catch (error) {
       // What was asked for has been done by now, whatever is wrong with the program.
       if (!isFault(error)) throw error;
@@ -139,9 +149,18 @@ export const createRestClient = (options: {
 
   return {
     ...{ send, read, valueOn },
-    bodyOf: async (operation, input) => (await fill(operation, input)).body,
+    bodyOf: async (operation, input) => (await fill(operation, withClock(input))).body,
     ready: () => gate.look(),
-    find: (find, input, context, isWanted = () => true) =>
-      findAll({ evaluate, read, send: (operation, seen) => send(operation, seen, context) }, find, input, isWanted),
+    find: async (find, input, context, isWanted = () => true) => {
+      const parts = {
+        ...{ evaluate, read },
+        send: (operation: HttpOperation, seen: JsonObject) => send(operation, seen, context),
+      };
+      const beforeMs = clockOffsetMs;
+      const found = await findAll(parts, find, withClock(input), isWanted);
+      // The API's clock is known only now: what was asked by ours is asked again.
+      const isByClock = clockOffsetMs !== beforeMs && JSON.stringify(find).includes('clockOffset');
+      return isByClock ? findAll(parts, find, withClock(input), isWanted) : found;
+    },
   };
 };

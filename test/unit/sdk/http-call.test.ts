@@ -44,9 +44,16 @@ describe('an answer of an external API', () => {
   });
 
   it('says what time it is there', async () => {
-    const date = 'Tue, 01 Dec 2026 10:00:00 GMT';
-    assert.equal((await asking({ body: '{}', headers: { date } })).dateMs, Date.parse(date));
-    assert.equal((await asking({ body: '{}', headers: { date: 'soon' } })).dateMs, undefined);
+    const at = async (aheadMs: number) => {
+      const date = new Date(Date.now() + aheadMs).toUTCString();
+      const { dateMs, clockOffsetMs = Number.NaN } = await asking({ body: '{}', headers: { date } });
+      assert.equal(dateMs, Date.parse(date));
+      return clockOffsetMs;
+    };
+    assert.equal(await at(0), 0);
+    for (const aheadMs of [-600_000, 600_000]) assert.ok(Math.abs((await at(aheadMs)) - aheadMs) < 60_000);
+    const said = await asking({ body: '{}', headers: { date: 'soon' } });
+    assert.deepEqual([said.dateMs, said.clockOffsetMs], [undefined, undefined]);
   });
 
   it('is not read to its end when it is too long', async () => {

@@ -32,7 +32,7 @@ const LOAD = { stream: 'LOAD', subject: 'load.a' } as const;
 const OF_INSTANCE = [...Object.values(streams), ...Object.values(buckets).map((bucket) => `KV_${bucket}`)];
 const ALL = [...OF_INSTANCE, LOAD.stream, 'op-channel'];
 /** Acknowledged between two steps of the storm, so that each of them meets load. */
-const STEP = 400;
+const STEP = 6000;
 
 const folder = temporaryFolder();
 /** Of what `before` starts and ends by itself, for when it does not come so far. */

@@ -1,6 +1,7 @@
 // Load for a cluster that is being killed: publishes to one stream from several writers, each message again with the same id until it is
 // acknowledged, and remembers what was. So what is lost, doubled or changed afterwards is known message by message.
 
+import { createHash } from 'node:crypto';
 import { headers } from 'nats';
 import { connectNats } from '../../src/jetstream/connection.ts';
 import { isFault } from '../../src/core/fault.ts';
@@ -15,12 +16,13 @@ export type Load = {
   stop(): Promise<void>;
 };
 
-const WRITERS = 8;
+const WRITERS = 32;
 const TIMEOUT_MS = 2000;
 const RETRY_MS = 50;
 
-/** Text that says which message it is, and fills blocks. */
-export const bodyOf = (id: string): string => `${id} ${'an event as it is stored, more or less; '.repeat(50)}`;
+/** 800 bytes that say which message it is; text that packs to about half, as events do. */
+export const bodyOf = (id: string): string =>
+  [1, 2, 3, 4, 5, 6].map((part) => createHash('sha512').update(`${id} ${part}`).digest('hex')).join('') + id;
 
 export const startLoad = async (url: string, subject: string): Promise<Load> => {
   const connection = await connectNats({ url, name: 'test-load', log: silentLog });

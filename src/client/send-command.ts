@@ -89,8 +89,10 @@ const explain = (error: unknown, names: Names, subject: string, commandId: strin
   return nobodyThere(error, names, 'there is no command-handler', details);
 };
 
+/** Nobody makes room, or starts a process, within the time that a caller waits. */
+const NOT_SOON: ReadonlySet<FaultCode> = new Set(['NATS_NO_RESPONDERS', 'NATS_UNREACHABLE', 'JS_STORE_FULL']);
 const mayWorkLater = (error: unknown): boolean =>
-  isFault(error) && error.retry !== 'never' && error.code !== 'NATS_NO_RESPONDERS' && error.code !== 'NATS_UNREACHABLE';
+  isFault(error) && error.retry !== 'never' && !NOT_SOON.has(error.code);
 
 const dataOf = (body: Uint8Array | JsonObject, roomBytes: number): Uint8Array => {
   const data = body instanceof Uint8Array ? body : encodeJson(body);

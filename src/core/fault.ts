@@ -9,7 +9,7 @@ export const faultCodes = {
   JS_CONFLICT: 'the expected last sequence is not the last sequence',
   JS_DUPLICATE: 'a message id of an atomic batch was stored before',
   JS_BATCH_LIMIT: 'too many atomic batches are open',
-  JS_STORE_FULL: 'a stream has reached its limit',
+  JS_STORE_FULL: 'there is no room: a stream or an account is at its limit, or the disk is full or cannot be written',
   JS_TOO_LARGE: 'a message is larger than the server or the stream takes',
   JS_NOT_FOUND: 'no such stream, consumer or message',
   JS_REFUSED: 'the server refused the request',

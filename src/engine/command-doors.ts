@@ -33,6 +33,8 @@ export type DoorOptions = {
   erase(sequence: number): Promise<void>;
   /** Default: nothing is counted. */
   readonly metrics?: Metrics;
+  /** A Fault in better words, for the one who gets it as the answer. Default: as it is. */
+  explain?(fault: Fault): Fault;
 };
 
 const fields = (request: CommandRequest, receipt: Receipt, startedMs: number, clock: Clock) => ({
@@ -66,6 +68,7 @@ const unreadable = (commandId: string, subject: string, rejection: Receipt['reje
 export const createCommandDoors = (options: DoorOptions) => {
   const { executor, ids, clock, log } = options;
   const meter = createCommandMeter(options.metrics ?? noMetrics);
+  const explain = options.explain ?? ((fault: Fault): Fault => fault);
 
   const answerRequest = async (message: ServiceRequest): Promise<void> => {
     const startedMs = clock.nowMs();
@@ -85,7 +88,8 @@ export const createCommandDoors = (options: DoorOptions) => {
       message.respond(fits ? data : encodeJson(fittingReceipt(receipt, message.maxReplyBytes)), error);
       meter.answered('rpc', receipt, beganMs);
       log.info(fields(request.value, receipt, startedMs, clock), 'command answered');
-    } catch (error) {
+    } catch (caught) {
+      const error = isFault(caught) ? explain(caught) : caught;
       const failure = toFailure(request.value.commandId, error);
       message.respond(encodeJson(failure), {
         code: failure.failure.isRetryable ? 503 : 500,

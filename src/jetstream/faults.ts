@@ -22,6 +22,9 @@ const byErrorCode: Readonly<Record<number, readonly [FaultCode, Retry]>> = {
   10054: ['JS_TOO_LARGE', 'never'],
   10047: ['JS_STORE_FULL', 'later'],
   10023: ['JS_STORE_FULL', 'later'],
+  // Limits of an account, and of the server's memory.
+  10002: ['JS_STORE_FULL', 'later'],
+  10046: ['JS_STORE_FULL', 'later'],
   10014: ['JS_NOT_FOUND', 'never'],
   10037: ['JS_NOT_FOUND', 'never'],
   10059: ['JS_NOT_FOUND', 'never'],

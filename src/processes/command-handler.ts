@@ -26,6 +26,7 @@ import { createJqRunner } from '../jq/jq-runner.ts';
 import { verbs } from '../messages/commands.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
 import { openInstance, VERSION } from './common/open-instance.ts';
+import { explainFault } from './common/store-problem.ts';
 import { openVault } from './common/open-vault.ts';
 
 await runProcess('command-handler', async (signal, context) => {
@@ -93,6 +94,7 @@ await runProcess('command-handler', async (signal, context) => {
     commandStream: streams.commands,
     erase: createEraser(connection, streams.commands),
     metrics,
+    explain: (fault) => explainFault(config.storeFolder, holder, fault),
   });
   const service = await createServiceHost(connection, log).serve({
     name: names.services.commandHandler,

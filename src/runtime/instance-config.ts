@@ -92,6 +92,12 @@ export const instanceTable = {
       max: 5,
     }),
   ),
+  storeFolder: optional(
+    textEntry({
+      env: 'OPSTREAM_STORE_FOLDER',
+      about: "folder of the NATS server's store, when it is on this machine: a full disk is then named as such",
+    }),
+  ),
   secretKeys: optional(
     textEntry({
       env: 'OPSTREAM_SECRET_KEYS',

@@ -62,6 +62,20 @@ const wrap = (logger: Logger): Log => ({
   child: (fields) => wrap(logger.child(redact(fields))),
 });
 
+/** What a full or broken disk says. The program goes on, and its log when there is room. */
+const DISK_TROUBLE: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EFBIG']);
+/** Lines that wait for room, at most; what is more is dropped. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+/** A log that is written to a file on a full disk must not end the program. */
+const outputTo = (dest: 1 | 2) => {
+  const output = pino.destination({ dest, sync: true, maxLength: MAX_WAITING_BYTES });
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (!DISK_TROUBLE.has(error.code)) throw error;
+  });
+  return output;
+};
+
 export const createLogger = (options: LoggerOptions): Log =>
   wrap(
     pino(
@@ -74,7 +88,7 @@ export const createLogger = (options: LoggerOptions): Log =>
         serializers: { err: (value: unknown) => value },
       },
       options.write === undefined
-        ? pino.destination({ dest: options.to === 'stderr' ? 2 : 1, sync: true })
+        ? outputTo(options.to === 'stderr' ? 2 : 1)
         : { write: (line: string) => options.write?.(line) },
     ),
   );

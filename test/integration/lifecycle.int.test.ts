@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { waitFor } from '../support/wait-for.ts';
@@ -78,6 +79,18 @@ test('the first signal lets it end, a second one does not wait, and nothing wait
   assert.equal(await impatient.code, 130);
   stubborn.kill('SIGTERM');
   assert.equal(await stubborn.code, 3);
+});
+
+test('a log that is written to a full disk does not end the program', async () => {
+  const full = openSync('/dev/full', 'w');
+  const main = "for (let line = 0; line < 100; line += 1) context.log.info({ line }, 'a line'); return 5;";
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program(main)], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    stdio: ['ignore', full, 'ignore'],
+  });
+  closeSync(full);
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  assert.equal(code, 5);
 });
 
 test('a component names every problem of its configuration and ends with the usage code', async () => {

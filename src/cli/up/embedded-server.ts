@@ -29,6 +29,8 @@ export type EmbeddedServerOptions = {
   readonly nextFreePort?: boolean;
   /** Every acknowledgement means: on disk. Default true. */
   readonly syncAlways: boolean;
+  /** Most that JetStream may store. Default: what the server takes, three quarters of what is free when it starts. */
+  readonly maxStoreBytes?: number;
   /** Of the server's process. Default: nothing but GOMAXPROCS, half of the cores; one that is set here wins. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 };
@@ -98,6 +100,7 @@ const configuration = (options: EmbeddedServerOptions, port: number): string =>
     'jetstream {',
     `  store_dir: ${JSON.stringify(join(options.directory, 'jetstream'))}`,
     ...(options.syncAlways ? ['  sync_interval: always'] : []),
+    ...(options.maxStoreBytes === undefined ? [] : [`  max_file_store: ${options.maxStoreBytes}`]),
     '}',
     '',
   ].join('\n');

@@ -12,6 +12,8 @@ import { LOCK_FILE, lockFolder } from '../../compute/folder-lock.ts';
 import { endProcess, isProcessOf, pidIn } from '../../compute/os-process.ts';
 import { ensureKeyFile, environmentOf, hasOwnKeys } from './secret-keys.ts';
 import { endContainersOf } from './up-containers.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { refuseWithoutRoom, roomAt, watchStore } from './store-watch.ts';
 import { supervise, type Supervised } from './supervised.ts';
 import { makeFolder } from '../../compute/make-folder.ts';
 
@@ -112,7 +114,11 @@ const writeFiles = (directory: string, files: EmbeddedOptions['files'] = {}): vo
 type Environments = (name: (typeof processNames)[number]) => EmbeddedOptions['environment'];
 
 /** What each process is told, beside what all are. */
-const environmentsAt = (directory: string, url: string, { environment, natsServer }: EmbeddedOptions): Environments => {
+const environmentsAt = (
+  directory: string,
+  url: string,
+  { environment, natsServer, natsUrl }: EmbeddedOptions,
+): Environments => {
   // Operators may want a NATS server of their own.
   const server = natsServer === '' ? {} : { OPSTREAM_NATS_SERVER: natsServer };
   const keyFile = hasOwnKeys(environment) ? undefined : ensureKeyFile(directory);
@@ -122,6 +128,8 @@ const environmentsAt = (directory: string, url: string, { environment, natsServe
     ...server,
     OPSTREAM_NATS_URL: url,
     OPSTREAM_DATA: directory,
+    // With a server of somebody else's the store is elsewhere.
+    ...(natsUrl === undefined ? { OPSTREAM_STORE_FOLDER: directory } : {}),
   });
 };
 
@@ -134,7 +142,9 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded>
   // Components outlive the runtime that started them; an instance that ends at once must not leave them.
   const killNow = (): void => killComponents(directory);
   process.once('exit', killNow);
+  const stopping = new AbortController();
   const stop = async (): Promise<void> => {
+    stopping.abort();
     try {
       await Promise.all(processes.map((one) => one.stop()));
       await Promise.all([
@@ -151,8 +161,18 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded>
     writeFiles(directory, options.files);
     await endEarlier(directory);
     const { natsUrl, natsServer: binary, port, nextFreePort = false, syncAlways, environment: env, log } = options;
-    if (natsUrl === undefined)
-      server = await keepServer({ directory, binary, port, nextFreePort, syncAlways, environment: env }, log);
+    if (natsUrl === undefined) {
+      const room = roomAt(directory);
+      refuseWithoutRoom(directory, !existsSync(join(directory, 'jetstream')), room);
+      const maxStoreBytes = room.sizeBytes;
+      const kept = await keepServer(
+        { directory, binary, port, nextFreePort, syncAlways, maxStoreBytes, environment: env },
+        log,
+      );
+      server = kept;
+      const watching = { look: () => roomAt(directory), clock: systemClock, log, signal: stopping.signal };
+      void watchStore({ ...watching, onRoomAgain: () => kept.restart() });
+    }
     const url = natsUrl ?? server?.url ?? '';
     const environmentFor = environmentsAt(directory, url, options);
     for (const name of options.processes ?? processNames) {

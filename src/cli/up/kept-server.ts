@@ -4,11 +4,15 @@
 import type { Log } from '../../engine/ports.ts';
 import { isFault } from '../../core/fault.ts';
 import { pause } from '../../jetstream/pause.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { roomAt, untilRoom } from './store-watch.ts';
 import { startEmbeddedServer, type EmbeddedServer, type EmbeddedServerOptions } from './embedded-server.ts';
 
 export type KeptServer = Pick<EmbeddedServer, 'url' | 'port' | 'stop'> & {
   /** Of the server that runs, or ran last. */
   readonly pid: number;
+  /** Ends it, and so has it started again. */
+  restart(): Promise<void>;
   /** Resolves when it was given up. */
   readonly exited: Promise<null>;
 };
@@ -44,6 +48,8 @@ export const keepServer = async (options: EmbeddedServerOptions, log: Log): Prom
       const pauseMs = FIRST_PAUSE_MS * 2 ** tries;
       log.warn({ process: 'nats-server', code, pauseMs }, 'process ended, starting it again');
       await pause(pauseMs, stopping.signal);
+      // Without room it could not start, and that must not count against it.
+      await untilRoom(() => roomAt(options.directory), systemClock, stopping.signal);
       if (stopping.signal.aborted || !(await startAgain())) continue;
       // Those who wait for it want to know that they need not any more.
       log.warn({ process: 'nats-server', url }, 'process runs again');
@@ -56,6 +62,9 @@ export const keepServer = async (options: EmbeddedServerOptions, log: Log): Prom
     port,
     get pid() {
       return server.pid;
+    },
+    restart: async () => {
+      await server.stop();
     },
     exited: kept.then(() => (stopping.signal.aborted ? new Promise<null>(() => undefined) : null)),
     stop: async () => {

@@ -7,6 +7,7 @@ import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { exitCodes } from '../../runtime/lifecycle.ts';
 import type { Client } from '../../client/types.ts';
 import { compressionProblem } from '../../jetstream/compression.ts';
+import { lacksOf, storeTrouble } from './doctor-store.ts';
 import type { Names } from '../../messages/subjects.ts';
 import { outputOf, printAs } from '../reporting.ts';
 import { commonFlags, type Verb } from '../verb.ts';
@@ -50,12 +51,21 @@ const streamFinding = async (client: Client, stream: string): Promise<Finding> =
 
 const serviceFindings = async (client: Client, names: Names): Promise<readonly Finding[]> => {
   const present = await client.services();
-  return Object.values(names.services).map((name) => {
-    const copies = present.filter((one) => one.name === name);
-    if (copies.length === 0) return bad(name, 'does not answer; start one with `opstream up`');
-    const versions = [...new Set(copies.map(({ version }) => version))].join(', ');
-    return good(name, `${copies.length} answering, version ${versions}`);
-  });
+  return Promise.all(
+    Object.values(names.services).map(async (name) => {
+      const copies = present.filter((one) => one.name === name);
+      if (copies.length === 0) return bad(name, 'does not answer; start one with `opstream up`');
+      const lacking = await lacksOf(client, name);
+      if (lacking.length > 0) return bad(name, `answers, and is not ready: ${lacking.join('; ')}`);
+      const versions = [...new Set(copies.map(({ version }) => version))].join(', ');
+      return good(name, `${copies.length} answering, version ${versions}`);
+    }),
+  );
+};
+
+const storeFinding = async (client: Client, names: Names): Promise<Finding> => {
+  const trouble = await storeTrouble(client, names);
+  return trouble === undefined ? good('store', 'takes what is written') : bad('store', trouble);
 };
 
 const holderOf = async (client: Client, bucket: string, lease: string): Promise<string | undefined> => {
@@ -104,13 +114,15 @@ export const doctorVerb: Verb = {
     const client = await context.connect();
     const { streams, buckets } = names;
     const allStreams = [...Object.values(streams), ...Object.values(buckets).map((bucket) => `KV_${bucket}`)];
-    const [ofStreams, ofServices, ofLeases] = await Promise.all([
+    const [ofStore, ofStreams, ofServices, ofLeases] = await Promise.all([
+      storeFinding(client, names),
       Promise.all(allStreams.map((stream) => streamFinding(client, stream))),
       serviceFindings(client, names),
       leaseFindings(client, names),
     ]);
     const findings = [
       good('nats-server', `version ${client.serverVersion} at ${withoutUser(config.natsUrl)}`),
+      ofStore,
       ...ofStreams,
       ...ofServices,
       ...ofLeases,

@@ -15,6 +15,7 @@ import { connectionOptions } from '../../runtime/connection-options.ts';
 import { instanceTable, type InstanceConfig } from '../../runtime/instance-config.ts';
 import type { Appender, LeaseKeeper } from '../../engine/ports.ts';
 import type { ProcessContext } from '../../runtime/lifecycle.ts';
+import { storeProblem } from './store-problem.ts';
 import { openVitals, type Vitals } from './vitals.ts';
 
 export const VERSION = '0.1.0';
@@ -50,6 +51,10 @@ export const openInstance = async (
   const program = programs.find((known) => known === name);
   if (program === undefined) throw new TypeError(`${name} has no metrics; name it in the catalogue`);
   const vitals = await openVitals(program, { port: config.metricPort, log, signal });
+  vitals.lacks(() => {
+    const problem = storeProblem(config.storeFolder, processName());
+    return problem === undefined ? undefined : `JS_STORE_FULL: ${problem}`;
+  });
   const connection = await connectNats({ ...connectionOptions(config), name: `${config.prefix}-${name}`, log, signal });
   vitals.connected(connection);
   const { prefix, replicas } = config;

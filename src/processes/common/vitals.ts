@@ -15,6 +15,8 @@ export type Vitals = {
   need(what: string, isThere: () => boolean): void;
   /** What the process waits for at its start, as `/readyz` says it; undefined: nothing any more. */
   waits(reason: string | undefined): void;
+  /** Looked at whenever somebody asks; what it gives is missing. */
+  lacks(find: () => string | undefined): void;
   connected(connection: JetStreamConnection): void;
   /** Needs that each of the leases is held, or waited for. */
   lead(leadership: Leadership, leases: readonly string[]): void;
@@ -36,6 +38,7 @@ export const openVitals = async (
   let roles: Leadership['roles'] = () => ({});
   let connection: JetStreamConnection | undefined;
   let waiting: string | undefined;
+  const findings: (() => string | undefined)[] = [];
   metrics.reading(metricCatalogue.natsConnected, () => Number(connection?.isUp ?? false));
 
   const missing = (): readonly string[] => [
@@ -43,6 +46,7 @@ export const openVitals = async (
     ...(connection === undefined ? ['it waits for the NATS server'] : []),
     ...(connection?.isUp === false ? ['the connection to NATS is down'] : []),
     ...(waiting === undefined ? [] : [waiting]),
+    ...findings.flatMap((find) => find() ?? []),
     ...[...needs].flatMap(([what, isThere]) => (isThere() ? [] : [what])),
   ];
   if (port !== undefined) await serveMetrics({ port, log, metrics, missing });
@@ -54,6 +58,9 @@ export const openVitals = async (
     },
     waits: (reason) => {
       waiting = reason;
+    },
+    lacks: (find) => {
+      findings.push(find);
     },
     connected: (made) => {
       connection = made;

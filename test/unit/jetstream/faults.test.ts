@@ -16,6 +16,8 @@ describe('faults of the server', () => {
     [400, 10201, 'JS_DUPLICATE', 'never'],
     [429, 10210, 'JS_BATCH_LIMIT', 'later'],
     [503, 10077, 'JS_STORE_FULL', 'later'],
+    [400, 10002, 'JS_STORE_FULL', 'later'],
+    [500, 10047, 'JS_STORE_FULL', 'later'],
     [400, 10054, 'JS_TOO_LARGE', 'never'],
     [503, 10008, 'JS_UNAVAILABLE', 'later'],
     [400, 10176, 'JS_UNAVAILABLE', 'later'],

@@ -156,7 +156,7 @@ describe('an operator that is deleted with force', { timeout: 120_000 }, () => {
     await mustApply(instance.client, operatorNamed('op'));
     component = startDatasetComponent(instance, 'op');
     await untilStatus('b', 'active');
-    await untilStatus('c', 'active');
+    await untilStatus('c', 'suspended');
     const answer = await get('b');
     assert.equal(answer?.type === 'resource' && answer.entity.uid, uidOfB);
     const list = await instance.client.query('list', { orphaned: true });

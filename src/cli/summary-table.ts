@@ -1,11 +1,20 @@
-// Summaries as rows of the seed's table, with the columns that `-o wide` and `--tags` add. Pure.
+// Summaries as rows of the seed's table, with the columns that `-o wide` and `--tags` add, and those of readiness where somebody asked for it.
+// The seed's columns always come first. Pure.
 
 import type { Summary } from '../messages/queries.ts';
 import { renderTable } from './table.ts';
 
 const SEED_HEADERS = ['NAME', 'VERSION', 'TYPE', 'WORKSPACE', 'STATUS', 'RUNTIME', 'OWNER'];
 
-export type TableOptions = { readonly isWide?: boolean; readonly withTags?: boolean; readonly nowMs: number };
+export type TableOptions = {
+  readonly isWide?: boolean;
+  /** READY and REASON; always with `isWide`. */
+  readonly withReadiness?: boolean;
+  readonly withTags?: boolean;
+  readonly nowMs: number;
+};
+
+const showsReadiness = ({ isWide, withReadiness }: TableOptions): boolean => isWide === true || withReadiness === true;
 
 /** `5s`, `12m`, `3h`, `4d`. */
 export const ageOf = (time: string, nowMs: number): string => {
@@ -29,28 +38,31 @@ const wideCells = (summary: Summary, nowMs: number): readonly string[] => [
 // Nothing runs an operator, but its components may be what nobody would expect of one that is active.
 const runtimeOf = ({ runtime, notReady }: Summary): string => (runtime === '' ? (notReady?.reason ?? '') : runtime);
 
-const rowOf = (
-  summary: Summary,
-  { isWide, withTags, nowMs }: TableOptions,
-  withReasons: boolean,
-): readonly string[] => [
-  summary.name,
-  summary.version,
-  summary.type,
-  summary.workspace,
-  summary.status,
-  runtimeOf(summary),
-  summary.owner,
-  ...(isWide === true ? wideCells(summary, nowMs) : []),
-  ...(isWide === true && withReasons ? [summary.notReady?.message ?? ''] : []),
-  ...(withTags === true ? [summary.tags.join(',')] : []),
-];
+const rowOf = (summary: Summary, options: TableOptions, withReasons: boolean): readonly string[] => {
+  const { isWide, withTags, nowMs } = options;
+  return [
+    summary.name,
+    summary.version,
+    summary.type,
+    summary.workspace,
+    summary.status,
+    runtimeOf(summary),
+    summary.owner,
+    ...(showsReadiness(options) ? [summary.ready, summary.reason] : []),
+    ...(isWide === true ? wideCells(summary, nowMs) : []),
+    ...(isWide === true && withReasons ? [summary.notReady?.message ?? ''] : []),
+    ...(withTags === true ? [summary.tags.join(',')] : []),
+  ];
+};
 
-export const summaryHeaders = ({ isWide, withTags }: TableOptions, withReasons = false): readonly string[] => [
+export const summaryHeaders = (options: TableOptions, withReasons = false): readonly string[] => [
   ...SEED_HEADERS,
-  ...(isWide === true ? ['OPERATOR', 'RESOURCE TYPE', 'OBSERVED', 'LAYER', 'EXTERNAL NAME', 'EXTERNAL ID', 'AGE'] : []),
-  ...(isWide === true && withReasons ? ['WHY NOT READY'] : []),
-  ...(withTags === true ? ['TAGS'] : []),
+  ...(showsReadiness(options) ? ['READY', 'REASON'] : []),
+  ...(options.isWide === true
+    ? ['OPERATOR', 'RESOURCE TYPE', 'OBSERVED', 'LAYER', 'EXTERNAL NAME', 'EXTERNAL ID', 'AGE']
+    : []),
+  ...(options.isWide === true && withReasons ? ['WHY NOT READY'] : []),
+  ...(options.withTags === true ? ['TAGS'] : []),
 ];
 
 export const summaryTable = (summaries: readonly Summary[], options: TableOptions): string => {

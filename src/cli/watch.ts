@@ -18,6 +18,7 @@ export const watchSummaries = async (
   context: CliContext,
   client: Client,
   look: () => Promise<readonly Summary[] | undefined>,
+  isAskedForReadiness = false,
 ): Promise<number> => {
   const { terminal, clock, signal } = context;
   const output = textOf(args, 'output');
@@ -33,7 +34,12 @@ export const watchSummaries = async (
       for (const summary of changed) terminal.out(JSON.stringify(summary));
       return;
     }
-    const options = { isWide: output === 'wide', withTags: has(args, 'tags'), nowMs: clock.nowMs() };
+    const options = {
+      isWide: output === 'wide',
+      withReadiness: isAskedForReadiness,
+      withTags: has(args, 'tags'),
+      nowMs: clock.nowMs(),
+    };
     const [header = '', rule = '', ...rows] = summaryTable(all, options).split('\n');
     const wanted = rows.filter((_, index) => changed.includes(all[index] as Summary));
     terminal.out([...(isFirst ? [header, rule] : []), ...wanted].join('\n'));

@@ -2,13 +2,12 @@
 // reason OperatorGone. That is put together when a query is answered, from the two views; nothing about it is stored, so it ends by itself
 // when an operator of that name is registered again.
 
-import type { Condition, Entity } from '../messages/entity.ts';
+import { OPERATOR_GONE, type Condition, type Entity } from '../messages/entity.ts';
 import type { EntityStatusDocument } from '../messages/queries.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { operatorRef, type Names } from '../messages/subjects.ts';
 import type { StreamReader } from './ports.ts';
 
-export const OPERATOR_GONE = 'OperatorGone';
 /** What an orphan says of itself is replaced; other conditions of its component stay as they were last reported. */
 const REPLACED = new Set(['Ready', 'Reconciling', 'Stalled']);
 const WAIT_MS = 2000;

@@ -90,6 +90,9 @@ export type EntityStatus = {
   readonly properties: JsonObject;
 };
 
+/** Reason of the conditions of a resource whose operator is gone. */
+export const OPERATOR_GONE = 'OperatorGone';
+
 /** Reasons of the conditions that the SDK itself reports about failed reconciles. */
 export const failureReasons = { retrying: 'ReconcileFailed', terminal: 'Terminal', hung: 'ReconcileHangs' } as const;
 export type FailureReason = (typeof failureReasons)[keyof typeof failureReasons];

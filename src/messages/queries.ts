@@ -5,7 +5,7 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { Receipt } from './commands.ts';
-import type { Entity, EntityStatus, OperatorStatus, RuntimeStatus, ShownStatus } from './entity.ts';
+import type { Condition, Entity, EntityStatus, OperatorStatus, RuntimeStatus, ShownStatus } from './entity.ts';
 import type { RunEnd } from './events.ts';
 import type { OperatorManifest, SecretManifest } from './manifest/types.ts';
 import type { Kind } from './subjects.ts';
@@ -17,6 +17,22 @@ export type QueryVerb = (typeof queryVerbs)[number];
 export const DEFAULT_QUERY_WAIT_MS = 2000;
 export const DEFAULT_PAGE_SIZE = 100;
 export const MAX_PAGE_SIZE = 1000;
+
+/** What a row may say under STATUS and RUNTIME. */
+export const listedStatuses = [
+  'pending',
+  'active',
+  'error',
+  'deleting',
+  'suspended',
+] as const satisfies readonly ShownStatus[];
+export const listedRuntimes = [
+  'pending',
+  'inprogress',
+  'succeeded',
+  'failed',
+  'cancelled',
+] as const satisfies readonly RuntimeStatus[];
 
 type Freshness = { readonly minSequence?: number; readonly waitMs?: number };
 type Target = { readonly type: Kind; readonly workspace: string; readonly name: string };
@@ -59,6 +75,12 @@ export type ListQuery = Freshness & {
   readonly secret?: string;
   /** Only resources whose operator is gone. */
   readonly orphaned?: boolean;
+  /** Only what is not ready (`ready` is not `True`), or only what is. */
+  readonly notReady?: boolean;
+  /** As the row shows them. */
+  readonly status?: ShownStatus;
+  readonly runtime?: RuntimeStatus;
+  readonly reason?: string;
   /** Only resources whose component has (or has not) reported on their last event, whatever it reported. */
   readonly answered?: boolean;
   readonly limit?: number;
@@ -83,6 +105,10 @@ export type Summary = {
   readonly externalId?: string;
   /** The operator is gone: nobody looks after it. Its status is then `error`, or `deleting`. */
   readonly orphaned?: true;
+  /** The condition `Ready`; `Unknown` as well when nothing was reported of it as it is now. */
+  readonly ready: Condition['status'];
+  /** Of that condition, or what is in its place: NothingReported, ChangeNotObserved, Deleting, OperatorGone; empty for a secret. */
+  readonly reason: string;
   /** Of an operator: why it cannot work at the moment, though it is active: its condition `Ready`. */
   readonly notReady?: { readonly reason: string; readonly message: string };
   readonly tags: readonly string[];

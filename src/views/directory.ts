@@ -13,7 +13,14 @@ import { refersToSecret } from '../messages/manifest/secret-references.ts';
 import type { Kind } from '../messages/subjects.ts';
 import type { Entity, EntityStatus, OperatorStatus } from '../messages/entity.ts';
 import { parseSelector, selects, type Selector } from '../messages/selector.ts';
-import { isAbout, summaryOfEntity, summaryOfOperator, summaryOfSecret } from './summary.ts';
+import {
+  isAbout,
+  readinessIn,
+  summaryOfEntity,
+  summaryOfOperator,
+  summaryOfSecret,
+  type Readiness,
+} from './summary.ts';
 
 type Row = {
   readonly type: Kind;
@@ -40,7 +47,7 @@ type StatusRow = Pick<
   EntityStatus,
   'uid' | 'operator' | 'status' | 'runtime' | 'run' | 'observedGeneration' | 'observedSequence' | 'externalId'
 > &
-  Partial<Pick<OperatorStatus, 'conditions'>>;
+  Partial<Pick<OperatorStatus, 'conditions'>> & { readonly readiness: Readiness };
 
 export type ListPage = { readonly items: readonly Summary[]; readonly total: number; readonly next?: string };
 
@@ -104,6 +111,8 @@ export const createDirectory = () => {
     },
   });
 
+  const sharedReadiness = ({ ready, reason }: Readiness): Readiness => ({ ready, reason: shared(cut(reason)) });
+
   const statusRow = (status: EntityStatus | OperatorStatus): StatusRow => ({
     uid: 'uid' in status ? status.uid : '',
     operator: shared(status.operator),
@@ -113,6 +122,7 @@ export const createDirectory = () => {
     ...externalIdOf(status),
     observedGeneration: status.observedGeneration,
     observedSequence: status.observedSequence,
+    readiness: sharedReadiness(readinessIn(status.conditions)),
     // Of the few operators; those of a hundred thousand resources would be too much.
     ...('uid' in status ? {} : { conditions: status.conditions }),
   });
@@ -245,6 +255,12 @@ const matchesLabel = (row: Row, label: string): boolean => {
   return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
 };
 
+const isAs = (summary: Summary, query: ListQuery): boolean =>
+  (query.notReady === undefined || (summary.ready !== 'True') === query.notReady) &&
+  (query.status === undefined || summary.status === query.status) &&
+  (query.runtime === undefined || summary.runtime === query.runtime) &&
+  (query.reason === undefined || summary.reason === query.reason);
+
 const matches = (summary: Summary, row: Row, query: ListQuery, selector: Selector): boolean =>
   (query.workspace === undefined || summary.workspace === query.workspace) &&
   (query.operator === undefined || summary.operator === query.operator) &&
@@ -257,6 +273,7 @@ const matches = (summary: Summary, row: Row, query: ListQuery, selector: Selecto
   (query.answered === undefined || (row.entity !== undefined && isAnswered(row) === query.answered)) &&
   (query.tags === undefined || query.tags.every((tag) => summary.tags.includes(tag))) &&
   (query.label === undefined || matchesLabel(row, query.label)) &&
+  isAs(summary, query) &&
   (selector.length === 0 || selects(selector, labelsOf(row)));
 
 export type Directory = ReturnType<typeof createDirectory>;

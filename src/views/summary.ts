@@ -1,13 +1,14 @@
 // The row of the seed's table (NAME | VERSION | TYPE | WORKSPACE | STATUS | RUNTIME | OWNER), from what is wanted and what was seen.
 // A status that was reported for an earlier incarnation, or by another operator, does not count.
 
-import type {
-  Condition,
-  Entity,
-  EntityStatus,
-  LifecycleStatus,
-  OperatorStatus,
-  ShownStatus,
+import {
+  OPERATOR_GONE,
+  type Condition,
+  type Entity,
+  type EntityStatus,
+  type LifecycleStatus,
+  type OperatorStatus,
+  type ShownStatus,
 } from '../messages/entity.ts';
 import type { OperatorDocument, SecretDocument, Summary } from '../messages/queries.ts';
 
@@ -27,7 +28,8 @@ type EntityFacts = Pick<
 type StatusFacts = Pick<
   EntityStatus,
   'uid' | 'operator' | 'status' | 'runtime' | 'run' | 'observedGeneration' | 'externalId'
->;
+> &
+  Reported;
 
 /** Whether `status` is about this incarnation of the entity. */
 export const isAbout = (
@@ -43,6 +45,37 @@ const entityStatus = (entity: EntityFacts, observed: LifecycleStatus | undefined
   const isDeleting = entity.deletionRequestedAt !== undefined;
   if (isOrphaned && !isDeleting) return 'error';
   return entity.suspended && !isDeleting ? 'suspended' : lifecycle(isDeleting, observed);
+};
+
+/** The condition `Ready` of a row. */
+export type Readiness = Pick<Summary, 'ready' | 'reason'>;
+
+const READY_STATUSES: readonly unknown[] = ['True', 'False', 'Unknown'];
+const NOTHING_REPORTED: Readiness = { ready: 'Unknown', reason: 'NothingReported' };
+
+/** What the conditions say. They come from other people's programs: what has not the form says nothing. */
+export const readinessIn = (conditions: readonly Condition[] | undefined): Readiness => {
+  const condition = conditions?.find(({ type }) => type === 'Ready');
+  if (condition === undefined || !READY_STATUSES.includes(condition.status)) return NOTHING_REPORTED;
+  return { ready: condition.status, reason: String(condition.reason ?? '') };
+};
+
+type Reported = { readonly observedGeneration: number; readonly readiness?: Readiness } & {
+  readonly conditions?: readonly Condition[];
+};
+
+/** What was reported counts for what is wanted now. */
+const readinessOf = (
+  wanted: { readonly generation: number; readonly deletionRequestedAt?: string },
+  status: Reported | undefined,
+  isOrphaned = false,
+): Readiness => {
+  if (isOrphaned) return { ready: 'False', reason: OPERATOR_GONE };
+  if (status === undefined) return NOTHING_REPORTED;
+  const told = status.readiness ?? readinessIn(status.conditions);
+  if (told.ready !== 'True') return told;
+  if (wanted.deletionRequestedAt !== undefined) return { ready: 'False', reason: 'Deleting' };
+  return status.observedGeneration < wanted.generation ? { ready: 'Unknown', reason: 'ChangeNotObserved' } : told;
 };
 
 /** `isOrphaned`: its operator is gone. */
@@ -70,6 +103,7 @@ export const summaryOfEntity = (
     status: entityStatus(entity, status?.status, isOrphaned),
     runtime,
     owner: manifest.owner,
+    ...readinessOf(entity, status, isOrphaned),
     operator: manifest.resource.operator,
     resourceType: manifest.resource.type,
     layer: manifest.layer,
@@ -102,6 +136,7 @@ export const summaryOfOperator = (
   status: lifecycle(operator.deletionRequestedAt !== undefined, status?.status),
   runtime: '',
   owner: operator.manifest.owner,
+  ...readinessOf(operator, status),
   layer: operator.manifest.layer,
   ...notReadyOf(status?.conditions),
   tags: operator.manifest.tags,
@@ -123,6 +158,8 @@ export const summaryOfSecret = ({
   status: 'active',
   runtime: '',
   owner: manifest.owner,
+  ready: 'True',
+  reason: '',
   layer: manifest.layer,
   tags: manifest.tags,
   generation: secret.generation,

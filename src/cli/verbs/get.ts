@@ -1,7 +1,14 @@
 // get: what is there, as the seed's table, whole as YAML (-d), or as JSON. Without -a only what the caller owns, in one workspace.
 
 import { exitCodes } from '../../runtime/lifecycle.ts';
-import { MAX_PAGE_SIZE, type GetAnswer, type ListQuery, type Summary } from '../../messages/queries.ts';
+import {
+  listedRuntimes,
+  listedStatuses,
+  MAX_PAGE_SIZE,
+  type GetAnswer,
+  type ListQuery,
+  type Summary,
+} from '../../messages/queries.ts';
 import { DEFAULT_WORKSPACE } from '../../messages/commands.ts';
 import { parseSelector } from '../../messages/selector.ts';
 import type { Client } from '../../client/types.ts';
@@ -22,6 +29,23 @@ const LAYERS = ['user', 'system'] as const;
 const aSelector: ValueRule = (text) => {
   const parsed = parseSelector(text);
   return parsed.ok ? undefined : parsed.error;
+};
+
+const READINESS_FLAGS = ['not-ready', 'status', 'runtime', 'reason'] as const;
+
+/** Who asks how things are wants to see it. */
+export const asksForReadiness = (args: ParsedArguments): boolean => READINESS_FLAGS.some((flag) => has(args, flag));
+
+const readinessFilters = (args: ParsedArguments): Pick<ListQuery, 'notReady' | 'status' | 'runtime' | 'reason'> => {
+  const status = choiceOf(args, 'status', listedStatuses);
+  const runtime = choiceOf(args, 'runtime', listedRuntimes);
+  const reason = textOf(args, 'reason');
+  return {
+    ...(has(args, 'not-ready') ? { notReady: true } : {}),
+    ...(status === undefined ? {} : { status }),
+    ...(runtime === undefined ? {} : { runtime }),
+    ...(reason === undefined ? {} : { reason }),
+  };
 };
 
 /** Which rows are meant: by default what the caller owns, resources in the workspace `public`. */
@@ -53,6 +77,7 @@ export const listQueryOf = (args: ParsedArguments, actor: string): ListQuery => 
     ...(selector === undefined ? {} : { selector }),
     ...(layer === undefined ? {} : { layer }),
     ...(has(args, 'orphaned') ? { orphaned: true } : {}),
+    ...readinessFilters(args),
   };
 };
 
@@ -126,7 +151,12 @@ const print = (args: ParsedArguments, context: CliContext, { summaries, answers 
   } else if (has(args, 'details') && answers !== undefined) {
     if (answers.length > 0) terminal.out(answers.map(storedYaml).join('---\n'));
   } else if (summaries.length > 0) {
-    const options = { isWide: output === 'wide', withTags: has(args, 'tags'), nowMs: clock.nowMs() };
+    const options = {
+      isWide: output === 'wide',
+      withReadiness: asksForReadiness(args),
+      withTags: has(args, 'tags'),
+      nowMs: clock.nowMs(),
+    };
     terminal.out(`\n${summaryTable(summaries, options)}\n`);
   }
 };
@@ -136,7 +166,8 @@ const OUTPUTS = ['table', 'wide', 'json', 'yaml'] as const;
 export const getVerb: Verb = {
   name: 'get',
   about: 'list operators or resources, or show one',
-  usage: '[-t operator|resource] [-n NAME] [-w WORKSPACE] [-a] [-l SELECTOR] [-d] [-o table|wide|json|yaml] [--watch]',
+  usage:
+    '[-t operator|resource] [-n NAME] [-w WORKSPACE] [-a] [-l SELECTOR] [--not-ready] [-d] [-o table|wide|json|yaml] [--watch]',
   flags: {
     type: commonFlags.type,
     name: commonFlags.name,
@@ -167,6 +198,28 @@ export const getVerb: Verb = {
     },
     layer: { kind: 'text', is: oneOf(...LAYERS), value: 'user|system', about: 'only this layer' },
     orphaned: { kind: 'bare', about: 'only resources whose operator is gone' },
+    'not-ready': {
+      kind: 'bare',
+      about: 'only what is not ready; with the columns READY and REASON, as the next three',
+    },
+    status: {
+      kind: 'text',
+      is: oneOf(...listedStatuses),
+      value: listedStatuses.join('|'),
+      about: 'only what has this STATUS',
+    },
+    runtime: {
+      kind: 'text',
+      is: oneOf(...listedRuntimes),
+      value: listedRuntimes.join('|'),
+      about: 'only what has this RUNTIME',
+    },
+    reason: {
+      kind: 'text',
+      is: anyText,
+      value: 'REASON',
+      about: 'only what has this REASON: RunFailed, NothingReported, …',
+    },
     tag: { kind: 'text', is: anyText, value: 'TAG', about: 'only what has this tag' },
     label: { kind: 'text', is: anyText, value: 'KEY[=VALUE]', about: 'only what has this label' },
     operator: { kind: 'text', is: aToken, value: 'NAME', about: 'only resources of this operator' },
@@ -184,7 +237,13 @@ export const getVerb: Verb = {
     terminal.info('🔍 get...');
     const client = await context.connect();
     if (has(args, 'watch'))
-      return watchSummaries(args, context, client, async () => (await find(args, context, client))?.summaries);
+      return watchSummaries(
+        args,
+        context,
+        client,
+        async () => (await find(args, context, client))?.summaries,
+        asksForReadiness(args),
+      );
     const found = await find(args, context, client);
     if (found === undefined) return exitCodes.failed;
     const outcome = found.summaries.length === 0 ? await nothingText(args, context, client) : 'complete';

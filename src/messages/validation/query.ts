@@ -8,6 +8,8 @@ import { err, ok, type Result } from '../../core/result.ts';
 import { DEFAULT_WORKSPACE } from '../commands.ts';
 import { isToken, NO_WORKSPACE } from '../names.ts';
 import {
+  listedRuntimes,
+  listedStatuses,
   MAX_PAGE_SIZE,
   type GetQuery,
   type HistoryQuery,
@@ -69,6 +71,10 @@ const shapes: Readonly<Record<QueryVerb, Shape>> = {
       layer: { enum: ['user', 'system'] },
       secret: filter,
       orphaned: { type: 'boolean' },
+      notReady: { type: 'boolean' },
+      status: { enum: [...listedStatuses] },
+      runtime: { enum: [...listedRuntimes] },
+      reason: filter,
       answered: { type: 'boolean' },
       limit,
       cursor: { type: 'string', minLength: 1, maxLength: 1024 },

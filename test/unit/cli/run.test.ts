@@ -153,6 +153,8 @@ const row: Summary = {
   status: 'active',
   runtime: '',
   owner: 'iamgroot',
+  ready: 'True',
+  reason: 'Reconciled',
   tags: [],
   generation: 1,
   observedGeneration: 1,
@@ -173,6 +175,12 @@ describe('opstream get', () => {
     assert.deepEqual(await bodyOf('-a'), { type: 'resource' });
     assert.deepEqual(await bodyOf('-a', '-w', 'x'), { type: 'resource', workspace: 'x' });
     assert.deepEqual(await bodyOf('-t', 'operator', '--owner', 'me'), { type: 'operator', owner: 'me' });
+    assert.deepEqual(
+      await bodyOf('-a', '--not-ready', '--status', 'error', '--runtime=failed', '--reason', 'RunFailed'),
+      { type: 'resource', notReady: true, status: 'error', runtime: 'failed', reason: 'RunFailed' },
+    );
+    for (const wrong of [['--status', 'broken'], ['--runtime', 'x'], ['--not-ready=1'], ['--reason']])
+      assert.equal((await opstream(['get', ...wrong], { answer: ok(page) })).code, 2, wrong.join(' '));
   });
 
   it('prints the table to stdout and the progress to stderr', async () => {
@@ -181,6 +189,12 @@ describe('opstream get', () => {
     assert.match(out, /^\n NAME .*\| OWNER|^\n\s+NAME/);
     assert.match(out, /\n {2}run-1 \| v1alpha \| resource \| public {4}\| active \| {9}\| {2}iamgroot\n$/);
     assert.equal(text, 'INFO[0000] 🔍 get...\nINFO[0000] 🔍 get...complete\n');
+  });
+
+  it('adds READY and REASON behind the columns of the seed when readiness is asked for', async () => {
+    const { out } = await opstream(['get', '--not-ready'], { answer: ok(page) });
+    assert.match(out, /\| +OWNER +\| READY \| +REASON/);
+    assert.match(out, /\| iamgroot \| True {2}\| {2}Reconciled\n$/);
   });
 
   it('prints JSON that is nothing but JSON', async () => {

@@ -12,6 +12,8 @@ const summary = (changes: Partial<Summary> = {}): Summary => ({
   status: 'active',
   runtime: 'inprogress',
   owner: 'iamgroot',
+  ready: 'False',
+  reason: 'RunInProgress',
   operator: 'adf-operator',
   resourceType: 'pipeline-run',
   tags: ['adf-pipeline', 'adf-operator'],
@@ -41,6 +43,14 @@ describe('the table of get', () => {
     assert.equal(lines[1]?.split('|').at(-1)?.length, 44);
   });
 
+  it('shows readiness behind the columns of the seed when it was asked for', () => {
+    const lines = summaryTable([summary()], { nowMs: 0, withReadiness: true })
+      .split('\n')
+      .map((line) => line.split('|').map((cell) => cell.trim()));
+    assert.deepEqual(lines[0]?.slice(6), ['OWNER', 'READY', 'REASON']);
+    assert.deepEqual(lines[2]?.slice(6), ['iamgroot', 'False', 'RunInProgress']);
+  });
+
   it('adds columns for wide and tags', () => {
     const [header = '', , row = ''] = summaryTable(
       [summary({ layer: 'system', externalName: 'runs/4711', externalId: 'run-4711' })],
@@ -55,14 +65,36 @@ describe('the table of get', () => {
         .split('|')
         .slice(7)
         .map((cell) => cell.trim()),
-      ['OPERATOR', 'RESOURCE TYPE', 'OBSERVED', 'LAYER', 'EXTERNAL NAME', 'EXTERNAL ID', 'AGE', 'TAGS'],
+      [
+        'READY',
+        'REASON',
+        'OPERATOR',
+        'RESOURCE TYPE',
+        'OBSERVED',
+        'LAYER',
+        'EXTERNAL NAME',
+        'EXTERNAL ID',
+        'AGE',
+        'TAGS',
+      ],
     );
     assert.deepEqual(
       row
         .split('|')
         .slice(7)
         .map((cell) => cell.trim()),
-      ['adf-operator', 'pipeline-run', '1/2', 'system', 'runs/4711', 'run-4711', '2m', 'adf-pipeline,adf-operator'],
+      [
+        'False',
+        'RunInProgress',
+        'adf-operator',
+        'pipeline-run',
+        '1/2',
+        'system',
+        'runs/4711',
+        'run-4711',
+        '2m',
+        'adf-pipeline,adf-operator',
+      ],
     );
   });
 
@@ -74,8 +106,8 @@ describe('the table of get', () => {
         .map((line) => line.split('|').map((cell) => cell.trim()));
     assert.equal(lines(false)[2]?.[5], 'CrashLoopBackOff');
     assert.deepEqual(
-      lines(true).map((cells) => cells[14]),
-      ['WHY NOT READY', lines(true)[1]?.[14], 'replica 0 ended with exit code 3', ''],
+      lines(true).map((cells) => cells[16]),
+      ['WHY NOT READY', lines(true)[1]?.[16], 'replica 0 ended with exit code 3', ''],
     );
   });
 

@@ -62,6 +62,85 @@ describe('list', () => {
     });
   }
 
+  describe('readiness', () => {
+    const status = (name: string, changes: JsonObject, condition: JsonObject = {}): JsonObject => ({
+      ...{ key: `public.${name}`, operator: 'op', uid: 'uid-1', observedGeneration: 1, observedSequence: 1 },
+      ...{ status: 'active', properties: {}, updatedAt: 't', sequence: 1 },
+      conditions: [{ type: 'Ready', status: 'True', reason: 'Reconciled', message: '', ...condition }],
+      ...changes,
+    });
+    const several = () => {
+      const directory = createDirectory();
+      directory.absorb('operator.op', { name: 'op', uid: 'u', generation: 1, manifest: operatorNamed('op') });
+      for (const name of ['good', 'new', 'broken', 'behind', 'nobodys', 'odd', 'leaving'])
+        add(directory, name, {
+          resource: { operator: name === 'nobodys' ? 'gone' : 'op', type: 'dataset', spec: {} },
+        });
+      directory.absorb('entity.public.leaving', {
+        ...entityAt(1, { name: 'leaving', deletionRequestedAt: 't' }),
+        manifest: {
+          ...resourceManifest({}, { name: 'leaving' }),
+          resource: { operator: 'op', type: 'dataset', spec: {} },
+        },
+      });
+      directory.absorb('status.op', {
+        ...{
+          operator: 'op',
+          observedGeneration: 1,
+          observedSequence: 1,
+          status: 'active',
+          updatedAt: 't',
+          sequence: 1,
+        },
+        conditions: [{ type: 'Ready', status: 'False', reason: 'CrashLoopBackOff', message: 'exit code 3' }],
+      });
+      directory.absorb('status.public.good', status('good', {}));
+      const failing = { status: 'False', reason: 'RunFailed', message: 'no disk' };
+      directory.absorb('status.public.broken', status('broken', { status: 'error', runtime: 'failed' }, failing));
+      directory.absorb('status.public.behind', status('behind', { observedGeneration: 0 }));
+      directory.absorb('status.public.odd', status('odd', { conditions: [{ type: 'Ready', status: 7 }, { x: 1 }] }));
+      directory.absorb('status.public.leaving', status('leaving', {}));
+      return directory;
+    };
+    const rowsOf = (query: Parameters<typeof namesIn>[0]) =>
+      several()
+        .list(query)
+        .items.map(({ name, ready, reason }) => `${name} ${ready} ${reason}`);
+
+    it('is a column of every row, with the reason', () => {
+      assert.deepEqual(rowsOf({}), [
+        'op False CrashLoopBackOff',
+        'behind Unknown ChangeNotObserved',
+        'broken False RunFailed',
+        'good True Reconciled',
+        'leaving False Deleting',
+        'new Unknown NothingReported',
+        'nobodys False OperatorGone',
+        'odd Unknown NothingReported',
+      ]);
+    });
+
+    it('is what is asked for', () => {
+      const named = (query: Parameters<typeof namesIn>[0]) =>
+        several()
+          .list({ type: 'resource', ...query })
+          .items.map(({ name }) => name);
+      assert.deepEqual(named({ notReady: true }), ['behind', 'broken', 'leaving', 'new', 'nobodys', 'odd']);
+      assert.deepEqual(named({ notReady: false }), ['good']);
+      assert.deepEqual(named({ status: 'error' }), ['broken', 'nobodys']);
+      assert.deepEqual(named({ status: 'pending' }), ['new']);
+      assert.deepEqual(named({ runtime: 'failed' }), ['broken']);
+      assert.deepEqual(named({ reason: 'RunFailed' }), ['broken']);
+      assert.deepEqual(named({ reason: 'runfailed' }), []);
+      assert.deepEqual(
+        several()
+          .list({ type: 'operator', notReady: true })
+          .items.map(({ name }) => name),
+        ['op'],
+      );
+    });
+  });
+
   it('knows layers', () => {
     const directory = filled();
     add(directory, 'e', { layer: 'system' });

@@ -10,6 +10,8 @@ import { isPending, type Awaitable } from '../core/awaitable.ts';
 import { createDocumentCache } from './document-cache.ts';
 import type { Clock, KeyValueStore, KeyValueWrite, Log, StoredMessage, StreamFollower, StreamReader } from './ports.ts';
 import { recall } from './recall.ts';
+import { holeIn } from './stream-holes.ts';
+import { viewAhead } from './view-trust.ts';
 import { openViewWriter } from './view-writer.ts';
 import type { Projection, Step } from '../views/projection.ts';
 
@@ -18,7 +20,7 @@ export type ProjectionLoopOptions = {
   readonly follower: StreamFollower;
   readonly store: KeyValueStore;
   /** Of the same stream: a document that was lost is made anew of its events. Absent: there was nothing before. */
-  readonly history?: Pick<StreamReader, 'readSubject'>;
+  readonly history?: Pick<StreamReader, 'readSubject' | 'lastSequence'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -40,7 +42,7 @@ const MAX_KNOWN_KEYS = 300_000;
 const CHECKPOINT_DELAY_MS = 100;
 
 /**
- * Resolves when `signal` aborts. Faults: LEASE_LOST when another projector has written the checkpoint, VIEW_DAMAGED; those of the store otherwise
+ * Resolves when `signal` aborts. Faults: LEASE_LOST when another projector has written the checkpoint, VIEW_DAMAGED, STREAM_DAMAGED; those of the store otherwise
  * (the caller starts the loop again; nothing is lost).
  */
 export const runProjection = async (options: ProjectionLoopOptions): Promise<void> => {
@@ -48,6 +50,8 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
   const writer = await openViewWriter({ projection, store, log });
   const existing = await store.keys(projection.keyFilter, MAX_KNOWN_KEYS);
   const cache = createDocumentCache(store, options.maxCached ?? 10_000, existing && new Set(existing));
+  const end = (await options.history?.lastSequence()) ?? writer.sequence;
+  if (writer.sequence > end) throw viewAhead(projection.bucket, projection.stream, writer.sequence, end);
   let lastRead = writer.sequence;
   let lastCommitMs = clock.nowMs();
 
@@ -137,7 +141,17 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
   const isDue = (pending: number): boolean =>
     pending === 0 || cache.dirtyCount >= maxUnwritten || clock.nowMs() - lastCommitMs >= maxDelayMs;
 
+  /** Faults: STREAM_DAMAGED. */
+  const mustFollow = (batch: readonly StoredMessage[]): void => {
+    let before = lastRead;
+    for (const { sequence } of batch) {
+      if (sequence !== before + 1) throw holeIn(projection.stream, before + 1, sequence - 1);
+      before = sequence;
+    }
+  };
+
   const foldAll = async (batch: readonly StoredMessage[]): Promise<void> => {
+    if (projection.isGapless === true) mustFollow(batch);
     const keys = batch.map(({ subject }) => projection.keyOf(subject));
     await cache.load(keys);
     for (const [index, message] of batch.entries()) {

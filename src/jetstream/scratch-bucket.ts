@@ -2,6 +2,7 @@
 
 import { faultOfApi, type ApiError } from './faults.ts';
 import { createFollower } from './follower.ts';
+import { isMarker } from './key-value-writes.ts';
 import type { JetStreamConnection } from './connection.ts';
 
 const HOUR_NANOS = 3600 * 1_000_000_000;
@@ -35,12 +36,12 @@ export const createScratchBucket = async (
   return { remove: () => call(connection, `$JS.API.STREAM.DELETE.${name}`, {}) };
 };
 
-/** Every key of a bucket with its bytes, as they are now. */
+/** Every key of a bucket with its bytes and its revision, as they are now. */
 export const readBucket = async (
   connection: JetStreamConnection,
   bucket: string,
-): Promise<ReadonlyMap<string, Uint8Array>> => {
-  const contents = new Map<string, Uint8Array>();
+): Promise<ReadonlyMap<string, { readonly data: Uint8Array; readonly revision: number }>> => {
+  const contents = new Map<string, { readonly data: Uint8Array; readonly revision: number }>();
   const done = new AbortController();
   const prefix = `$KV.${bucket}.`;
   await createFollower(connection, `KV_${bucket}`).follow({
@@ -52,8 +53,8 @@ export const readBucket = async (
     onBatch: (batch, pending) => {
       for (const message of batch) {
         const key = message.subject.slice(prefix.length);
-        if (message.header('KV-Operation') === undefined) contents.set(key, message.data.slice());
-        else contents.delete(key);
+        if (isMarker(message)) contents.delete(key);
+        else contents.set(key, { data: message.data.slice(), revision: message.sequence });
       }
       if (pending === 0) done.abort();
     },

@@ -17,6 +17,8 @@ import { openInstance } from './common/open-instance.ts';
 import { serveReport } from './common/report-service.ts';
 import type { StreamFollower } from '../engine/ports.ts';
 
+const DAMAGED_RETRY_MS = 2000;
+
 await runProcess('projector', async (signal, context) => {
   const instance = await openInstance(context, signal, ['projector']);
   const { names, connection, clock, leases, holder, config } = instance;
@@ -59,7 +61,17 @@ await runProcess('projector', async (signal, context) => {
         const store = createKeyValueStore(connection, projection.bucket);
         const follower = measured(createFollower(connection, projection.stream), projection.name);
         const history = createStreamReader(connection, projection.stream);
-        await runProjection({ projection, follower, store, history, clock, log, signal: working, deadLetter });
+        const run = { projection, follower, store, history, clock, log, signal: working, deadLetter };
+        while (!working.aborted) {
+          try {
+            await runProjection(run);
+          } catch (error) {
+            // The other views go on; this one does when somebody has rebuilt it, or restored its stream.
+            if (!isFault(error, 'VIEW_DAMAGED') && !isFault(error, 'STREAM_DAMAGED')) throw error;
+            log.error({ err: error }, 'view stands still');
+            await clock.sleep(DAMAGED_RETRY_MS, working);
+          }
+        }
       });
       try {
         await Promise.all(loops);

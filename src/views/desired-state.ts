@@ -64,6 +64,7 @@ export const entities: ProjectionOf = (names, own = createOwnEvents(names)) => (
     const ref = names.parseEvent(subject);
     return ref?.kind === 'resource' ? viewKeys.entity(ref.workspace, ref.name) : undefined;
   }),
+  isGapless: true,
   strangeSubject: own.strangeSubject,
   step: stepOf('resource', own),
 });

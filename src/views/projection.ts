@@ -29,6 +29,8 @@ export type Projection = {
   keyOf(subject: string): string | undefined;
   /** Of the projection that reads all of its stream: why a message with this subject is set aside, whatever it holds. */
   readonly strangeSubject?: (subject: string) => string | undefined;
+  /** It reads all of a stream that keeps everything: a sequence that is missing is a loss. */
+  readonly isGapless?: true;
   /** Folds one message. `previous` is the document of its key. Never throws on a message that decodes. */
   step(previous: ViewDocument | undefined, message: ViewMessage): Step;
 };

@@ -1,46 +1,27 @@
 // doctor: whether an instance is whole: the server, its streams, the services that answer, and who holds the leases. Each line says what
 // to do when something is missing. Exit code 1 when something is.
 
-import { decodeJson, encodeJson } from '../../core/decode.ts';
-import { isFault } from '../../core/fault.ts';
-import { isJsonObject, type JsonObject } from '../../core/json.ts';
+import { isJsonObject } from '../../core/json.ts';
 import { exitCodes } from '../../runtime/lifecycle.ts';
 import type { Client } from '../../client/types.ts';
 import { compressionProblem } from '../../jetstream/compression.ts';
 import { lacksOf, storeTrouble } from './doctor-store.ts';
 import type { Names } from '../../messages/subjects.ts';
+import { ask, bad, good, numberIn, type Finding } from '../doctor/findings.ts';
+import { holeInState, viewFindings } from '../doctor/views.ts';
 import { outputOf, printAs } from '../reporting.ts';
 import { commonFlags, type Verb } from '../verb.ts';
 import { withoutUser } from '../../core/server-address.ts';
 
-export type Finding = { readonly what: string; readonly isGood: boolean; readonly text: string };
-
-const good = (what: string, text: string): Finding => ({ what, isGood: true, text });
-const bad = (what: string, text: string): Finding => ({ what, isGood: false, text });
-
-const ask = async (client: Client, subject: string, body: JsonObject = {}): Promise<JsonObject | undefined> => {
-  try {
-    const reply = decodeJson(await client.request(subject, encodeJson(body)));
-    return isJsonObject(reply) ? reply : undefined;
-  } catch (error) {
-    if (isFault(error)) return undefined;
-    throw error;
-  }
-};
-
-const numberIn = (value: unknown, ...path: readonly string[]): number => {
-  const [field, ...rest] = path;
-  if (field === undefined) return typeof value === 'number' ? value : 0;
-  return isJsonObject(value) ? numberIn(value[field], ...rest) : 0;
-};
-
-const streamFinding = async (client: Client, stream: string): Promise<Finding> => {
+const streamFinding = async (client: Client, stream: string, isComplete: boolean): Promise<Finding> => {
   const info = await ask(client, `$JS.API.STREAM.INFO.${stream}`);
   if (info === undefined) return bad(stream, 'JetStream does not answer; is it enabled in the server?');
   if (isJsonObject(info['error']))
     return bad(stream, 'is not there; starting any of the processes makes it (`opstream up`)');
   const problem = compressionProblem(isJsonObject(info['config']) ? info['config'] : {});
   if (problem !== undefined) return bad(stream, problem);
+  const hole = isComplete ? holeInState(info['state']) : undefined;
+  if (hole !== undefined) return bad(stream, hole);
   const [messages, bytes, replicas] = [
     numberIn(info, 'state', 'messages'),
     numberIn(info, 'state', 'bytes'),
@@ -105,7 +86,7 @@ const leaseFindings = async (client: Client, names: Names): Promise<readonly Fin
 
 export const doctorVerb: Verb = {
   name: 'doctor',
-  about: 'check the server, the streams, the services and the leases',
+  about: 'check the server, the streams, the services, the leases and the views',
   usage: '[-o json|yaml]',
   flags: { output: commonFlags.output },
   run: async (args, context) => {
@@ -114,11 +95,12 @@ export const doctorVerb: Verb = {
     const client = await context.connect();
     const { streams, buckets } = names;
     const allStreams = [...Object.values(streams), ...Object.values(buckets).map((bucket) => `KV_${bucket}`)];
-    const [ofStore, ofStreams, ofServices, ofLeases] = await Promise.all([
+    const [ofStore, ofStreams, ofServices, ofLeases, ofViews] = await Promise.all([
       storeFinding(client, names),
-      Promise.all(allStreams.map((stream) => streamFinding(client, stream))),
+      Promise.all(allStreams.map((stream) => streamFinding(client, stream, stream === streams.events))),
       serviceFindings(client, names),
       leaseFindings(client, names),
+      viewFindings(client, names),
     ]);
     const findings = [
       good('nats-server', `version ${client.serverVersion} at ${withoutUser(config.natsUrl)}`),
@@ -126,6 +108,7 @@ export const doctorVerb: Verb = {
       ...ofStreams,
       ...ofServices,
       ...ofLeases,
+      ...ofViews,
     ];
     const isWhole = findings.every(({ isGood }) => isGood);
     if (output !== undefined) printAs(context, output, { isWhole, findings });

@@ -13,6 +13,7 @@ import { historyVerb, replayVerb } from './history.ts';
 import { lintVerb } from './lint.ts';
 import { logsVerb } from './logs.ts';
 import { outcomeVerb } from './outcome.ts';
+import { rebuildVerb } from './rebuild.ts';
 import { releaseVerb } from './release.ts';
 import { resealVerb } from './reseal.ts';
 import { restoreVerb } from './restore.ts';
@@ -47,6 +48,7 @@ export const allVerbs: readonly Verb[] = [
   logsVerb,
   outcomeVerb,
   verifyVerb,
+  rebuildVerb,
   doctorVerb,
   backupVerb,
   restoreVerb,

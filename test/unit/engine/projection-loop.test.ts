@@ -40,7 +40,10 @@ const run = async (
     projection,
     follower: arrayFollower(messages, options.batchSize ?? 3),
     store,
-    history: { readSubject: async (subject) => messages.filter((one) => one.subject === subject) },
+    history: {
+      readSubject: async (subject) => messages.filter((one) => one.subject === subject),
+      lastSequence: async () => messages.at(-1)?.sequence ?? 0,
+    },
     clock: manualClock(),
     log: silentLog,
     signal: new AbortController().signal,
@@ -59,28 +62,28 @@ describe('the projection loop', () => {
   it('writes documents and the checkpoint', async () => {
     const store = memoryStore();
     await run(
-      [message(1, 'a', declared('a', 1)), message(4, 'a', changed(2)), message(7, 'b', declared('b', 1))],
+      [message(1, 'a', declared('a', 1)), message(2, 'a', changed(2)), message(3, 'b', declared('b', 1))],
       store,
     );
     assert.deepEqual([...store.entries.keys()].sort(), [CHECKPOINT, 'entity.public.a', 'entity.public.b']);
     const a = JSON.parse(contents(store)['entity.public.a'] ?? '') as { generation: number; sequence: number };
-    assert.deepEqual([a.generation, a.sequence], [2, 4]);
-    assert.equal(contents(store)[CHECKPOINT], '{"stream":"OPSTREAM_EVENTS","sequence":7}');
+    assert.deepEqual([a.generation, a.sequence], [2, 2]);
+    assert.equal(contents(store)[CHECKPOINT], '{"stream":"OPSTREAM_EVENTS","sequence":3}');
   });
 
   it('lets a document that is alone say how far the view is, and writes the checkpoint after it', async () => {
     const store = memoryStore();
     const written: KeyValueWrite[] = [];
     store.beforeWrite = (write) => written.push(write);
-    await run([message(3, 'a', declared('a', 1))], store);
+    await run([message(1, 'a', declared('a', 1))], store);
     assert.deepEqual(
       written.map(({ key, reached }) => [key, reached]),
       [
-        ['entity.public.a', { stream: 'OPSTREAM_EVENTS', sequence: 3 }],
+        ['entity.public.a', { stream: 'OPSTREAM_EVENTS', sequence: 1 }],
         [CHECKPOINT, undefined],
       ],
     );
-    assert.equal(contents(store)[CHECKPOINT], '{"stream":"OPSTREAM_EVENTS","sequence":3}');
+    assert.equal(contents(store)[CHECKPOINT], '{"stream":"OPSTREAM_EVENTS","sequence":1}');
   });
 
   it('sets aside what it cannot read and goes on', async () => {
@@ -100,6 +103,21 @@ describe('the projection loop', () => {
     assert.equal(dead.length, 2);
     assert.match(dead[0] ?? '', /shard/);
     assert.match(contents(store)['entity.public.a'] ?? '', /"sequence":1/);
+  });
+
+  it('stops before a hole in the stream, and before a stream that ends before its checkpoint', async () => {
+    const store = memoryStore();
+    const messages = [message(1, 'a', declared('a', 1)), message(4, 'a', changed(2))];
+    await assert.rejects(
+      run(messages, store),
+      (error) => isFault(error, 'STREAM_DAMAGED') && /lacks #2 to #3/.test(error.message),
+    );
+    assert.equal(store.entries.has('entity.public.a'), false);
+    store.entries.set(CHECKPOINT, { key: CHECKPOINT, revision: 9, data: new TextEncoder().encode('{"sequence":5}') });
+    await assert.rejects(
+      run(messages, store),
+      (error) => isFault(error, 'VIEW_DAMAGED') && /#5.*ends at #4.*opstream rebuild/.test(error.message),
+    );
   });
 
   it('makes a document anew of its events when it was lost, and leaves alone what never was', async () => {

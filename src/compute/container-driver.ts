@@ -77,7 +77,7 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
     // Made and never started: its start was cut off, or is under way.
     const isLimbo = phase === 'created' && !starting.has(id) && Date.now() - container.createdMs > LIMBO_MS;
     if (phase === 'exited' || isLimbo) {
-      const signal = container.wasOutOfMemory ? { exitSignal: 'SIGKILL' } : {};
+      const signal = container.wasOutOfMemory ? ({ exitSignal: 'SIGKILL', isOutOfMemory: true } as const) : {};
       return {
         ...base,
         state: 'exited',

@@ -22,6 +22,8 @@ export type InstanceRecord = {
   readonly addresses: Readonly<Record<string, string>>;
   /** Bytes of each output that were cut off its file. */
   readonly cut: { readonly stdout: number; readonly stderr: number };
+  /** Where its error output begins, in bytes, counted with those that were cut: before it is that of earlier processes. */
+  readonly stderrFrom?: number;
   readonly ended?: { readonly atMs: number; readonly code?: number; readonly signal?: string };
   /** It was stopped, or its end was taken note of: nobody is told of it any more, only its outputs are kept for a while. */
   readonly removedMs?: number;
@@ -34,6 +36,9 @@ export const recordFolder = (root: string, id: string): string => join(root, id)
 export const secretsFolder = (root: string, id: string): string => join(root, id, SECRETS);
 export const outputFile = (root: string, id: string, output: 'stdout' | 'stderr'): string =>
   join(root, id, `${output}.log`);
+
+/** Where a component made with the SDK keeps what it works on. */
+export const atWorkFile = (root: string, id: string): string => join(root, id, 'at-work');
 
 export const readRecord = (root: string, id: string): InstanceRecord | undefined => {
   const path = join(recordFolder(root, id), RECORD);

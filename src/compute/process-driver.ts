@@ -4,11 +4,12 @@
 // The environment is what the spec says, PATH, HOME and TMPDIR: nothing else of the runtime's.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Fault, isFault } from '../core/fault.ts';
 import type { Log } from '../engine/ports.ts';
 import type { ComputeDriver, InstanceSpec, InstanceState } from '../engine/supervision/ports.ts';
+import { AT_WORK_VARIABLE } from '../messages/at-work.ts';
 import { lockFolder } from './folder-lock.ts';
 import { freePort } from './free-ports.ts';
 import * as records from './instance-records.ts';
@@ -16,6 +17,7 @@ import type { InstanceRecord } from './instance-records.ts';
 import { resolveProgram, type LocalImages } from './local-images.ts';
 import { followLogFiles } from './log-file.ts';
 import { birthOf, killGroupOf } from './os-process.ts';
+import { lastWords } from './last-words.ts';
 import { createLiveness } from './liveness.ts';
 import { createReadiness } from './readiness.ts';
 import { makeFolder } from './make-folder.ts';
@@ -55,17 +57,23 @@ export const createProcessDriver = (options: ProcessDriverOptions): ComputeDrive
   const unheard = new Set<number>();
   const tell = (): void => listeners.forEach((listener) => listener());
 
+  /** How it ended, and what it left to be said about that. */
+  const endOf = ({ id, ended, stderrFrom = 0, cut }: InstanceRecord): Partial<InstanceState> => {
+    const stderr = { path: records.outputFile(root, id, 'stderr'), from: stderrFrom - cut.stderr };
+    return {
+      ...(ended?.code === undefined ? {} : { exitCode: ended.code }),
+      ...(ended?.signal === undefined ? {} : { exitSignal: ended.signal }),
+      ...(ended?.code === 0 ? {} : lastWords({ atWork: records.atWorkFile(root, id), stderr })),
+    };
+  };
+
   const stateOf = async (record: InstanceRecord): Promise<InstanceState> => {
     const { id, startedMs, pid, addresses, metricPort, ended } = record;
     const base = { id, startedMs, handle: String(pid), addresses };
     const isEnding = ended === undefined && unheard.has(pid) && !records.isRunning(record);
     if (isEnding) return { ...base, state: 'running', isReady: false };
     if (!records.isRunning(record)) {
-      const exit = {
-        ...(ended?.code === undefined ? {} : { exitCode: ended.code }),
-        ...(ended?.signal === undefined ? {} : { exitSignal: ended.signal }),
-      };
-      return { ...base, state: 'exited', isReady: false, ...exit };
+      return { ...base, state: 'exited', isReady: false, ...endOf(record) };
     }
     const isReady = await readiness.of({ id, startedMs, metricPort });
     const failedChecks = liveness.of({ id, startedMs, metricPort }, isReady);
@@ -149,7 +157,7 @@ export const createProcessDriver = (options: ProcessDriverOptions): ComputeDrive
     tell();
   };
 
-  const launch = async (spec: InstanceSpec, before: InstanceRecord | undefined): Promise<InstanceRecord> => {
+  const launch = async (spec: InstanceSpec, cut: InstanceRecord['cut']): Promise<InstanceRecord> => {
     const program = resolveProgram({
       image: spec.image,
       command: spec.command,
@@ -170,16 +178,19 @@ export const createProcessDriver = (options: ProcessDriverOptions): ComputeDrive
       ...program.environment,
       ...spec.environment,
       OPSTREAM_INSTANCE: spec.id,
+      [AT_WORK_VARIABLE]: records.atWorkFile(root, spec.id),
       DATAOS_SECRET_DIR: writeSecrets(spec),
       ...(metricPort === undefined ? {} : { METRIC_PORT: String(metricPort) }),
       ...Object.fromEntries(
         named.map(([name, port]) => [`OPSTREAM_PORT_${name.toUpperCase().replaceAll('-', '_')}`, String(port)]),
       ),
     };
+    rmSync(records.atWorkFile(root, spec.id), { force: true });
     const [out, error] = (['stdout', 'stderr'] as const).map((output) =>
       openSync(records.outputFile(root, spec.id, output), 'a', 0o600),
     ) as [number, number];
     const words = [program.path, ...program.command.slice(1), ...spec.arguments];
+    const { size: written } = fstatSync(error);
     let child: ChildProcess;
     try {
       child = spawn('/bin/sh', ['-c', HELD_BACK, 'sh', ...words], {
@@ -199,7 +210,8 @@ export const createProcessDriver = (options: ProcessDriverOptions): ComputeDrive
       ...{ id: spec.id, image: spec.image, program: program.path, pid, birth: birthOf(pid), startedMs: Date.now() },
       ...(metricPort === undefined ? {} : { metricPort }),
       addresses: Object.fromEntries(ports.map(([name, port]) => [name, `127.0.0.1:${port}`])),
-      cut: before?.cut ?? { stdout: 0, stderr: 0 },
+      cut,
+      stderrFrom: cut.stderr + written,
     };
     records.writeRecord(root, record);
     child.stdin?.on('error', () => undefined);
@@ -219,7 +231,7 @@ export const createProcessDriver = (options: ProcessDriverOptions): ComputeDrive
         const isThere = before !== undefined && before.removedMs === undefined && records.isRunning(before);
         if (isThere) return await stateOf(before);
         try {
-          return await stateOf(await launch(spec, before));
+          return await stateOf(await launch(spec, before?.cut ?? { stdout: 0, stderr: 0 }));
         } catch (error) {
           records.removeSecrets(root, spec.id);
           throw error;

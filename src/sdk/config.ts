@@ -15,6 +15,7 @@ import {
   type ConfigOf,
   type Environment,
 } from '../runtime/config-table.ts';
+import { AT_WORK_VARIABLE } from '../messages/at-work.ts';
 import { leaseNameOf, queueOf } from '../messages/component-names.ts';
 import { instanceTable, tokenEntry } from '../runtime/instance-config.ts';
 
@@ -119,6 +120,12 @@ export const componentTable = {
   ),
   queryReplySubject: optional(
     subjectEntry(`${queueVariable}QUERY_REPLY_SUBJECT`, "where answers go: the manifest's natsApi.query.replySubject"),
+  ),
+  atWorkFile: optional(
+    textEntry({
+      env: AT_WORK_VARIABLE,
+      about: 'file for the keys that are worked on, to explain an end; set by who starts the component',
+    }),
   ),
   reconcileTimeoutMs: durationEntry({
     env: 'OPSTREAM_RECONCILE_TIMEOUT',

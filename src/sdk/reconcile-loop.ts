@@ -10,6 +10,7 @@ import { failureReasons, type Entity, type EntityKey } from '../messages/entity.
 import type { Controller, ReconcileRecord } from './controller.ts';
 import type { ComponentMetrics } from './metrics.ts';
 import { checkedResult, thrownText } from './author-checks.ts';
+import type { AtWork } from './at-work.ts';
 import { createFailureReport } from './failure-report.ts';
 import { startReconcile, type RunningReconcile } from './reconcile-context.ts';
 import { createReconcileWatch, hangText, type HungReconcile } from './reconcile-watch.ts';
@@ -20,6 +21,8 @@ import type { EntityStore, Reconciler, ReconcileRequest, ReconcileResult } from 
 
 export type ReconcileLoopOptions = {
   readonly reconciler: Reconciler;
+  /** Told of what is worked on. Default: nobody is. */
+  readonly atWork?: AtWork;
   readonly controller: Controller;
   readonly entities: EntityStore;
   readonly clock: Clock;
@@ -185,6 +188,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
     });
     if (ended.signal.aborted) one.abort(ended.signal.reason);
     interruptions.begin(key, one);
+    const leave = options.atWork?.begin(key);
     return new Promise((resolve) => {
       let telling: Promise<void> = Promise.resolve();
       let hasEnded = false;
@@ -196,6 +200,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
       const work = reconcileOnce(record, turn, one).then((outcome) => {
         hasEnded = true;
         over();
+        leave?.();
         interruptions.end(key);
         controller.end(key);
         metrics.reconcileTook(beganMs);

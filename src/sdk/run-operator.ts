@@ -13,6 +13,7 @@ import { keepHeapSmall } from '../runtime/heap.ts';
 import { runProcess, type ProcessContext } from '../runtime/lifecycle.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { serveMetrics } from '../runtime/metrics-server.ts';
+import { createAtWork } from './at-work.ts';
 import { runComponent, type ComponentStage } from './component.ts';
 import { componentConfig, componentTable, type ComponentConfig } from './config.ts';
 import { connectComponent, type ConnectedComponent } from './connect-component.ts';
@@ -91,7 +92,7 @@ export const operate = async (
     connected = await connectComponent({ config, names, log, clock, signal, metrics: registry });
     const { ports, openEntityStore, channelExists } = connected;
     await runComponent({
-      ...{ config, reconciler, log, clock, metrics, signal },
+      ...{ config, reconciler, log, clock, metrics, signal, atWork: createAtWork(config.atWorkFile, log) },
       ...(options.messageHandler === undefined ? {} : { handler: options.messageHandler }),
       entities:
         options.entityStore ?? (config.stateStore === 'memory' ? createMemoryEntityStore() : await openEntityStore()),

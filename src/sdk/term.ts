@@ -18,6 +18,7 @@ import { createController } from './controller.ts';
 import { createMaintenance } from './maintenance.ts';
 import type { ComponentMetrics } from './metrics.ts';
 import { createQueryDesk } from './query-desk.ts';
+import type { AtWork } from './at-work.ts';
 import { createReconcileLoop, type ReconcileLoop } from './reconcile-loop.ts';
 import { createStatusPace } from './status-pace.ts';
 import type { EntityStatusStore, EntityStore, MessageHandler, OController, Reconciler } from './types.ts';
@@ -26,6 +27,8 @@ export type TermParts = {
   readonly config: ComponentConfig;
   readonly lease: Lease;
   readonly reconciler: Reconciler;
+  /** Default: nobody asks. */
+  readonly atWork?: AtWork;
   readonly handler: MessageHandler;
   readonly entities: EntityStore;
   readonly statuses: EntityStatusStore;
@@ -149,6 +152,7 @@ export const leadTerm = async (given: TermParts): Promise<void> => {
   const loop = createReconcileLoop({
     ...{ controller, entities, clock, log, metrics },
     reconciler: parts.reconciler,
+    ...(parts.atWork === undefined ? {} : { atWork: parts.atWork }),
     fence: lease.token,
     maxWorkers: config.maxWorkers,
     resyncIntervalMs: config.resyncIntervalMs,

@@ -135,9 +135,24 @@ export const afterFailure = (
   return { ...slot, failures, lastFailure: failure, nextStartMs: nowMs + pauseMs };
 };
 
-const endOf = ({ exitCode, exitSignal }: InstanceState): SlotFailure => {
-  if (exitSignal !== undefined) return { code: ENDED, message: `was ended by ${exitSignal}` };
-  return { code: ENDED, message: exitCode === undefined ? 'ended' : `ended with exit code ${exitCode}` };
+const MAX_NAMED = 3;
+
+const howEnded = ({ exitCode, exitSignal, isOutOfMemory }: InstanceState): string => {
+  const how =
+    exitSignal !== undefined
+      ? `was ended by ${exitSignal}`
+      : exitCode === undefined
+        ? 'ended'
+        : `ended with exit code ${exitCode}`;
+  if (isOutOfMemory === true) return `ran out of memory and ${how}`;
+  return exitSignal === 'SIGKILL' ? `${how}, as the system does it when memory is short` : how;
+};
+
+const endOf = (state: InstanceState): SlotFailure => {
+  const { atWork = [] } = state;
+  const named = atWork.slice(0, MAX_NAMED).join(', ');
+  const more = atWork.length > MAX_NAMED ? ` and ${atWork.length - MAX_NAMED} more` : '';
+  return { code: ENDED, message: `${howEnded(state)}${named === '' ? '' : `, while it worked on ${named}${more}`}` };
 };
 
 export const standstillText = ({ lease, sinceMs }: NonNullable<ObservedInstance['standsStill']>): string =>

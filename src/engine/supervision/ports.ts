@@ -40,6 +40,9 @@ export type InstanceState = {
   readonly startedMs: number;
   readonly exitCode?: number;
   readonly exitSignal?: string;
+  /** Of one that has exited: what it worked on then, and whether it says, or its engine says, that it had no memory left. */
+  readonly atWork?: readonly string[];
+  readonly isOutOfMemory?: true;
   /** Process id, or id of the container: what a person would look for. */
   readonly handle: string;
   /** Where its ports can be reached, by name: `127.0.0.1:30001`. */

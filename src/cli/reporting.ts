@@ -4,7 +4,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { EntityIdentity, Receipt, Verb } from '../messages/commands.ts';
 import { validTraceparent } from '../messages/trace.ts';
-import type { Client, Identity, Progress, SendOptions, WaitOutcome } from '../client/types.ts';
+import type { Client, Identity, Progress, SendOptions, WaitOptions, WaitOutcome } from '../client/types.ts';
 import { exitCodes } from '../runtime/lifecycle.ts';
 import { formatDurationMs } from '../runtime/duration.ts';
 import { has, type ParsedArguments } from './arguments.ts';
@@ -94,23 +94,56 @@ const codeOf: Readonly<Record<WaitOutcome['outcome'], number>> = {
   stopped: exitCodes.interrupted,
 };
 
-export type WaitTarget = { readonly identity: Identity; readonly generation: number };
+/** What of one thing a command has asked for. */
+export type WaitTarget = {
+  readonly identity: Identity;
+  readonly generation: number;
+  /** Of the last event of the command about it. */
+  readonly minSequence?: number;
+  readonly run?: NonNullable<WaitOptions['run']>;
+};
+
+const RUN_BEGINS = /\.resource\.(?:declared|changed|run-requested)\.v\d+$/;
+const MAY_FREE_A_RUN = /\.resource\.resumed\.v\d+$/;
+
+/** The run of an event has the event's id; an event that wanted none is found to be without one. */
+const runOf = (events: Receipt['events']): Pick<WaitTarget, 'run'> => {
+  const begun = events.find(({ type }) => RUN_BEGINS.test(type));
+  if (begun !== undefined) return { run: { id: begun.id } };
+  const isOpen = events.length === 0 || events.some(({ type }) => MAY_FREE_A_RUN.test(type));
+  // An id that no run has: only the change itself is waited for.
+  return { run: isOpen ? 'current' : { id: events[0]?.id ?? '' } };
+};
+
+export const waitTargetsOf = (receipt: Receipt): readonly WaitTarget[] =>
+  entitiesOf(receipt).map(({ generation, ...identity }) => {
+    const { kind, workspace, name } = identity;
+    const own = receipt.events.filter(({ subject }) => subject.endsWith(`.${kind}.${workspace}.${name}`));
+    const last = own.at(-1)?.sequence;
+    return {
+      identity,
+      generation,
+      ...(last === undefined ? {} : { minSequence: last }),
+      ...(kind === 'resource' ? runOf(own) : {}),
+    };
+  });
 
 /** Waits for all of them and says how it goes. The worst outcome is the exit code: timed out before failed. */
 export const waitForAll = async (
   context: CliContext,
   client: Client,
   targets: readonly WaitTarget[],
-  options: { readonly timeoutMs: number; readonly minSequence?: number; readonly untilGone?: boolean },
+  options: { readonly timeoutMs: number; readonly untilGone?: boolean },
 ): Promise<number> => {
   const { terminal, signal } = context;
   const queue = [...targets];
   let code: number = exitCodes.done;
   const work = async (): Promise<void> => {
     for (let target = queue.shift(); target !== undefined; target = queue.shift()) {
-      const { identity, generation } = target;
+      const { identity, generation, ...which } = target;
       const waited = await client.waitReady(identity, generation, {
         ...options,
+        ...which,
         signal,
         onChange: (progress) => terminal.info(`⏳ ${spoken(identity)}...${progressText(progress)}`),
       });
@@ -138,7 +171,5 @@ export const waitIfAsked = async (
 ): Promise<number> => {
   const timeoutMs = durationOf(args, 'wait', DEFAULT_WAIT_MS);
   if (timeoutMs === undefined || receipt.dryRun === true) return exitCodes.done;
-  const minSequence = Math.max(0, ...receipt.events.map(({ sequence }) => sequence));
-  const targets = entitiesOf(receipt).map(({ generation, ...identity }) => ({ identity, generation }));
-  return waitForAll(context, client, targets, { timeoutMs, ...(minSequence === 0 ? {} : { minSequence }), ...options });
+  return waitForAll(context, client, waitTargetsOf(receipt), { timeoutMs, ...options });
 };

@@ -62,6 +62,11 @@ export type WaitOptions = {
   readonly timeoutMs: number;
   /** Wait until the thing is gone instead. */
   readonly untilGone?: boolean;
+  /**
+   * What of a resource is waited for: that very run (when there is none of that id, only that the change was observed), or `current`: the run
+   * that goes on at the first look, if one does, and else that the change was observed. Absent: the last run, whichever it is, or Ready.
+   */
+  readonly run?: { readonly id: string } | 'current';
   /** Sequence of the last event of the command: the answers waited for reflect at least that. */
   readonly minSequence?: number;
   readonly signal?: AbortSignal;

@@ -5,8 +5,9 @@ import { decodeEvent, decodeStatusEvent } from '../messages/stored-event.ts';
 import { encodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
-import { OPERATOR_NOT_READY, type GetAnswer } from '../messages/queries.ts';
+import { OPERATOR_NOT_READY, type GetAnswer, type RunRow } from '../messages/queries.ts';
 import type { Clock } from '../engine/ports.ts';
+import { currentRunOf, isAnother, judgeChange, judgeRow, judgeRun, type Verdict } from './judge-wait.ts';
 import type { Client, Identity, LiveMessage, ObservedStatus, Progress, WaitOptions, WaitOutcome } from './types.ts';
 
 const SHORTEST_POLL_MS = 40;
@@ -154,14 +155,48 @@ export const waitReady = async (
     }
   };
 
+  /** Undefined: it cannot be told now. */
+  const rowsOf = async (runId: string): Promise<readonly RunRow[] | undefined> => {
+    try {
+      const listed = await client.query('runs', { workspace, name, runId, limit: 1 });
+      return listed.ok ? listed.value.items : undefined;
+    } catch (error) {
+      if (isFault(error) && error.retry !== 'never') return undefined;
+      throw error;
+    }
+  };
+
+  let following: string | undefined;
+  let isPlain = options.run === undefined;
+  /** The verdict, and why where the answer itself does not say. */
+  const verdictOf = async (answer: GetAnswer | undefined): Promise<{ verdict: Verdict; message?: string }> => {
+    if (answer !== undefined && untilGone && isAnother(answer, options.minSequence)) return { verdict: 'ready' };
+    if (answer?.type !== 'resource' || untilGone || options.run === undefined)
+      return { verdict: judge(answer, generation, untilGone) };
+    if (!isPlain && following === undefined) {
+      following = options.run === 'current' ? currentRunOf(answer) : options.run.id;
+      isPlain = following === undefined;
+    }
+    const plain = (): { verdict: Verdict } => ({ verdict: judgeChange(answer, generation, options.minSequence ?? 0) });
+    if (isPlain || following === undefined) return plain();
+    const verdict = judgeRun(answer, following);
+    if (verdict !== 'elsewhere') return { verdict };
+    const rows = await rowsOf(following);
+    const [row] = rows ?? [];
+    if (row !== undefined) return { verdict: judgeRow(row), message: row.message ?? `run ${row.number} ${row.state}` };
+    // The command asked for no run.
+    isPlain = rows !== undefined;
+    return isPlain ? plain() : { verdict: undefined };
+  };
+
   try {
     await client.liveEvents(isOver, onMessage);
     for (;;) {
       const found = await look();
       if (found !== 'unknown') {
         const answer = found === 'none' ? undefined : found;
-        const verdict = judge(answer, generation, untilGone);
-        const progress = progressOf(identity, answer);
+        const { verdict, message } = await verdictOf(answer);
+        const progress = { ...progressOf(identity, answer), ...(message === undefined ? {} : { message }) };
         // The views may be behind the statuses that were shown already.
         if (verdict !== undefined || seen.last === undefined || isHeldUp(answer)) show(progress);
         if (verdict !== undefined) return { outcome: verdict, last: progress };

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { waitTargetsOf } from '../../src/cli/reporting.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Receipt } from '../../src/messages/commands.ts';
 import type { RunRow } from '../../src/messages/queries.ts';
@@ -87,6 +88,35 @@ describe('runs', () => {
     assert.equal(startsOf('replaced').length, 2);
     assert.equal((await run('replaced', 'skip')).accepted, true);
     await untilStates('replaced', ['replaced', 'replaced', 'succeeded', 'succeeded']);
+  });
+
+  it('are waited for one by one: no earlier end counts, for a run, a change or a deletion', async () => {
+    const wait = async (receipt: Receipt, untilGone = false) => {
+      const [target] = waitTargetsOf(receipt);
+      assert.ok(target);
+      const { identity, generation, run: _run, ...which } = target;
+      const run = untilGone || target.run === undefined ? {} : { run: target.run };
+      return (await instance.client.waitReady(identity, generation, { ...which, ...run, untilGone, timeoutMs: 20_000 }))
+        .outcome;
+    };
+    component.holdsRuns = true;
+    const declared = await mustApply(instance.client, pipeline('waited'));
+    await waitFor(() => startsOf('waited').length === 1, { what: 'the first run' });
+    const second = await run('waited');
+    await instance.client.send('cancel', { name: 'waited' });
+    assert.equal(await wait(declared), 'failed');
+    component.holdsRuns = false;
+    assert.equal(await wait(second), 'ready');
+    component.holdsRuns = true;
+    await run('waited');
+    await instance.client.send('cancel', { name: 'waited' });
+    await untilStates('waited', ['cancelled', 'succeeded', 'cancelled']);
+    const described = await mustApply(instance.client, { ...pipeline('waited'), description: 'other' });
+    assert.equal(await wait(described), 'ready');
+    component.holdsRuns = false;
+    assert.equal(await wait(await run('waited')), 'ready');
+    const deletion = await instance.client.send('delete', { name: 'waited' });
+    assert.equal(await wait(deletion, true), 'ready');
   });
 
   it('of a type that says skip are not done for a change while one goes on, and are listed', async () => {

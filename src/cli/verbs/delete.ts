@@ -12,13 +12,13 @@ import type { SourceDocument } from '../joined-manifests.ts';
 import { leftBehindLines } from '../left-behind-text.ts';
 import { readManifests } from '../manifest-files.ts';
 import {
-  entitiesOf,
   outputOf,
   printAs,
   sendVerb,
   tellRejection,
   tellWarnings,
   waitForAll,
+  waitTargetsOf,
   type WaitTarget,
 } from '../reporting.ts';
 import {
@@ -94,7 +94,11 @@ const deleteAll = async (args: ParsedArguments, context: CliContext, client: Cli
     if (output !== undefined) printAs(context, output, receipt);
     tell(context, identity, receipt);
     if (receipt.rejection !== undefined) code = exitCodes.failed;
-    else waits.push({ identity, generation: entitiesOf(receipt)[0]?.generation ?? 0 });
+    else {
+      const [target = { identity, generation: 0 }] = waitTargetsOf(receipt);
+      const { run: _run, ...gone } = target;
+      waits.push(gone);
+    }
   }
   return { code, waits };
 };

@@ -13,12 +13,12 @@ import { runInGroup } from './run-in-group.mjs';
 import { root, runScript, setUp } from './setup.mjs';
 
 /**
- * `timeoutMs` is for one test, to end what hangs; nothing is expected to come near it. `together`: so many files run in one process, because
- * starting one takes longer than a file of unit tests.
+ * `timeoutMs` is for one test and for one process of them, to end what hangs; nothing is expected to come near it, also on a busy machine.
+ * `together`: so many files run in one process, because starting one takes longer than a file of unit tests.
  */
 const TIERS = [
-  { name: 'unit', suffix: '.test.ts', concurrency: 2, timeoutMs: 60_000, together: 8 },
-  { name: 'integration', suffix: '.int.test.ts', concurrency: 2, timeoutMs: 180_000, together: 1 },
+  { name: 'unit', suffix: '.test.ts', concurrency: 2, timeoutMs: 300_000, together: 8 },
+  { name: 'integration', suffix: '.int.test.ts', concurrency: 2, timeoutMs: 300_000, together: 1 },
   { name: 'e2e', suffix: '.e2e.test.ts', concurrency: 1, timeoutMs: 300_000, together: 1 },
   { name: 'long', suffix: '.long.test.ts', concurrency: 1, timeoutMs: 1_800_000, together: 1, onlyByName: true },
 ];

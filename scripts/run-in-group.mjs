@@ -1,5 +1,5 @@
 // Runs a program as the leader of a process group of its own, so that all that it starts ends with us: at Ctrl-C, when the terminal is
-// closed, at SIGTERM, and after a `kill -9`, for which a shell in a session of its own watches over us. Used by `npm test`.
+// closed, at SIGTERM, and after a `kill -9`, for which a shell that leads the group watches over us. Used by `npm test`.
 
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -7,18 +7,9 @@ import { constants } from 'node:os';
 const SIGNALS = ['SIGINT', 'SIGHUP', 'SIGTERM'];
 const POLITE_MS = 5000;
 
-/** Reads the group's number, then waits for the end of its input; "done" means that nothing is left to do. */
-const GUARD = 'read -r group; read -r word; [ "$word" = done ] || kill -9 "-$group"';
-
-const startGuard = (pid) => {
-  const guard = spawn('/bin/sh', ['-c', GUARD], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
-  guard.on('error', () => undefined);
-  guard.stdin.on('error', () => undefined);
-  guard.unref();
-  guard.stdin.unref();
-  guard.stdin.write(`${pid}\n`);
-  return { dismiss: () => guard.stdin.end('done\n') };
-};
+/** Runs the program, and beside it waits for the end of its own input: then nobody is there who could end the group, and it ends itself. */
+const GUARDED =
+  'exec 3<&0; "$@" </dev/null 3<&- & program=$!; { read -r word <&3; kill -9 0; } & exec 3<&-; wait "$program"';
 
 const signalGroup = (pid, name) => {
   try {
@@ -48,15 +39,18 @@ export const runInGroup = (command, args, options) =>
     };
     // Before the program is there: it may say at once that it is.
     for (const name of SIGNALS) process.on(name, onSignal);
-    const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true, ...options });
-    const guard = child.pid === undefined ? undefined : startGuard(child.pid);
+    const child = spawn('/bin/sh', ['-c', GUARDED, 'sh', command, ...args], {
+      stdio: ['pipe', 'inherit', 'inherit'],
+      detached: true,
+      ...options,
+    });
+    child.stdin.on('error', () => undefined);
     const done = (code) => {
       for (const name of SIGNALS) process.off(name, onSignal);
       if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
-      guard?.dismiss();
       if (caught !== undefined) process.exit(128 + constants.signals[caught]);
       resolve(code ?? 1);
     };
     child.on('error', () => done(1));
-    child.on('close', done);
+    child.on('exit', done);
   });

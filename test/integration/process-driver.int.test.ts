@@ -64,7 +64,7 @@ describe('an instance of the process driver', () => {
       Object.keys(env)
         .filter((name) => name !== 'PWD' && name !== '_' && name !== 'SHLVL')
         .sort(),
-      ['DATAOS_SECRET_DIR', 'GREETING', 'HOME', 'METRIC_PORT', 'OPSTREAM_INSTANCE', 'PATH'],
+      ['DATAOS_SECRET_DIR', 'GREETING', 'HOME', 'METRIC_PORT', 'OPSTREAM_AT_WORK_FILE', 'OPSTREAM_INSTANCE', 'PATH'],
     );
     const records = readFileSync(join(componentsFolder(folder.path, 'opstream'), state.id, 'record.json'), 'utf8');
     assert.doesNotMatch(records, /secret|hello/);

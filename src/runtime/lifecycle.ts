@@ -58,6 +58,9 @@ const levelFrom = ({ env, argv }: Environment, fallback: LogLevel): LogLevel => 
   return loaded.ok ? loaded.value.config.logLevel : fallback;
 };
 
+/** What was printed has left the process: a pipe takes 64 KiB, and what waits behind that would be lost at the exit. */
+const written = (): Promise<void> => new Promise((resolve) => void process.stdout.write('', () => resolve()));
+
 /**
  * Runs `main` as the whole program and exits with its code (default 0). Does not return before the process ends, except in that
  * `process.exit` is called for it. A thrown Fault gives its exit code, anything else is logged as a bug and gives 70.
@@ -103,6 +106,7 @@ export const runProcess = async (
       ids: uuidSource,
       print: (text) => process.stdout.write(text),
     });
+    await written();
     process.exit(code ?? exitCodes.done);
   } catch (error) {
     // It was asked to stop while it waited for something.

@@ -124,3 +124,20 @@ test('a component that waits for its server stops when it is told to', async () 
   component.kill('SIGTERM');
   assert.equal(await component.code, 0);
 });
+
+test('everything that was printed arrives, also through a pipe that is read slowly', async () => {
+  // The reader begins late: the pipe is full long before the program ends.
+  const script = program(
+    "for (let line = 0; line < 5000; line += 1) process.stdout.write('x'.repeat(99) + '\\n'); process.stderr.write('printed');",
+  );
+  const command = 'exec 3<&0; "$0" --import tsx --input-type=module -e "$1" | { read go <&3; wc -l; }';
+  const child = spawn('sh', ['-c', command, process.execPath, script], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { PATH: process.env['PATH'] ?? '' },
+  });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  child.stderr.once('data', () => child.stdin.end('go\n'));
+  await new Promise((resolve) => child.once('close', resolve));
+  assert.equal(Number(text.trim()), 5000);
+});

@@ -114,6 +114,20 @@ const serverNameProblem = (
   return [{ message, pointer: toPointer(['operator', 'natsClusterConfig', 'name']) }];
 };
 
+/** Requests under a name that the type declares no action of would never be sent. */
+const requestsOfNoAction = (type: JsonObject, index: number): readonly RejectionDetail[] => {
+  const requests = isJsonObject(type['http']) ? type['http']['actions'] : undefined;
+  if (!isJsonObject(requests)) return [];
+  const declared = mappings(type['actions']).map(({ item }) => item['name']);
+  return Object.keys(requests)
+    .filter((name) => !declared.includes(name))
+    .map((name) => {
+      const known = declared.length === 0 ? 'declares no actions' : `declares the actions ${declared.join(', ')}`;
+      const message = `the type ${known}, and these are the requests of "${printable(name)}"; declare it under actions`;
+      return { message, pointer: toPointer(['operator', 'resources', index, 'http', 'actions', name]) };
+    });
+};
+
 const sharedChannelProblem = (operator: JsonObject): readonly RejectionDetail[] => {
   if (!isJsonObject(operator['natsApi'])) return [];
   const without = mappings(operator['resources']).filter(({ item }) => item['natsApi'] === undefined);
@@ -156,6 +170,7 @@ export const operatorProblems = (manifest: JsonObject, prefix: string): readonly
         'name',
       ),
     ),
+    ...types.flatMap(({ index, item }) => requestsOfNoAction(item, index)),
     ...sharedChannelProblem(operator),
   ];
   const uses: Use[] = [];

@@ -13,10 +13,10 @@ const run = {
 const section = (changes: JsonObject = {}): JsonObject => ({ baseUrl: 'https://example.com', run, ...changes });
 
 /** Pointers of what is wrong with it. */
-const problems = (http: JsonValue): readonly string[] => {
+const problems = (http: JsonValue, actions: JsonValue = [{ name: 'pause' }]): readonly string[] => {
   const manifest = operatorManifest();
   const [type] = manifest.operator.resources;
-  const resources = [{ ...type, http }];
+  const resources = [{ ...type, actions, http }];
   const text = JSON.stringify({ ...manifest, operator: { ...manifest.operator, resources } });
   const parsed = parseManifests(new TextEncoder().encode(text));
   assert.ok(parsed.ok);
@@ -83,6 +83,7 @@ describe('an http section', () => {
         problems(section(wrong)).some((pointer) => pointer.startsWith(place)),
         place,
       );
+    assert.deepEqual(problems(section(more), [{ name: 'paus' }]), ['/actions/pause'], 'of no action');
     const programs = expressionsOf(section(more)).map(({ path }) => path.join('.'));
     for (const path of ['object.let.folder.value', 'object.update.1.each', 'object.read.gone', 'errors.text'])
       assert.ok(programs.includes(path), path);

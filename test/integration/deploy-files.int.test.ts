@@ -1,4 +1,4 @@
-// The unit of systemd and the compose file of deploy/, as far as they can be run without systemd and without images: what they start becomes a whole
+// The unit of systemd and the compose file of scripts/deploy/, as far as they can be run without systemd and without images: what they start becomes a whole
 // instance, systemd takes the unit, and every variable that they set is one that is read.
 
 import assert from 'node:assert/strict';
@@ -22,7 +22,7 @@ type Service = {
   readonly environment?: Readonly<Record<string, string>>;
 };
 
-const deploy = join(root, 'deploy');
+const deploy = join(root, 'scripts', 'deploy');
 const unit = readFileSync(join(deploy, 'opstream@.service'), 'utf8');
 const settings = (name: string): readonly string[] =>
   [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value = '']) => value);
@@ -48,7 +48,7 @@ after(async () => {
   folder.remove();
 });
 
-describe('the files of deploy/', () => {
+describe('the files of scripts/deploy/', () => {
   it('start every program, and again when it has ended', () => {
     assert.deepEqual(Object.keys(services).sort(), ['nats', ...programs].sort());
     for (const [name, { restart }] of Object.entries(services)) assert.equal(restart, 'always', name);

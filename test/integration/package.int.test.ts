@@ -32,5 +32,6 @@ test('an unpacked package runs, and holds what it points to', async () => {
   assert.ok(existsSync(manifests), '`up --example` names this folder');
   await run('lint', '-f', join(manifests, 'operator.yaml'));
   assert.ok(existsSync(join(home, 'scripts', 'nats-server.mjs')), '`up` fetches a server by it');
+  assert.ok(existsSync(join(home, 'scripts', 'deploy', 'compose.yaml')), 'the README tells to copy from this folder');
   remove();
 });

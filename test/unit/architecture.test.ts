@@ -134,3 +134,14 @@ describe('the rooms of src', () => {
     );
   });
 });
+
+describe('the top level', () => {
+  it('has no folder beside the source, the tests, the scripts and the definitions of streams', () => {
+    const folders = readdirSync(resolve(root, '..'), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .map(({ name }) => name)
+      // Made by npm and by the build, and not in the repository.
+      .filter((name) => name !== 'node_modules' && !name.startsWith('dist') && name !== '__pycache__');
+    assert.deepEqual(folders.sort(), ['scripts', 'src', 'streams', 'test']);
+  });
+});

@@ -54,6 +54,12 @@ export const channelMessages = async (instance: RunningInstance): Promise<Channe
   try {
     await mustApply(client, TALLY, { actor: 'iamgroot' });
     const target = { type: 'resource', workspace: 'public', name: 'visitors' };
+    // A run that has to wait is begun by the operator-runtime, not by its requester.
+    const firstEnded = async (): Promise<boolean> => {
+      const answer = await client.query('get', target);
+      return answer.ok && answer.value.type === 'resource' && answer.value.entity.run?.ended !== undefined;
+    };
+    await waitFor(firstEnded, { what: 'the end of the first run', timeoutMs: 20_000 });
     const body = { ...target, action: 'reset', parameters: { to: 0 } };
     const receipt = await client.send('run', body, { actor: 'iamgroot' });
     if (!receipt.accepted) throw new Error(JSON.stringify(receipt.rejection));

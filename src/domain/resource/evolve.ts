@@ -51,9 +51,12 @@ export const evolveResource = (state: ResourceState, event: ResourceEvent, seque
   // A plain copy that is then changed: a spread with new values beside it is several times as slow, and a history has one for each event.
   const entity: Writable<Entity> = { ...state.entity };
   entity.generation = generation;
-  entity.updatedAt = event.time;
-  entity.updatedBy = event.actor;
   entity.sequence = sequence;
+  // The end of a run is found, not wanted by anybody.
+  if (event.type !== 'io.opstream.resource.run-ended.v1') {
+    entity.updatedAt = event.time;
+    entity.updatedBy = event.actor;
+  }
   switch (event.type) {
     case 'io.opstream.resource.changed.v1': {
       const { patch, run, ifRunning, externalName } = event.data;

@@ -56,6 +56,14 @@ const story = () => {
 };
 
 describe('runs of a resource', () => {
+  it('end without having been changed by anybody', () => {
+    const { end, entity } = story();
+    const { updatedAt } = entity() ?? {};
+    end(1);
+    assert.equal(entity()?.run?.ended, 'succeeded');
+    assert.equal(entity()?.updatedAt, updatedAt);
+  });
+
   it('wait for their turn, in the order in which they were asked for', () => {
     const { request, end, current, waiting, states } = story();
     request(2, 'queue');

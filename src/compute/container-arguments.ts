@@ -88,6 +88,7 @@ export type RunParts = {
 export const runArguments = (parts: RunParts): readonly string[] => {
   const { spec, prefix, home, name, runFlags, ports, hostPorts, envFile, idFile, handedOn, secretsFolder } = parts;
   const { id, operator, component, replica, revision, image, command } = spec;
+  if (image === undefined) throw refuse('a container needs an image, and the component names none');
   if (image === '' || image.startsWith('-')) throw refuse(`"${image}" cannot be the name of an image`);
   if (/[,"\n]/.test(secretsFolder))
     throw refuse(

@@ -24,6 +24,8 @@ export type ImageTools = {
 export const createImagePull =
   ({ engine, files, inventory, log }: ImageTools) =>
   async ({ id, image, registryConfig }: InstanceSpec): Promise<void> => {
+    // The container's command line refuses it.
+    if (image === undefined) return;
     const there = await engine.run(['image', 'inspect', '--format', '{{.Id}}', image]);
     if (there.code === 0) return;
     await inventory.assertEngine(there);

@@ -12,7 +12,7 @@ import { makeFolder } from './make-folder.ts';
 
 export type InstanceRecord = {
   readonly id: string;
-  readonly image: string;
+  readonly image: string | undefined;
   readonly program: string;
   readonly pid: number;
   /** When the process began, as `birthOf` tells it: a number alone may be somebody else's by now. */

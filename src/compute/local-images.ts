@@ -22,7 +22,8 @@ export type LocalImages = ReadonlyMap<string, LocalImage>;
 export type Program = LocalImage & { readonly path: string };
 
 export type ProgramQuestion = {
-  readonly image: string;
+  /** Undefined: the component names none, and `command` says all. */
+  readonly image: string | undefined;
   readonly command: readonly string[];
   readonly builtIn: LocalImages;
   /** Path of the table, if there is one. */
@@ -109,27 +110,36 @@ const tableIn = ({ tablePath }: ProgramQuestion): string =>
   tablePath === undefined ? 'there is no table (OPSTREAM_LOCAL_IMAGES)' : `the table is ${tablePath}`;
 
 const notFound = (program: string, local: LocalImage | undefined, question: ProgramQuestion): Fault => {
-  const name = imageName(question.image);
   const where = program.includes('/') ? '' : ` in PATH (${question.searchPath})`;
+  const missing = `program ${program} is not on this machine${where}`;
+  if (question.image === undefined) {
+    const todo = 'install it, or use a compute with the container driver';
+    return new Fault('COMPONENT_NOT_STARTABLE', `${missing}; ${todo}`);
+  }
+  const name = imageName(question.image);
   const why =
     local === undefined
       ? `, and image ${name} is not in the table of local images (${tableIn(question)}); install the program, name the image in that table, or use a compute with the container driver`
       : `; the table of local images names it for ${name} (${tableIn(question)})`;
-  return new Fault('COMPONENT_NOT_STARTABLE', `program ${program} is not on this machine${where}${why}`);
+  return new Fault('COMPONENT_NOT_STARTABLE', `${missing}${why}`);
+};
+
+const localImage = (image: string, table: LocalImages | undefined, builtIn: LocalImages): LocalImage | undefined => {
+  const name = imageName(image);
+  return table?.get(image) ?? table?.get(name) ?? builtIn.get(name);
 };
 
 /** Faults: COMPONENT_NOT_STARTABLE, with what was looked for and what can be done. */
 export const resolveProgram = (question: ProgramQuestion): Program => {
   const { image, tablePath, builtIn } = question;
   const table = tablePath === undefined ? undefined : readLocalImages(tablePath);
-  const name = imageName(image);
-  const local = table?.get(image) ?? table?.get(name) ?? builtIn.get(name);
+  const local = image === undefined ? undefined : localImage(image, table, builtIn);
   const command = local?.command ?? question.command;
   const [program] = command;
   if (program === undefined) {
     throw new Fault(
       'COMPONENT_NOT_STARTABLE',
-      `image ${image} has no program on this machine and the component has no command; name the image in the table of local images (${tableIn(question)}), give a command, or use a compute with the container driver`,
+      `image ${image ?? '(none)'} has no program on this machine and the component has no command; name the image in the table of local images (${tableIn(question)}), give a command, or use a compute with the container driver`,
     );
   }
   const path = findProgram(program, question.searchPath);

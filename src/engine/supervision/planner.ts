@@ -7,7 +7,7 @@ import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Log, Vault } from '../ports.ts';
 import type { Obstacle } from './component-report.ts';
 import { isServer, serverProblem } from '../own-server/place.ts';
-import { EXTERNAL } from './drivers.ts';
+import { EXTERNAL, PROCESS } from './drivers.ts';
 import { planComponent, type ComponentSecrets, type ServerAccess } from './plan.ts';
 import type { InstanceSpec } from './ports.ts';
 import { openApiKey } from './secret-reader.ts';
@@ -27,7 +27,7 @@ export type PlannerOptions = {
   /** Opens `runAsApiKey`. */
   readonly vault: Vault;
   /** What this machine has for an image of that driver: see PlanContext. */
-  localOf(image: string, driver: string): string | undefined;
+  localOf(image: string | undefined, driver: string): string | undefined;
   digest(text: string): string;
   /** Slow where the text may be guessed: it becomes part of the names of instances. */
   slowDigest(text: string): string;
@@ -59,7 +59,11 @@ export const createPlanner = (options: PlannerOptions): Planner => {
       const message = `compute "${compute}" needs the driver "${driver}", which this operator-runtime does not have`;
       return { code: 'COMPUTE_UNAVAILABLE', message };
     }
-    const problem = isServer(operator, component) ? serverProblem(compute, computes) : undefined;
+    const needsImage = driver !== PROCESS && component.image === undefined;
+    const imageProblem = needsImage
+      ? `compute "${compute}" means the driver "${driver}", which starts images, and the component names none: give it an "image", or a compute that means "${PROCESS}"`
+      : undefined;
+    const problem = isServer(operator, component) ? serverProblem(compute, computes) : imageProblem;
     return problem === undefined ? undefined : { code: 'ComputeUnsuitable', message: problem };
   };
 

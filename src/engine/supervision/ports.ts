@@ -17,7 +17,8 @@ export type InstanceSpec = {
   /** Short hash of all below, so that a change of the manifest or of a secret makes a new revision. */
   readonly revision: string;
   readonly type: 'worker' | 'service';
-  readonly image: string;
+  /** Undefined: `command` names the program, and the driver needs no image. */
+  readonly image: string | undefined;
   /** Empty: what the image starts by itself. */
   readonly command: readonly string[];
   readonly arguments: readonly string[];

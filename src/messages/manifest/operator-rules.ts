@@ -103,6 +103,16 @@ const duplicates = (
   });
 };
 
+/** What is started is said by the image, by the command, or by both. */
+const programProblems = (
+  components: readonly { readonly index: number; readonly item: JsonObject }[],
+): readonly RejectionDetail[] =>
+  components.flatMap(({ index, item: { image, command = [] } }) => {
+    if (image !== undefined || !Array.isArray(command) || command.length > 0) return [];
+    const message = 'expected "image", or "command" with the program to start; found neither';
+    return [{ message, pointer: toPointer(['operator', 'components', index]) }];
+  });
+
 /** An own NATS server is listed among the components, and its log is found there. */
 const serverNameProblem = (
   config: unknown,
@@ -145,6 +155,7 @@ export const operatorProblems = (manifest: JsonObject, prefix: string): readonly
   const workspaces = operator['enabledWorkspaces'];
   const problems: RejectionDetail[] = [
     ...serverNameProblem(operator['natsClusterConfig'], components),
+    ...programProblems(components),
     ...duplicates(
       ['operator', 'components'],
       'component names',

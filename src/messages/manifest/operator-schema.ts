@@ -51,7 +51,7 @@ const component = fields(
       items: fields({ name: token, servicePort: port, targetPort: port }, ['name', 'servicePort', 'targetPort']),
     },
   },
-  ['name', 'type', 'compute', 'image', 'replicas'],
+  ['name', 'type', 'compute', 'replicas'],
 );
 
 const channelText: JsonObject = { type: 'string', 'x-code': 'CHANNEL_INVALID' };

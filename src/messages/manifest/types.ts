@@ -22,7 +22,8 @@ export type ComponentSpec = {
   readonly compute: string;
   readonly runAsUser?: string;
   readonly runAsApiKey?: string;
-  readonly image: string;
+  /** Absent: `command` says all. */
+  readonly image?: string;
   readonly imagePullSecret?: string;
   readonly command?: readonly string[];
   readonly arguments?: readonly string[];

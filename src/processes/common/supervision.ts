@@ -171,7 +171,7 @@ export const openSupervision = (instance: Instance): Supervision => {
       return servers.instanceOf(operator, component);
     },
     localOf: (image, driver) =>
-      driver !== PROCESS || config.localImages === undefined
+      image === undefined || driver !== PROCESS || config.localImages === undefined
         ? undefined
         : localImageText(image, resolve(config.localImages)),
     secrets: (component, driver) => secretsOfComponent(secretReader, component, driver),

@@ -83,7 +83,7 @@ describe('the command line of a container', () => {
       idFile: '',
       maxLogBytes: 1,
     };
-    for (const image of ['--privileged', ''])
+    for (const image of ['--privileged', '', undefined])
       assert.throws(() => runArguments({ ...parts, spec: { ...spec, image }, secretsFolder: '/d' }), {
         code: 'COMPONENT_NOT_STARTABLE',
       });

@@ -31,6 +31,7 @@ describe('the program of an image', () => {
     assert.equal(resolveProgram(question({ image: 'opstream/http:2' })).path, process.execPath);
     assert.equal(resolveProgram(question({ command: [program] })).path, program);
     assert.equal(resolveProgram(question({ command: ['operator'] })).path, program);
+    assert.equal(resolveProgram(question({ image: undefined, command: ['operator'] })).path, program);
   });
 
   it('is missed with what was looked for and what can be done', () => {
@@ -38,6 +39,10 @@ describe('the program of an image', () => {
       [
         {},
         /program \/nowhere\/x is not on this machine, and image docker\.io\/a\/b is not in the table.*OPSTREAM_LOCAL_IMAGES/,
+      ],
+      [
+        { image: undefined },
+        /program \/nowhere\/x is not on this machine; install it, or use a compute with the container driver$/,
       ],
       [{ command: ['nothing'] }, /program nothing is not on this machine in PATH \(/],
       [{ command: [] }, /image docker\.io\/a\/b:1\.0 has no program on this machine and the component has no command/],

@@ -35,6 +35,10 @@ const operator = (block: JsonObject = {}, changes: JsonObject = {}) => ({
   operator: { components: [component], resources: [{ name: 'run', natsApi }], enabledWorkspaces: ['public'], ...block },
   ...changes,
 });
+const withComponent = (change: JsonObject) => {
+  const { image: _, ...rest } = component;
+  return operator({ components: [{ ...rest, ...change }] });
+};
 const typesOf = (value: unknown) => (accepted(validate(value)) as OperatorManifest).operator.resources;
 
 describe('a resource', () => {
@@ -89,6 +93,19 @@ describe('a resource', () => {
     const rejection = refused(validateManifest(jsonDocument(resource()), { ...context, defaultWorkspace: 'a.>' }));
     assert.equal(rejection.code, 'NAME_INVALID');
     accepted(validateManifest(jsonDocument(resource({ workspace: 'x' })), { ...context, defaultWorkspace: 'a.>' }));
+  });
+});
+
+describe('a component', () => {
+  it('needs no image where its command says all', () => {
+    const manifest = accepted(validate(withComponent({ command: ['/opt/controller'] }))) as OperatorManifest;
+    assert.equal(manifest.operator.components[0]?.image, undefined);
+  });
+  it('needs one of the two', () => {
+    for (const change of [{}, { command: [] }, { arguments: ['--fast'] }])
+      assert.deepEqual(problems(withComponent(change)), [
+        '/operator/components/0: expected "image", or "command" with the program to start; found neither',
+      ]);
   });
 });
 

@@ -1,57 +1,16 @@
 // The operator without code, driven by its shipped manifest for Data Factory, against the stand-in of Azure over HTTP.
 
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { assembleReconciler } from '../../src/operators/http/assemble.ts';
+import { test } from 'node:test';
 import type { EntityStatus } from '../../src/sdk/index.ts';
-import { temporaryFolder } from '../support/children.ts';
-import { reconcilerInMemory, type InMemoryOptions } from '../support/reconciler-in-memory.ts';
-import {
-  condition,
-  environmentFor,
-  seedSpec,
-  startAzure,
-  wanting,
-} from '../unit/operators/azure-data-factory/support.ts';
+import { shippedAzure } from '../support/shipped-azure.ts';
+import { condition, seedSpec, wanting } from '../unit/operators/azure-data-factory/support.ts';
 
 const timeout = 30_000;
-const shipped = join(import.meta.dirname, '../../src/operators/http/manifests/azure-data-factory.yaml');
-const folder = temporaryFolder();
-after(() => folder.remove());
-/** The shipped manifest, looking at runs more often. */
-const manifest = join(folder.path, 'operator.yaml');
-const text = readFileSync(shipped, 'utf8');
-assert.match(text, /pollInterval: 5s[^]*findFor: 1m/);
-writeFileSync(manifest, text.replace('pollInterval: 5s', 'pollInterval: 50ms').replace('findFor: 1m', 'findFor: 4s'));
-
-const azure = async (
-  options: { readonly inMemory?: InMemoryOptions; readonly runMs?: number; readonly throttle?: string } = {},
-) => {
-  const { standIn, admin } = await startAzure(options.runMs === undefined ? {} : { runMs: options.runMs });
-  const env = {
-    ...environmentFor(standIn),
-    ENTITY_OF_INTEREST_MESSAGE_COMMAND_SUBJECT: 'azure.pipelines.run',
-  };
-  const make = () => assembleReconciler({ env, argv: ['--manifest', manifest] });
-  const [first, afterRestart] = [await make(), await make()];
-  let starts = 0;
-  // What restarts knows nothing of what was.
-  const reconciler = () => {
-    starts += 1;
-    return starts === 1 ? first : afterRestart;
-  };
-  const component = reconcilerInMemory(reconciler, options.inMemory);
-  const until = (isReached: (status: EntityStatus) => boolean, what: string) =>
-    component.until(isReached, what, 'public.run-1', 'adf-operator');
-  return { admin, component, until };
-};
-
 const is = (runtime: string) => (status: EntityStatus) => status.runtime === runtime;
 
 test('a run from the intent to its end, with what the manifest synchronizes', { timeout }, async () => {
-  const { admin, component, until } = await azure();
+  const { admin, component, until } = await shippedAzure();
   await admin.pipeline({ parameters: { day: { type: 'string' }, count: { type: 'int' } } });
   const entity = wanting(1, { spec: { ...seedSpec, parameters: { day: '2024-05-01', count: 3 } } });
   await component.declare(entity);
@@ -70,7 +29,7 @@ test('a run from the intent to its end, with what the manifest synchronizes', { 
 });
 
 test('a run that starts again from another reaches the API as such', { timeout }, async () => {
-  const { admin, component, until } = await azure();
+  const { admin, component, until } = await shippedAzure();
   await admin.pipeline({
     parameters: { day: { type: 'string' } },
     outcome: 'Failed',
@@ -113,7 +72,7 @@ test(
   'a lost answer to a start with defaults of the pipeline: the run is found, and there is one',
   { timeout },
   async () => {
-    const { admin, component, until } = await azure();
+    const { admin, component, until } = await shippedAzure();
     await admin.pipeline({
       parameters: { day: { type: 'string' }, full: { type: 'bool' }, zone: { type: 'string', defaultValue: 'eu' } },
     });
@@ -125,7 +84,7 @@ test(
 );
 
 test('a failed run says why', { timeout }, async () => {
-  const { admin, component, until } = await azure();
+  const { admin, component, until } = await shippedAzure();
   await admin.pipeline({ outcome: 'Failed', message: 'The container raw does not exist.' });
   await component.declare(wanting(1));
   const status = await until(is('failed'), 'failure');
@@ -134,7 +93,7 @@ test('a failed run says why', { timeout }, async () => {
 });
 
 test('what the API refuses is said with its words, and nothing is started again', { timeout }, async () => {
-  const { admin, component, until } = await azure();
+  const { admin, component, until } = await shippedAzure();
   await component.declare(wanting(1, { spec: { ...seedSpec, pipelineName: 'nowhere' } }));
   const status = await until(is('failed'), 'refusal');
   assert.match(status.run?.message ?? '', /createRun: 404: .*nowhere/);
@@ -142,7 +101,7 @@ test('what the API refuses is said with its words, and nothing is started again'
 });
 
 test('cancel reaches the API, and a deletion ends the run first', { timeout }, async () => {
-  const { admin, component, until } = await azure({ runMs: 60_000 });
+  const { admin, component, until } = await shippedAzure({ runMs: 60_000 });
   await component.declare(wanting(1));
   await until(is('inprogress'), 'progress');
   await component.declare(wanting(1, { sequence: 11, deletionRequestedAt: '2026-01-01T00:00:00.000Z' }));
@@ -155,7 +114,7 @@ test('cancel reaches the API, and a deletion ends the run first', { timeout }, a
 });
 
 test('an answer that is lost after the run was started: the run is found, and there is one', { timeout }, async () => {
-  const { admin, component, until } = await azure();
+  const { admin, component, until } = await shippedAzure();
   await admin.fault({ kind: 'drop-after-accept', match: { operation: 'Pipelines_CreateRun' } });
   await component.declare(wanting(1));
   await until(is('succeeded'), 'success');
@@ -164,7 +123,7 @@ test('an answer that is lost after the run was started: the run is found, and th
 
 test('a crash between the start and the record of it: the next process finds the run', { timeout }, async () => {
   let isCrashed = false;
-  const { admin, component, until } = await azure({
+  const { admin, component, until } = await shippedAzure({
     runMs: 400,
     inMemory: {
       onPut: (status) => {
@@ -182,7 +141,7 @@ test('a crash between the start and the record of it: the next process finds the
 });
 
 test('a token that has expired is fetched again; 429 waits for Retry-After', { timeout }, async () => {
-  const { admin, component, until } = await azure();
+  const { admin, component, until } = await shippedAzure();
   await component.declare(wanting(1));
   await until(is('succeeded'), 'success');
   await admin.expireTokens();

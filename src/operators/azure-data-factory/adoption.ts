@@ -5,12 +5,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../sdk/index.ts';
 
-/** How far Azure's clock and ours may be apart. Runs of this resource within it are known by `earlierRunIds`. */
-export const CLOCK_SKEW_MS = 30_000;
-
 export type Wanted = {
   readonly parameters: JsonObject;
+  /** When it was first intended, by Azure's clock as far as that is known. */
   readonly sinceMs: number;
+  /** Those that are earlier are not it, whatever clocks say. Earlier runs of this resource behind it are in `excludedRunIds`. */
+  readonly fromMs: number;
   readonly excludedRunIds: readonly string[];
   /** The parameter that carries our run id, and the id. */
   readonly correlation?: { readonly parameter: string; readonly value: string };
@@ -67,7 +67,7 @@ const carries = (run: JsonObject, { parameter, value }: NonNullable<Wanted['corr
 
 /** undefined: none of them is it. `candidates`: how many it might have been. */
 export const findRun = (runs: readonly JsonObject[], wanted: Wanted): Match | undefined => {
-  const { correlation, sinceMs, excludedRunIds, runGroupId } = wanted;
+  const { correlation, sinceMs, fromMs, excludedRunIds, runGroupId } = wanted;
   const free = runs.filter((run) => {
     const id = idOf(run);
     return id !== '' && !excludedRunIds.includes(id) && !wanted.isClaimed(id);
@@ -81,7 +81,7 @@ export const findRun = (runs: readonly JsonObject[], wanted: Wanted): Match | un
     .filter((run) => isManual(run) && hasParameters(run, wanted.parameters))
     .filter((run) => runGroupId === undefined || run['runGroupId'] === runGroupId)
     .map((run) => ({ adfRunId: idOf(run), startedMs: startedMs(run) }))
-    .filter((run) => run.startedMs >= sinceMs - CLOCK_SKEW_MS)
+    .filter((run) => run.startedMs >= fromMs)
     .toSorted((a, b) => a.startedMs - b.startedMs);
   const chosen = likely.find((run) => run.startedMs >= sinceMs) ?? likely.at(-1);
   return chosen === undefined ? undefined : { adfRunId: chosen.adfRunId, isCertain: false, candidates: likely.length };

@@ -5,6 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import {
   callHttp,
+  CLOCK_TOLERANCE_MS,
+  createApiClock,
   Fault,
   isJsonObject,
   type HttpCall,
@@ -50,6 +52,21 @@ export type CreateRun = {
 /** RFC 3339 times; both are required by the API. */
 export type Updated = { readonly lastUpdatedAfter: string; readonly lastUpdatedBefore: string };
 
+const DAY_MS = 86_400_000;
+
+/** Wide at the end, because clocks differ and what is looked for may only just have happened. */
+export const updatedSince = (sinceMs: number, nowMs: number): Updated => ({
+  lastUpdatedAfter: new Date(sinceMs).toISOString(),
+  lastUpdatedBefore: new Date(nowMs + DAY_MS).toISOString(),
+});
+
+/** The earliest first. `sinceMs`: what was asked for, by Azure's clock; `fromMs`: where the list begins, for clocks that differ. */
+export type PipelineRuns = {
+  readonly runs: readonly JsonObject[];
+  readonly sinceMs: number;
+  readonly fromMs: number;
+};
+
 export interface DataFactory {
   /** Resolves when a call could be made now. Faults: those of a token, and of a pause after 429; nothing was started. */
   ready(context: CallContext): Promise<void>;
@@ -62,15 +79,10 @@ export interface DataFactory {
   /** Cancels the run and the child pipelines that it started. */
   cancelRun(factory: Factory, runId: string, context: CallContext): Promise<void>;
   activityRuns(factory: Factory, runId: string, updated: Updated, context: CallContext): Promise<readonly JsonObject[]>;
-  /** Runs of one pipeline, the earliest first. */
-  pipelineRuns(
-    factory: Factory,
-    pipelineName: string,
-    updated: Updated,
-    context: CallContext,
-  ): Promise<readonly JsonObject[]>;
-  /** Runs of all pipelines that were updated in that time, in no order; undefined: there are too many. */
-  updatedRuns(factory: Factory, updated: Updated, context: CallContext): Promise<readonly JsonObject[] | undefined>;
+  /** Runs of one pipeline that were updated since, by our clock. Faults: also when there are too many to be sure that one is not there. */
+  pipelineRuns(factory: Factory, pipelineName: string, sinceMs: number, context: CallContext): Promise<PipelineRuns>;
+  /** Runs of all pipelines that were updated since, by our clock, in no order; undefined: there are too many. */
+  updatedRuns(factory: Factory, sinceMs: number, context: CallContext): Promise<readonly JsonObject[] | undefined>;
 }
 
 type Request = {
@@ -86,9 +98,13 @@ type Request = {
 const present = (fields: Readonly<Record<string, string | undefined>>): Record<string, string> =>
   Object.fromEntries(Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined));
 
+/** What is not there in an answer of another kind is not known to be absent. */
+const notAsExpected = (what: string, problem: string): Fault =>
+  new Fault('COMPONENT_RETRYABLE', `${what}: ${problem}`, { details: { outcome: 'unknown' } });
+
 const asObject = (answer: JsonValue | undefined, what: string): JsonObject => {
   if (isJsonObject(answer)) return answer;
-  throw new Fault('COMPONENT_RETRYABLE', `${what}: the answer is not an object`, { details: { outcome: 'unknown' } });
+  throw notAsExpected(what, 'the answer is not an object');
 };
 
 export const createDataFactory = (
@@ -97,6 +113,7 @@ export const createDataFactory = (
   now: () => number = Date.now,
 ): DataFactory => {
   const base = settings.managementUrl.replace(/\/$/, '');
+  const clock = createApiClock();
   let paused: { readonly fault: Fault; readonly untilMs: number } | undefined;
 
   const passGate = (): void => {
@@ -135,6 +152,7 @@ export const createDataFactory = (
       passGate();
       const token = await identity.token(context.signal, context.fetch);
       const reply = await attempt(request, token, context);
+      clock.heard(reply);
       if (reply.status >= 200 && reply.status < 300) return reply.body;
       if (reply.status === 401) identity.discard(token);
       if (reply.status === 401 && tries === 1) continue;
@@ -159,7 +177,8 @@ export const createDataFactory = (
     for (let page = 0; page < maxPages; page += 1) {
       const body = { ...filter, ...(continuationToken === undefined ? {} : { continuationToken }) };
       const { value, continuationToken: next } = asObject(await send({ ...request, body }, context), request.what);
-      if (Array.isArray(value)) found.push(...(value as readonly JsonValue[]).filter(isJsonObject));
+      if (!Array.isArray(value)) throw notAsExpected(request.what, 'expected a list "value" in the answer');
+      found.push(...(value as readonly JsonValue[]).filter(isJsonObject));
       if (typeof next !== 'string' || next === '') return { found, isWhole: true };
       continuationToken = next;
     }
@@ -189,7 +208,7 @@ export const createDataFactory = (
       );
       const { runId } = answer;
       if (typeof runId === 'string' && runId !== '') return runId;
-      throw new Fault('COMPONENT_RETRYABLE', `${what}: the answer has no runId`, { details: { outcome: 'unknown' } });
+      throw notAsExpected(what, 'the answer has no runId');
     },
 
     getRun: async (factory, runId, context) => {
@@ -208,16 +227,24 @@ export const createDataFactory = (
       return (await pages({ what, method: 'POST', factory, path }, { ...updated, orderBy }, context)).found;
     },
 
-    pipelineRuns: async (factory, pipelineName, updated, context) => {
+    pipelineRuns: async (factory, pipelineName, sinceMs, context) => {
       const filters = [{ operand: 'PipelineName', operator: 'Equals', values: [pipelineName] }];
       const orderBy = [{ orderBy: 'RunStart', order: 'ASC' }];
       const [what, path] = [`runs of pipeline ${pipelineName}`, ['queryPipelineRuns']];
-      return (await pages({ what, method: 'POST', factory, path }, { ...updated, filters, orderBy }, context)).found;
+      const listed = async (earliestMs: number) => {
+        const fromMs = earliestMs - CLOCK_TOLERANCE_MS;
+        const filter = { ...updatedSince(fromMs, now()), filters, orderBy };
+        const { found, isWhole } = await pages({ what, method: 'POST', factory, path }, filter, context);
+        if (!isWhole) throw notAsExpected(what, `more than ${MAX_PAGES} pages`);
+        return { runs: found, fromMs };
+      };
+      return { ...(await clock.since(sinceMs, listed)), sinceMs: clock.theirs(sinceMs) };
     },
 
-    updatedRuns: async (factory, updated, context) => {
+    updatedRuns: async (factory, sinceMs, context) => {
       const [what, path] = [`runs of factory ${factory.factoryName}`, ['queryPipelineRuns']];
       const request: Request = { what, method: 'POST', factory, path };
+      const updated = updatedSince(clock.earliest(sinceMs) - CLOCK_TOLERANCE_MS, now());
       const { found, isWhole } = await pages(request, { ...updated }, context, MAX_PAGES_OF_ALL);
       return isWhole ? found : undefined;
     },

@@ -3,7 +3,8 @@
 
 import { Fault, type Entity, type JsonObject, type ReconcileResult, type ReportedCondition } from '../../sdk/index.ts';
 import { apiStatusOf, patiently } from './api-fault.ts';
-import { AT_ONCE, runUpdate, timestamp, updatedSince, type Parts, type Work } from './parts.ts';
+import { updatedSince } from './client.ts';
+import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
 import { pipelineRequest, type Target } from './pipeline-request.ts';
 import type { Step } from './plan.ts';
 import { hasEnded, recordProperties, type RunRecord } from './run-record.ts';

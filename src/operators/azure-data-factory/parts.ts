@@ -9,7 +9,7 @@ import type {
   ReportedCondition,
   StatusUpdate,
 } from '../../sdk/index.ts';
-import type { CallContext, DataFactory, Updated } from './client.ts';
+import type { CallContext, DataFactory } from './client.ts';
 import type { Ledger } from './ledger.ts';
 import type { RunRecord } from './run-record.ts';
 import { conditionsOf } from './run-status.ts';
@@ -33,15 +33,7 @@ export type Work = {
 /** Looked at again as soon as may be. */
 export const AT_ONCE = { requeueAfterMs: 1 } as const;
 
-const DAY_MS = 86_400_000;
-
 export const timestamp = (timeMs: number): string => new Date(timeMs).toISOString();
-
-/** Wide at the end, because clocks differ and what is looked for may only just have happened. */
-export const updatedSince = (sinceMs: number, nowMs: number): Updated => ({
-  lastUpdatedAfter: timestamp(sinceMs),
-  lastUpdatedBefore: timestamp(nowMs + DAY_MS),
-});
 
 type RunReport = {
   readonly status: LifecycleStatus;

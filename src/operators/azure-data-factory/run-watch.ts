@@ -5,10 +5,9 @@
 // each run is read anyway after some looks, further apart the more runs there are (Azure allows a thousand queries a minute).
 
 import { isFault, type Fault, type JsonObject } from '../../sdk/index.ts';
-import { CLOCK_SKEW_MS } from './adoption.ts';
 import { apiStatusOf } from './api-fault.ts';
 import type { DataFactory, Factory } from './client.ts';
-import { updatedSince, type Work } from './parts.ts';
+import type { Work } from './parts.ts';
 import type { AdfSettings } from './settings.ts';
 
 /** Fewer runs than this are read one by one: that is as cheap, and exact. */
@@ -115,7 +114,7 @@ export const createRunWatch = ({ settings, api, now }: RunWatchParts): RunWatch 
     const fromMs = isContinued ? watch.answeredMs : startedMs - 2 * pollIntervalMs;
     sweep(watch, startedMs);
     try {
-      const rows = await api.updatedRuns(watch.factory, updatedSince(fromMs - CLOCK_SKEW_MS, startedMs), call);
+      const rows = await api.updatedRuns(watch.factory, fromMs, call);
       if (rows === undefined) {
         watch.closedUntilMs = startedMs + AFTER_OVERRUN_MS;
         return false;

@@ -11,6 +11,7 @@ import {
   Fault,
   isFault,
   isJsonObject,
+  isNotThere,
   notReady,
   outcomeOf,
   reconciling,
@@ -19,8 +20,9 @@ import {
   type ReconcileResult,
 } from '../../sdk/index.ts';
 import { apiStatusOf, patiently } from './api-fault.ts';
-import { CLOCK_SKEW_MS, findRun, type Match } from './adoption.ts';
-import { AT_ONCE, runUpdate, timestamp, updatedSince, type Parts, type Work } from './parts.ts';
+import { findRun, type Match } from './adoption.ts';
+import type { PipelineRuns } from './client.ts';
+import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
 import { pipelineRequest, type PipelineRequest, type Target } from './pipeline-request.ts';
 import type { OnMissing } from './plan.ts';
 import {
@@ -184,7 +186,7 @@ export const createStarter = (parts: Parts) => {
     const { parameters = {}, referencePipelineRunId: reference, isRecovery } = sent;
     if (reference === undefined) return { parameters };
     const run = await api.getRun(target, reference, call).catch((error: unknown): JsonObject => {
-      if (apiStatusOf(error) === 404) return {};
+      if (apiStatusOf(error) !== undefined && isNotThere(error)) return {};
       throw error;
     });
     const { runGroupId } = run;
@@ -198,16 +200,17 @@ export const createStarter = (parts: Parts) => {
     const { entity, call } = work;
     const sent = intent.sent ?? { isRecovery: false };
     const { parameters, runGroupId } = await lookedFor(work, target, sent);
-    const sinceMs = Date.parse(intent.since);
-    const updated = updatedSince(sinceMs - CLOCK_SKEW_MS, now());
-    const runs = await api.pipelineRuns(target, target.pipelineName, updated, call).catch((error: unknown) => {
+    const since = Date.parse(intent.since);
+    const nothing: PipelineRuns = { runs: [], sinceMs: since, fromMs: since };
+    const listed = await api.pipelineRuns(target, target.pipelineName, since, call).catch((error: unknown) => {
       // No such factory: nothing runs in it.
-      if (apiStatusOf(error) === 404) return [];
+      if (apiStatusOf(error) !== undefined && isNotThere(error)) return nothing;
       throw error;
     });
+    const { runs, sinceMs, fromMs } = listed;
     const { correlationParameter: parameter, referencePipelineRunId: reference } = sent;
     return findRun(runs, {
-      ...{ parameters, sinceMs },
+      ...{ parameters, sinceMs, fromMs },
       excludedRunIds: [...intent.earlierRunIds, ...(reference === undefined ? [] : [reference])],
       isClaimed: (adfRunId) => ledger.isClaimedByOther(adfRunId, entity.key),
       ...(parameter === undefined ? {} : { correlation: { parameter, value: intent.runId } }),

@@ -3,6 +3,7 @@
 
 import {
   callHttp,
+  createApiClock,
   Fault,
   isFault,
   type HttpFind,
@@ -20,8 +21,6 @@ import { createRequests, headerOf, nameOf, type Request } from './request.ts';
 import type { Evaluate } from './template.ts';
 
 const FINISH_MS = 5000;
-/** Clocks that differ by less are told as whole seconds tell them: not apart. */
-const SAME_OFFSET_MS = 2000;
 
 export type Answer = {
   /** The request in words. */
@@ -77,13 +76,9 @@ export const createRestClient = (options: {
   const { http, timeoutMs } = definition;
   const fill = createRequests({ http, evaluate, baseUrl });
   const refusals = createRefusals(definition, evaluate);
+  const clock = createApiClock();
 
-  /** Of the API's clock, by its last answers. */
-  let clockOffsetMs = 0;
-  const learnClock = ({ clockOffsetMs: foundMs }: HttpReply): void => {
-    if (foundMs !== undefined && Math.abs(foundMs - clockOffsetMs) >= SAME_OFFSET_MS) clockOffsetMs = foundMs;
-  };
-  const withClock = (input: JsonObject): JsonObject => ({ clockOffset: Math.round(clockOffsetMs / 1000), ...input });
+  const withClock = (input: JsonObject): JsonObject => ({ clockOffset: Math.round(clock.offsetMs() / 1000), ...input });
 
   const attempt = (
     request: Request,
@@ -111,7 +106,7 @@ export const createRestClient = (options: {
       const given = Object.entries(await auth.headers(context));
       const credentials = Object.fromEntries(given.map(([name, value]) => headerOf(name, value)));
       const reply = await attempt(request, credentials, context, finishWithinMs);
-      learnClock(reply);
+      clock.heard(reply);
       const isRefused = reply.status === 401 && !isFine(reply.status, operation);
       if (!isRefused || tries > 1 || !auth.discard(credentials)) return reply;
     }
@@ -156,10 +151,10 @@ export const createRestClient = (options: {
         ...{ evaluate, read },
         send: (operation: HttpOperation, seen: JsonObject) => send(operation, seen, context),
       };
-      const beforeMs = clockOffsetMs;
+      const beforeMs = clock.offsetMs();
       const found = await findAll(parts, find, withClock(input), isWanted);
       // The API's clock is known only now: what was asked by ours is asked again.
-      const isByClock = clockOffsetMs !== beforeMs && JSON.stringify(find).includes('clockOffset');
+      const isByClock = clock.offsetMs() !== beforeMs && JSON.stringify(find).includes('clockOffset');
       return isByClock ? findAll(parts, find, withClock(input), isWanted) : found;
     },
   };

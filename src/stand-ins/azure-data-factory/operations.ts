@@ -58,7 +58,7 @@ const queryPipelineRuns: Handler = (call) => {
 };
 
 const queryActivityRuns: Handler = (call) => {
-  const rows = activityRows(runOf(call), call.world.options.now());
+  const rows = activityRows(runOf(call), call.world.runs.nowMs());
   return ok(answerQuery(activityRunSubject, call.body, rows, call.world.options.pageSize));
 };
 

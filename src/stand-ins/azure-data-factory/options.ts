@@ -3,6 +3,7 @@
 // sample values printed in Data Factory operator documentation, so that a sample manifest runs against this program unchanged.
 
 import { parseArgs } from 'node:util';
+import { clockBehind } from '../common/http.ts';
 
 export type BucketLimits = { readonly burst: number; readonly refillPerSecond: number };
 export type RequestClass = 'reads' | 'writes' | 'deletes';
@@ -35,6 +36,11 @@ export type StandInOptions = {
   readonly correlationParameter: string | undefined;
   readonly limits: Readonly<Record<RequestClass, BucketLimits>>;
   readonly pageSize: number;
+  /** So far the times of runs are behind the Date header of answers: what answers and what runs are different machines. */
+  readonly runsBehindMs: number;
+  /** So long after createRun a run is in no query and GET answers 404. */
+  readonly unseenMs: number;
+  /** The clock of all, the Date header too. */
   readonly now: () => number;
 };
 
@@ -61,6 +67,8 @@ export const defaultOptions: StandInOptions = {
     deletes: { burst: 200, refillPerSecond: 10 },
   },
   pageSize: 100,
+  runsBehindMs: 0,
+  unseenMs: 0,
   now: Date.now,
 };
 
@@ -90,6 +98,9 @@ const flagNames = [
   'deletes-burst',
   'deletes-per-second',
   'page-size',
+  'clock-behind-ms',
+  'runs-behind-ms',
+  'unseen-ms',
 ] as const;
 
 type FlagName = (typeof flagNames)[number];
@@ -182,6 +193,8 @@ export const parseOptions = (
     correlationParameter: text('correlation-parameter'),
     limits: { reads: limits('reads'), writes: limits('writes'), deletes: limits('deletes') },
     pageSize: count('page-size', defaultOptions.pageSize, 1),
-    now: Date.now,
+    runsBehindMs: count('runs-behind-ms', defaultOptions.runsBehindMs),
+    unseenMs: count('unseen-ms', defaultOptions.unseenMs),
+    now: clockBehind(count('clock-behind-ms', 0)),
   };
 };

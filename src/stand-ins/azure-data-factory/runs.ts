@@ -95,8 +95,16 @@ export class RunStore {
   /** The latest run of each recovery group. */
   readonly #latest = new Map<string, string>();
 
-  constructor(now: () => number) {
+  readonly #unseenMs: number;
+
+  constructor(now: () => number, unseenMs = 0) {
     this.#now = now;
+    this.#unseenMs = unseenMs;
+  }
+
+  /** By the clock of runs. */
+  nowMs(): number {
+    return this.#now();
   }
 
   start(
@@ -117,13 +125,19 @@ export class RunStore {
 
   get(factoryName: string, runId: string): Run | undefined {
     const run = this.#runs.get(runId.toLowerCase());
-    return run?.factoryName === factoryName ? run : undefined;
+    return run?.factoryName === factoryName && this.#isSeen(run) ? run : undefined;
   }
 
-  /** In the order they were started. */
+  #isSeen({ createdAtMs }: Run): boolean {
+    return this.#now() >= createdAtMs + this.#unseenMs;
+  }
+
+  /** In the order they were started; those of a factory as far as they are to be seen already. */
   all(factoryName?: string): readonly Run[] {
     const runs = [...this.#runs.values()];
-    return factoryName === undefined ? runs : runs.filter((run) => run.factoryName === factoryName);
+    return factoryName === undefined
+      ? runs
+      : runs.filter((run) => run.factoryName === factoryName && this.#isSeen(run));
   }
 
   progress(run: Run): Progress {

@@ -9,7 +9,7 @@ import { adminPrefix, answerAdmin } from './admin.ts';
 import { answerArm, headerText, mediaTypeOf } from './arm.ts';
 import { armError, type Reply } from './errors.ts';
 import { faultReply } from './fault-reply.ts';
-import { mostBodyBytes, readBodyText, send } from '../common/http.ts';
+import { dateHeader, mostBodyBytes, readBodyText, send } from '../common/http.ts';
 import type { LogEntry } from './journal.ts';
 import { defaultOptions, type StandInOptions } from './options.ts';
 import { matchRoute, type RouteMatch } from './routes.ts';
@@ -104,6 +104,7 @@ export const startStandIn = async (given: Partial<StandInOptions> = {}): Promise
   };
 
   const standardHeaders = (request: IncomingMessage, entry: LogEntry): Readonly<Record<string, string>> => ({
+    ...dateHeader(options.now),
     'x-ms-request-id': entry.requestId,
     'x-ms-correlation-request-id': entry.correlationId,
     'x-content-type-options': 'nosniff',

@@ -30,7 +30,7 @@ export const resetWorld = (world: World): World => ({ ...world, ...freshState(wo
 
 const freshState = (options: StandInOptions): Pick<World, 'factories' | 'runs' | 'faults' | 'journal'> => ({
   factories: createFactories(options),
-  runs: new RunStore(options.now),
+  runs: new RunStore(() => options.now() - options.runsBehindMs, options.unseenMs),
   faults: new FaultTable(),
   journal: new Journal(options.now),
 });

@@ -17,6 +17,13 @@ export const readBodyText = async (request: IncomingMessage): Promise<string | u
   return byteCount > mostBodyBytes ? undefined : Buffer.concat(chunks).toString('utf8');
 };
 
+/** The system's clock, put back. */
+export const clockBehind = (behindMs: number): (() => number) =>
+  behindMs === 0 ? Date.now : () => Date.now() - behindMs;
+
+/** The header Date as a server with that clock sends it. */
+export const dateHeader = (now: () => number): { readonly date: string } => ({ date: new Date(now()).toUTCString() });
+
 export const send = (response: ServerResponse, reply: Reply, headers: Readonly<Record<string, string>>): void => {
   const text = reply.body === undefined ? '' : JSON.stringify(reply.body);
   const contentHeaders = text === '' ? {} : { 'content-type': 'application/json; charset=utf-8' };

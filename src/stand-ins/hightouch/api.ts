@@ -141,7 +141,7 @@ const listRuns = ({ world, id, query }: Call): Reply => {
   const after = time(query, 'after') ?? within ?? 0;
   const before = time(query, 'before') ?? Number.MAX_SAFE_INTEGER;
   const runs = world.runs
-    .ofSync(sync.id)
+    .listed(sync.id)
     .filter((run) => (runId === undefined || run.id === runId) && run.createdMs >= after && run.createdMs <= before);
   return page(
     query,

@@ -2,6 +2,7 @@
 // Every flag `--some-name` is also `HIGHTOUCH_STAND_IN_SOME_NAME`; the flag wins.
 
 import { parseArgs } from 'node:util';
+import { clockBehind } from '../common/http.ts';
 
 export type StandInOptions = {
   /** 0 lets the system choose. */
@@ -18,6 +19,11 @@ export type StandInOptions = {
   /** Requests that one window of `rateWindowMs` takes. */
   readonly rateLimit: number;
   readonly rateWindowMs: number;
+  /** So far the times of runs are behind the Date header of answers. */
+  readonly runsBehindMs: number;
+  /** So long after it was triggered a run is in no list. */
+  readonly unseenMs: number;
+  /** The clock of all, the Date header too. */
   readonly now: () => number;
 };
 
@@ -32,6 +38,8 @@ export const defaultOptions: StandInOptions = {
   runMs: 3_000,
   rateLimit: 200,
   rateWindowMs: 10_000,
+  runsBehindMs: 0,
+  unseenMs: 0,
   now: Date.now,
 };
 
@@ -42,6 +50,7 @@ export class UsageError extends Error {
 const flagNames = [
   ...(['port', 'api-key', 'workspace-id', 'base-path', 'source-ids', 'destination-ids'] as const),
   ...(['queued-ms', 'run-ms', 'rate-limit', 'rate-window-ms'] as const),
+  ...(['clock-behind-ms', 'runs-behind-ms', 'unseen-ms'] as const),
 ] as const;
 type FlagName = (typeof flagNames)[number];
 
@@ -95,6 +104,8 @@ export const parseOptions = (
     runMs: count('run-ms', defaultOptions.runMs),
     rateLimit: count('rate-limit', defaultOptions.rateLimit, 1),
     rateWindowMs: count('rate-window-ms', defaultOptions.rateWindowMs, 1),
-    now: Date.now,
+    runsBehindMs: count('runs-behind-ms', defaultOptions.runsBehindMs),
+    unseenMs: count('unseen-ms', defaultOptions.unseenMs),
+    now: clockBehind(count('clock-behind-ms', 0)),
   };
 };

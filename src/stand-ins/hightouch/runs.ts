@@ -37,11 +37,14 @@ export const plainScript: Script = { outcome: 'success', error: null, rows: 773,
 
 export class RunStore {
   readonly #now: () => number;
-  readonly #durations: { readonly queuedMs: number; readonly runMs: number };
+  readonly #durations: { readonly queuedMs: number; readonly runMs: number; readonly unseenMs?: number };
   readonly #runs: Run[] = [];
   #lastId = 6133;
 
-  constructor(now: () => number, durations: { readonly queuedMs: number; readonly runMs: number }) {
+  constructor(
+    now: () => number,
+    durations: { readonly queuedMs: number; readonly runMs: number; readonly unseenMs?: number },
+  ) {
     this.#now = now;
     this.#durations = durations;
   }
@@ -69,6 +72,12 @@ export class RunStore {
 
   ofSync(syncId: number): readonly Run[] {
     return this.#runs.filter((run) => run.syncId === syncId);
+  }
+
+  /** As far as lists show them already. */
+  listed(syncId: number): readonly Run[] {
+    const { unseenMs = 0 } = this.#durations;
+    return this.ofSync(syncId).filter(({ createdMs }) => this.#now() >= createdMs + unseenMs);
   }
 
   view(run: Run): RunView {

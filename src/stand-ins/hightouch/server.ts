@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Fault } from '../common/faults.ts';
-import { readBodyText, send } from '../common/http.ts';
+import { dateHeader, readBodyText, send } from '../common/http.ts';
 import type { Reply } from '../common/reply.ts';
 import { adminPrefix, answerAdmin } from './admin.ts';
 import { internalError, notFound, Refusal, replyOfStatus, tooMany, unauthorized, validation } from './answers.ts';
@@ -143,7 +143,7 @@ export const startStandIn = async (given: Partial<StandInOptions> = {}): Promise
     }
     entry.status = reply.status;
     entry.outcome = 'answered';
-    if (!response.destroyed) send(response, reply, { 'x-content-type-options': 'nosniff' });
+    if (!response.destroyed) send(response, reply, { ...dateHeader(options.now), 'x-content-type-options': 'nosniff' });
   };
 
   const server = createServer((request, response) => {

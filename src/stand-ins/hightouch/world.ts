@@ -54,7 +54,7 @@ export const createWorld = (options: StandInOptions): World => {
     options,
     models: new Map(),
     syncs: new Map(),
-    runs: new RunStore(options.now, options),
+    runs: new RunStore(() => options.now() - options.runsBehindMs, options),
     faults: new FaultTable(),
     requests: [],
     violations: [],

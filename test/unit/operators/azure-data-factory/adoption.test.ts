@@ -16,6 +16,7 @@ const run = (runId: string, changes: JsonObject = {}): JsonObject => ({
 const wanted = (changes: Partial<Wanted> = {}): Wanted => ({
   parameters: { day: 'monday' },
   sinceMs,
+  fromMs: sinceMs - 60_000,
   excludedRunIds: [],
   isClaimed: () => false,
   ...changes,
@@ -43,7 +44,7 @@ describe('the run that an unanswered createRun started', () => {
     ];
     assert.deepEqual(findRun(runs, wanted()), { adfRunId: 'first', isCertain: false, candidates: 3 });
     assert.equal(idFound([run('a', { runStart: at(-2000) })]), 'a', 'the clocks differ');
-    assert.equal(idFound([run('a', { runStart: at(-31_000) })]), undefined, 'that much they do not');
+    assert.equal(idFound([run('a', { runStart: at(-61_000) })]), undefined, 'that much they do not');
     assert.equal(idFound([run('queued', { runStart: null, lastUpdated: null })]), 'queued');
   });
 

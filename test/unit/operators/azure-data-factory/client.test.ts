@@ -44,9 +44,9 @@ describe('the Data Factory client', () => {
     assert.equal(run?.runId, runId);
     assert.equal(run.clientRequestId, requestId);
     assert.equal((await api.getRun(seedSpec, runId, context))['status'], 'Queued');
-    const updated = { lastUpdatedAfter: '2020-01-01T00:00:00Z', lastUpdatedBefore: '2100-01-01T00:00:00Z' };
-    assert.equal((await api.pipelineRuns(seedSpec, PIPELINE, updated, context)).length, 1);
-    assert.equal((await api.pipelineRuns(seedSpec, 'Other', updated, context)).length, 0);
+    const sinceMs = Date.parse('2020-01-01T00:00:00Z');
+    assert.equal((await api.pipelineRuns(seedSpec, PIPELINE, sinceMs, context)).runs.length, 1);
+    assert.equal((await api.pipelineRuns(seedSpec, 'Other', sinceMs, context)).runs.length, 0);
     await api.cancelRun(seedSpec, runId, context);
     const [cancel] = await admin.requests('PipelineRuns_Cancel');
     assert.equal(cancel?.query['isRecursive'], 'true');
@@ -58,8 +58,8 @@ describe('the Data Factory client', () => {
     const { standIn } = await startAzure({ pageSize: 2 });
     const api = clientOf(standIn);
     for (let count = 0; count < 5; count += 1) await api.createRun(seedSpec, start, context, 5000);
-    const updated = { lastUpdatedAfter: '2020-01-01T00:00:00Z', lastUpdatedBefore: '2100-01-01T00:00:00Z' };
-    assert.equal((await api.pipelineRuns(seedSpec, PIPELINE, updated, context)).length, 5);
+    const sinceMs = Date.parse('2020-01-01T00:00:00Z');
+    assert.equal((await api.pipelineRuns(seedSpec, PIPELINE, sinceMs, context)).runs.length, 5);
   });
 
   it('passes the trace on, encodes names, and follows no redirect with a token', async () => {

@@ -14,6 +14,7 @@ import { commandHeaders } from '../messages/envelope.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import type { Names } from '../messages/subjects.ts';
+import { validTraceparent } from '../messages/trace.ts';
 import { createGenerations } from './generations.ts';
 import { sequenceIn } from './position.ts';
 import type { Clock, KeyValueStore, Log, Requester, StoredMessage, StreamFollower } from './ports.ts';
@@ -50,6 +51,8 @@ type Ended = {
   readonly name: string;
   readonly statusSequence: number;
   readonly cause: string;
+  /** Of the status: the event belongs to the same trace. */
+  readonly traceparent: string | undefined;
 };
 
 const keyOf = ({ uid, runId }: Ended): string => `${uid}/${runId}`;
@@ -76,14 +79,20 @@ export const runRunEnds = async (options: RunEndsOptions): Promise<void> => {
     const decoded = own.status(message);
     if ('problem' in decoded || decoded.event.type !== STATUS_TYPE) return undefined;
     const { workspace, name } = decoded.ref;
-    const { run, uid } = decoded.event.data;
+    const { id: cause, data } = decoded.event;
+    const { run, uid } = data;
     if (workspace === NO_WORKSPACE || run === undefined || !isEnd(run.state)) return undefined;
-    return { runId: run.id, uid, workspace, name, statusSequence: message.sequence, cause: decoded.event.id };
+    const traceparent = validTraceparent(decoded.event.traceparent);
+    return { runId: run.id, uid, workspace, name, statusSequence: message.sequence, cause, traceparent };
   };
 
   /** Asks until there is an answer; whether it was accepted. No command id: what a repeat does nothing about needs no outcome that is kept. */
-  const settle = async ({ cause, ...target }: Ended): Promise<boolean> => {
-    const headers = { [commandHeaders.actor]: 'operator-runtime', [commandHeaders.causationId]: cause };
+  const settle = async ({ cause, traceparent, ...target }: Ended): Promise<boolean> => {
+    const headers = {
+      [commandHeaders.actor]: 'operator-runtime',
+      [commandHeaders.causationId]: cause,
+      ...(traceparent === undefined ? {} : { [commandHeaders.traceparent]: traceparent }),
+    };
     const body = encodeJson({ type: 'resource', ...target });
     const { workspace, name, runId } = target;
     while (!signal.aborted) {

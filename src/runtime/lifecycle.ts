@@ -58,8 +58,15 @@ const levelFrom = ({ env, argv }: Environment, fallback: LogLevel): LogLevel => 
   return loaded.ok ? loaded.value.config.logLevel : fallback;
 };
 
-/** What was printed has left the process: a pipe takes 64 KiB, and what waits behind that would be lost at the exit. */
-const written = (): Promise<void> => new Promise((resolve) => void process.stdout.write('', () => resolve()));
+/**
+ * What was printed has left the process: a pipe takes 64 KiB, and what waits behind that would be lost at the exit. Where nothing waits,
+ * nothing is written: a file on a full disk refuses even that.
+ */
+const written = (): Promise<void> =>
+  new Promise((resolve) => {
+    if (process.stdout.writableLength === 0) resolve();
+    else process.stdout.write('', () => resolve());
+  });
 
 /**
  * Runs `main` as the whole program and exits with its code (default 0). Does not return before the process ends, except in that

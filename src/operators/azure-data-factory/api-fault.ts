@@ -21,9 +21,12 @@ export const readApiError = (body: JsonValue | undefined): ApiError => {
   return { code: textIn(error, 'code') ?? 'Unknown', message: message.slice(0, MAX_MESSAGE) };
 };
 
+/** In conflict with something, locked, too early: all for a while. */
+const FOR_A_WHILE = [409, 423, 425];
+
 /**
  * 429: to be tried after the server's Retry-After, and nothing happened. 5xx and 408: to be tried, nobody knows what happened.
- * Everything else: terminal, nothing happened. `details`: `status`, `apiCode`, `outcome`.
+ * 409, 423 and 425: to be tried, nothing happened. Everything else: terminal, nothing happened. `details`: `status`, `apiCode`, `outcome`.
  */
 export const apiFault = ({ status, body, retryAfterMs }: HttpReply, what: string): Fault => {
   const { code, message } = readApiError(body);
@@ -37,6 +40,9 @@ export const apiFault = ({ status, body, retryAfterMs }: HttpReply, what: string
   const text = `${what}: ${status} ${code}: ${message}`;
   if (status >= 500 || status === 408) {
     return new Fault('COMPONENT_RETRYABLE', text, { retry, details: { status, apiCode: code, outcome: 'unknown' } });
+  }
+  if (FOR_A_WHILE.includes(status)) {
+    return new Fault('COMPONENT_RETRYABLE', text, { retry, details: { status, apiCode: code, outcome: 'none' } });
   }
   return new Fault('COMPONENT_TERMINAL', text, {
     retry: 'never',

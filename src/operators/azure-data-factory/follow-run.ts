@@ -1,7 +1,17 @@
 // Following a run that Azure knows: poll it and its activities, cancel it when that is wanted, say when it has ended. A run is looked
 // for where it was started, whatever the spec says by now.
 
-import { Fault, type Entity, type JsonObject, type ReconcileResult, type ReportedCondition } from '../../sdk/index.ts';
+import {
+  Fault,
+  isFault,
+  isNotThere,
+  notReady,
+  reconciling,
+  type Entity,
+  type JsonObject,
+  type ReconcileResult,
+  type ReportedCondition,
+} from '../../sdk/index.ts';
 import { apiStatusOf, patiently } from './api-fault.ts';
 import { updatedSince } from './client.ts';
 import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
@@ -29,24 +39,23 @@ export const createFollower = (parts: Parts) => {
     try {
       return await api.getRun(target, adfRunId, call);
     } catch (error) {
-      if (apiStatusOf(error) === 404) return undefined;
+      if (apiStatusOf(error) !== undefined && isNotThere(error)) return undefined;
       throw error;
     }
   };
 
-  /** The run after the cancel. One that ended in between is no failure. */
-  const cancelled = async (work: Work, target: Target, adfRunId: string): Promise<JsonObject | undefined> => {
+  /** What is to be said of it while the run goes on; '' when it was accepted. What the run is then, the next look tells. */
+  const cancel = async (work: Work, target: Target, adfRunId: string): Promise<string> => {
     try {
       await api.cancelRun(target, adfRunId, work.call);
       work.context.log.info({ adfRunId }, 'pipeline run cancelled');
+      return '';
     } catch (error) {
-      const status = apiStatusOf(error);
-      if (status !== 400 && status !== 404 && status !== 409) throw error;
-      const run = await look(work, target, adfRunId);
-      if (run !== undefined && !hasEnded(stateOf(run)) && !isCanceling(run)) throw error;
-      return run;
+      if (!isFault(error) || work.call.signal.aborted) throw error;
+      if (apiStatusOf(error) !== undefined && isNotThere(error)) return '';
+      work.context.log.warn({ adfRunId, err: error }, 'cancel was not accepted');
+      return `the cancel was not accepted, and is sent again: ${error.message}`;
     }
-    return look(work, target, adfRunId);
   };
 
   /** Azure may need a moment to list a new run; after that, a run it does not know is beyond reach (history is kept 45 days). */
@@ -55,7 +64,21 @@ export const createFollower = (parts: Parts) => {
     const { id, adfRunId, intent } = record;
     const knownForMs = now() - Date.parse(intent?.at ?? timestamp(0));
     const isDeleting = entity.deletionRequestedAt !== undefined;
-    if (knownForMs < settings.searchGraceMs) return { requeueAfterMs: settings.pollIntervalMs };
+    if (knownForMs < settings.searchGraceMs) {
+      const early = `run ${adfRunId} was started a moment ago and is not to be seen yet`;
+      await report(
+        runUpdate(
+          entity,
+          { id, state: record.state, externalId: adfRunId },
+          {
+            status: isDeleting ? 'deleting' : 'active',
+            properties: recordProperties(target, intent),
+            conditions: [notReady('NotSeenYet', early), reconciling('NotSeenYet', early)],
+          },
+        ),
+      );
+      return { requeueAfterMs: settings.pollIntervalMs };
+    }
     const message = `Data Factory does not know run ${adfRunId} (any more): its end was not seen`;
     await report(
       runUpdate(
@@ -67,32 +90,34 @@ export const createFollower = (parts: Parts) => {
     return AT_ONCE;
   };
 
-  const conditionsWhile = (run: JsonObject, isDeleting: boolean): readonly ReportedCondition[] | undefined => {
-    if (hasEnded(stateOf(run))) return undefined;
-    if (!isDeleting) return undefined;
-    const reason = 'Deleting';
-    const message = 'the pipeline run is being cancelled';
-    return [
-      { type: 'Ready', status: 'False', reason, message },
-      { type: 'Reconciling', status: 'True', reason, message },
-    ];
+  const conditionsWhile = (
+    run: JsonObject,
+    isDeleting: boolean,
+    note: string,
+  ): readonly ReportedCondition[] | undefined => {
+    if (hasEnded(stateOf(run)) || (!isDeleting && note === '')) return undefined;
+    const reason = note === '' ? 'Deleting' : 'CancelRefused';
+    const message = note === '' ? 'the pipeline run is being cancelled' : note;
+    return [notReady(reason, message), reconciling(reason, message)];
   };
 
   const follow = async (work: Work, step: Extract<Step, { kind: 'follow' }>): Promise<ReconcileResult> => {
     const { entity, call, context } = work;
-    const { record, cancel, isInTheWay } = step;
+    const { record, cancel: isToEnd, isInTheWay } = step;
     const { adfRunId } = record;
     const target = targetOf(entity, record);
-    const isQuiet = !cancel && (await watch.isUnchanged(work, target, adfRunId));
+    const isQuiet = !isToEnd && (await watch.isUnchanged(work, target, adfRunId));
     if (isQuiet) return { requeueAfterMs: settings.pollIntervalMs };
     const readMs = now();
     let run = await look(work, target, adfRunId);
-    if (run !== undefined && cancel && !hasEnded(stateOf(run)) && !isCanceling(run)) {
-      run = await cancelled(work, target, adfRunId);
+    let note = '';
+    if (run !== undefined && isToEnd && !hasEnded(stateOf(run)) && !isCanceling(run)) {
+      note = await cancel(work, target, adfRunId);
+      run = await look(work, target, adfRunId);
     }
     if (run === undefined) return onUnknown(work, record, target);
     const state = stateOf(run);
-    if (!hasEnded(state) && !cancel && watch.sawAgain(target, adfRunId, run, entity.sequence, readMs)) {
+    if (!hasEnded(state) && !isToEnd && watch.sawAgain(target, adfRunId, run, entity.sequence, readMs)) {
       return { requeueAfterMs: settings.pollIntervalMs };
     }
     const sinceMs = Date.parse(record.intent?.since ?? '') || now() - 45 * DAY_MS;
@@ -100,7 +125,7 @@ export const createFollower = (parts: Parts) => {
       state === 'pending' ? [] : await api.activityRuns(target, adfRunId, updatedSince(sinceMs - DAY_MS, now()), call);
     const observed = observe(record.id, run, activities);
     const isDeleting = entity.deletionRequestedAt !== undefined;
-    const conditions = conditionsWhile(run, isDeleting) ?? conditionsOf(observed.run);
+    const conditions = conditionsWhile(run, isDeleting, note) ?? conditionsOf(observed.run);
     await report(
       runUpdate(
         entity,

@@ -93,6 +93,7 @@ export const createAdfReconciler = ({ settings, api, now = Date.now }: Reconcile
         return {};
       case 'gone':
         await parts.report(goneUpdate(work, status));
+        work.context.log.info({ key: work.entity.key, change: 'Deleted' }, 'nothing of it runs any more');
         return {};
     }
   };

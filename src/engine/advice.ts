@@ -1,7 +1,7 @@
 // What the lint says about the manifests of a command, for its receipt. Operators get all rules (some milliseconds; they are applied
 // seldom), resources only the one that costs a microsecond.
 
-import { lintOperator, lintResource } from '../messages/manifest/lint/lint.ts';
+import { lintOperator, lintResource, lintText } from '../messages/manifest/lint/lint.ts';
 import type { Finding } from '../messages/manifest/lint/finding.ts';
 import type { ParsedDocument } from '../messages/manifest/document.ts';
 import type { Intent } from './intent.ts';
@@ -9,7 +9,13 @@ import type { Intent } from './intent.ts';
 const NONE: readonly Finding[] = [];
 
 export const adviceOnDocument = (kind: string, document: ParsedDocument): readonly Finding[] =>
-  kind === 'operator' ? lintOperator(document) : kind === 'resource' ? lintResource(document) : NONE;
+  kind === 'operator'
+    ? lintOperator(document)
+    : kind === 'resource'
+      ? lintResource(document)
+      : kind === 'secret'
+        ? lintText(document)
+        : NONE;
 
 export const adviceOn = (intents: readonly Intent[]): readonly Finding[] => {
   if (intents.length === 1 && intents[0]?.kind === 'manifest') {

@@ -9,6 +9,9 @@ import { isExactNumber, MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_PROBLEMS } from './li
 /** Both from 1. Columns count UTF-16 units. */
 export type Position = { readonly line: number; readonly column: number };
 
+/** Where a placeholder `${{…}}` was replaced by its text. `isWords`: the text is of several words. */
+export type Placeholder = { readonly pointer: string; readonly isWords: boolean };
+
 export type ParsedDocument = {
   readonly value: JsonValue;
   /** From 0, counting the documents that are not empty. */
@@ -17,6 +20,8 @@ export type ParsedDocument = {
   readonly total?: number;
   /** Pointers to numbers with a leading zero in YAML, which YAML 1.2 reads as decimal ones (017 is 17); absent when there are none. */
   readonly leadingZeros?: readonly string[];
+  /** Texts that held a placeholder; absent when there are none. */
+  readonly placeholders?: readonly Placeholder[];
   /** Where the field of a JSON Pointer starts, or the nearest thing around it; undefined when the input was JSON. */
   readonly locate: (pointer: string) => Position | undefined;
 };

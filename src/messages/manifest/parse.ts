@@ -6,7 +6,16 @@ import { isJsonObject, type JsonValue } from '../../core/json.ts';
 import { reject, type Rejection, type RejectionDetail } from '../../core/rejection.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { MAX_DOCUMENTS } from '../commands.ts';
-import { capped, jsonDocument, positioned, TOO_DEEP, tooDeep, tooLarge, type ParsedDocument } from './document.ts';
+import {
+  capped,
+  jsonDocument,
+  positioned,
+  TOO_DEEP,
+  tooDeep,
+  tooLarge,
+  type ParsedDocument,
+  type Placeholder,
+} from './document.ts';
 import { mayHoldSecret, withoutExcerpts } from './delicate.ts';
 import { countKeys, positionAt, readJson, scanJson } from './json-text.ts';
 import { MAX_COMMAND_BYTES, MAX_DEPTH, MAX_DOCUMENT_BYTES } from './limits.ts';
@@ -73,6 +82,15 @@ const notMappings = (documents: readonly ParsedDocument[]): Rejection | undefine
   );
 };
 
+const withPlaceholders = (document: ParsedDocument, placeholders: readonly Placeholder[]): ParsedDocument =>
+  placeholders.length === 0 ? document : { ...document, placeholders };
+
+/** Those below a place, pointed to from there. */
+const within = (placeholders: readonly Placeholder[], place: string): readonly Placeholder[] =>
+  placeholders
+    .filter(({ pointer }) => pointer.startsWith(`${place}/`))
+    .map(({ pointer, ...rest }) => ({ ...rest, pointer: pointer.slice(place.length) }));
+
 const jsonDocuments = (
   parsed: JsonValue,
   text: string,
@@ -80,11 +98,12 @@ const jsonDocuments = (
   limits: ParseLimits,
 ): Result<readonly ParsedDocument[]> => {
   const problems: RejectionDetail[] = [];
-  const value = text.includes(PLACEHOLDER_START) ? resolvePlaceholders(parsed, problems) : parsed;
+  const placeholders: Placeholder[] = [];
+  const value = text.includes(PLACEHOLDER_START) ? resolvePlaceholders(parsed, problems, placeholders) : parsed;
   if (problems.length > 0) return err(invalidJson(problems));
   if (!Array.isArray(value)) {
     if (byteLength > limits.maxDocumentBytes) return err(tooLarge('a document', byteLength, limits.maxDocumentBytes));
-    return ok([jsonDocument(value)]);
+    return ok([withPlaceholders(jsonDocument(value), placeholders)]);
   }
   const items = value as readonly JsonValue[];
   if (items.length > limits.maxDocuments) {
@@ -104,7 +123,9 @@ const jsonDocuments = (
       }
     }
   }
-  return ok(items.map((item, index) => jsonDocument(item, index, items.length)));
+  const documents = items.map((item, index) => jsonDocument(item, index, items.length));
+  if (placeholders.length === 0) return ok(documents);
+  return ok(documents.map((document) => withPlaceholders(document, within(placeholders, `/${document.index}`))));
 };
 
 /** What starts like JSON as programs write it is explained as JSON; `{name: x}` is YAML's own notation. */

@@ -171,9 +171,12 @@ export const parseYaml = (text: string, limits: YamlLimits): Result<readonly Par
       const offset = locateIn(source, pointer);
       return offset === undefined ? undefined : positionOf(offset);
     };
-    const { value, leadingZeros } = converted;
-    const parsed = { value, index, total: sources.length, locate };
-    return leadingZeros.length === 0 ? parsed : { ...parsed, leadingZeros };
+    const { value, leadingZeros, placeholders } = converted;
+    return {
+      ...{ value, index, total: sources.length, locate },
+      ...(leadingZeros.length === 0 ? {} : { leadingZeros }),
+      ...(placeholders.length === 0 ? {} : { placeholders }),
+    };
   });
   return problems.length > 0 ? err(unreadable(problems)) : ok(documents);
 };

@@ -5,9 +5,9 @@
 import { isAlias, isMap, isScalar, isSeq, type Document } from 'yaml';
 import { fromPointer, pointerToken, type JsonValue } from '../../core/json.ts';
 import type { RejectionDetail } from '../../core/rejection.ts';
-import { numberProblem, PROTO_KEY, TOO_DEEP } from './document.ts';
+import { numberProblem, PROTO_KEY, TOO_DEEP, type Placeholder } from './document.ts';
 import { MAX_DEPTH, MAX_PROBLEMS } from './limits.ts';
-import { EMPTY_PLACEHOLDER, resolveText } from './placeholders.ts';
+import { EMPTY_PLACEHOLDER, hasWords, resolveText } from './placeholders.ts';
 
 export type YamlProblem = RejectionDetail & { readonly offset: number };
 type Node = unknown;
@@ -19,6 +19,8 @@ type Conversion = {
   readonly anchors: Map<string, Converted | undefined>;
   /** Pointers to numbers such as 017, which other readers take for octal ones. */
   readonly leadingZeros: string[];
+  /** Texts that held a placeholder. */
+  readonly placeholders: Placeholder[];
   /** How many bytes aliases may still add. */
   aliasBytes: number;
 };
@@ -37,13 +39,16 @@ const note = (conversion: Conversion, node: Node, pointer: string, message: stri
   return NOTHING;
 };
 
+const convertText = (conversion: Conversion, node: Node, text: string, pointer: string): Converted => {
+  const value = resolveText(text);
+  if (value === undefined) return note(conversion, node, pointer, EMPTY_PLACEHOLDER);
+  if (value !== text && conversion.placeholders.length < MAX_PROBLEMS)
+    conversion.placeholders.push({ pointer, isWords: hasWords(text) });
+  return { value, size: value.length + 2, depth: 0 };
+};
+
 const convertScalar = (conversion: Conversion, node: Node, value: unknown, pointer: string): Converted => {
-  if (typeof value === 'string') {
-    const resolved = resolveText(value);
-    return resolved === undefined
-      ? note(conversion, node, pointer, EMPTY_PLACEHOLDER)
-      : { value: resolved, size: resolved.length + 2, depth: 0 };
-  }
+  if (typeof value === 'string') return convertText(conversion, node, value, pointer);
   if (typeof value === 'number') {
     const problem = numberProblem(value);
     if (problem !== undefined) return note(conversion, node, pointer, problem);
@@ -137,10 +142,13 @@ const convertNode = (conversion: Conversion, node: Node, pointer: string, level:
 export const convertDocument = (
   document: Document.Parsed,
   maxAliasBytes: number,
-): Pick<Conversion, 'problems' | 'leadingZeros'> & { readonly value: JsonValue } => {
-  const conversion: Conversion = { problems: [], anchors: new Map(), leadingZeros: [], aliasBytes: maxAliasBytes };
+): Pick<Conversion, 'problems' | 'leadingZeros' | 'placeholders'> & { readonly value: JsonValue } => {
+  const conversion: Conversion = {
+    ...{ problems: [], anchors: new Map(), leadingZeros: [], placeholders: [], aliasBytes: maxAliasBytes },
+  };
   const { value } = convertNode(conversion, document.contents, '', 0);
-  return { value, problems: conversion.problems, leadingZeros: conversion.leadingZeros };
+  const { problems, leadingZeros, placeholders } = conversion;
+  return { value, problems, leadingZeros, placeholders };
 };
 
 /** Offset of a field's key or of a list's item, or of the nearest thing around it that exists. */

@@ -1,5 +1,5 @@
-// The lint: rules about manifests that apply accepts and that are probably not meant so. Pure. Receipts carry what `lintOperator` and
-// `lintResource` say; `opstream lint` shows what `lintDocuments` says, which includes everything that would be refused.
+// The lint: rules about manifests that apply accepts and that are probably not meant so. Pure. Receipts carry what `lintOperator`,
+// `lintResource` and `lintText` say; `opstream lint` shows what `lintDocuments` says, which includes everything that would be refused.
 
 import { isJsonObject } from '../../../core/json.ts';
 import type { RejectionDetail } from '../../../core/rejection.ts';
@@ -13,6 +13,7 @@ import { httpFindings } from './http-rules.ts';
 import { operatorView } from './operator-view.ts';
 import { schemaFindings } from './schema-rules.ts';
 import { setFindings } from './set-rules.ts';
+import { textFindings } from './text-rules.ts';
 
 /** With the place of its pointer, or of the nearest thing around it. */
 const located = (finding: Finding, document: ParsedDocument): Finding => {
@@ -36,26 +37,20 @@ const inOrder = (findings: readonly Finding[]): readonly Finding[] =>
 
 const NONE: readonly Finding[] = [];
 
-const leadingZeroFindings = ({ leadingZeros = [] }: ParsedDocument): readonly Finding[] =>
-  leadingZeros.map((pointer) => ({
-    code: 'NUMBER_LEADING_ZERO',
-    severity: 'note',
-    message:
-      'a number with a leading zero is read as a decimal one (017 is 17), as YAML 1.2 has it; older readers take it for octal',
-    hint: 'leave the zero out, write 0o17 for an octal number, or quote it where it is a text',
-    pointer,
-  }));
+/** The rules on any manifest, and the only ones on a secret: how its text is written. */
+export const lintText = (document: ParsedDocument): readonly Finding[] =>
+  textFindings(document).map((finding) => located(finding, document));
 
 /** All rules on one operator. Takes some milliseconds. */
 export const lintOperator = (document: ParsedDocument): readonly Finding[] => {
   const view = operatorView(document.value);
-  if (view === undefined) return NONE;
+  if (view === undefined) return lintText(document);
   const findings = [
     ...channelFindings(view),
     ...componentFindings(view),
     ...operatorCredentialFindings(view),
     ...schemaFindings(view),
-    ...leadingZeroFindings(document),
+    ...textFindings(document),
     ...httpFindings(document.value, view),
   ];
   return inOrder(findings.map((finding) => located(finding, document)));
@@ -66,7 +61,8 @@ export const lintResource = (document: ParsedDocument): readonly Finding[] => {
   const { value } = document;
   const resource = isJsonObject(value) ? value['resource'] : undefined;
   const inSpec = isJsonObject(resource) ? specCredentialFindings(resource['spec']) : NONE;
-  const findings = document.leadingZeros === undefined ? inSpec : [...inSpec, ...leadingZeroFindings(document)];
+  const ofText = textFindings(document);
+  const findings = ofText.length === 0 ? inSpec : [...inSpec, ...ofText];
   return findings.length === 0 ? NONE : findings.map((finding) => located(finding, document));
 };
 

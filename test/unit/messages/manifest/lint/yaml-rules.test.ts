@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { lintResource } from '../../../../../src/messages/manifest/lint/lint.ts';
-import { oneDocument } from '../../support.ts';
+import { adviceOnDocument } from '../../../../../src/engine/advice.ts';
+import { lintDocuments, lintResource } from '../../../../../src/messages/manifest/lint/lint.ts';
+import { parseManifests } from '../../../../../src/messages/manifest/parse.ts';
+import { accepted, bytes, oneDocument } from '../../support.ts';
 
 const HEAD = 'name: a\nversion: v1\ntype: resource\nresource:\n  operator: o\n  type: t\n  spec:\n';
 
@@ -19,6 +21,50 @@ describe('numbers in YAML', () => {
     );
     const { resource } = document.value as { readonly resource: { readonly spec: unknown } };
     assert.deepEqual(resource.spec, { mode: 17, octal: 15, text: '017', list: [0, -8, 0.5] });
+  });
+});
+
+const leftIn = (text: string) =>
+  lintDocuments(accepted(parseManifests(bytes(text))), { defaultWorkspace: 'public', actor: 'x' })
+    .filter(({ code }) => code === 'PLACEHOLDER_LEFT')
+    .map(({ severity, pointer, line, document }) => [severity, pointer, line, document]);
+
+describe('placeholders', () => {
+  const spec = `    secret: \${{azure client secret}}\n    name: \${{my-factory}}\n    list: ['a \${{the second}}']\n`;
+  it('of several words were left, but in a description', () => {
+    const text = `description: \${{what it is for}}\n${HEAD}${spec}    description: \${{more of it}}\n`;
+    assert.deepEqual(leftIn(text), [
+      ['warning', '/resource/spec/secret', 9, undefined],
+      ['warning', '/resource/spec/list/0', 11, undefined],
+    ]);
+  });
+
+  it('of any kind were left in a secret, whose values nobody sees again', () => {
+    const head = 'name: a\nversion: v1\ntype: secret\nsecret:\n  type: key-value\n  data:\n';
+    assert.deepEqual(leftIn(`${head}    token: \${{token}}\n    user: plain\n`), [
+      ['warning', '/secret/data/token', 7, undefined],
+    ]);
+  });
+
+  it('were left in JSON as well, each in its document', () => {
+    const one = { name: 'a', version: 'v1', type: 'resource', resource: { operator: 'o', type: 't', spec: {} } };
+    const left = { ...one, resource: { ...one.resource, spec: { key: '${{put it here}}' } } };
+    assert.deepEqual(leftIn(JSON.stringify(left)), [['warning', '/resource/spec/key', undefined, undefined]]);
+    assert.deepEqual(leftIn(JSON.stringify([{ ...one, name: 'b' }, left])), [
+      ['warning', '/resource/spec/key', undefined, 1],
+    ]);
+  });
+
+  it('are told to whoever applies, without their text', () => {
+    for (const kind of ['resource', 'operator', 'secret']) {
+      const document = oneDocument(`name: a\nversion: v1\ntype: ${kind}\n${kind}:\n  x: \${{azure client secret}}\n`);
+      const left = adviceOnDocument(kind, document).filter(({ code }) => code === 'PLACEHOLDER_LEFT');
+      assert.deepEqual(
+        left.map(({ pointer }) => pointer),
+        [`/${kind}/x`],
+      );
+      assert.doesNotMatch(JSON.stringify(left), /azure/);
+    }
   });
 });
 

@@ -111,7 +111,24 @@ export const command = async (
     const more = details.map((one) => `${one.pointer ?? ''} ${one.message}`).join('; ');
     throw new BenchProblem(`${verb} was refused: ${message}${more === '' ? '' : ` (${more})`}`);
   }
-  return entityOf(bench, name, Math.max(0, ...receipt.events.map(({ sequence }) => sequence)));
+  const sequence = Math.max(0, ...receipt.events.map((event) => event.sequence));
+  const requested = receipt.events.find(({ type }) => type === 'io.opstream.resource.run-requested.v1');
+  return requested === undefined ? entityOf(bench, name, sequence) : whenItsTurn(bench, name, sequence, requested.id);
+};
+
+/** The entity when the run is no longer behind an earlier one, whose end takes a moment to be settled. */
+const whenItsTurn = async (
+  bench: Bench,
+  name: string,
+  sequence: number,
+  runId: string,
+): Promise<Entity | undefined> => {
+  const deadlineMs = bench.clock.nowMs() + bench.timeoutMs;
+  for (;;) {
+    const entity = await entityOf(bench, name, sequence);
+    if (entity?.run?.id === runId || bench.clock.nowMs() > deadlineMs) return entity;
+    await bench.clock.sleep(20);
+  }
 };
 
 export const apply = async (

@@ -12,6 +12,7 @@ import {
   untilQuiet,
 } from '../bench.ts';
 import type { Bench } from '../bench.ts';
+import { atRest } from '../settling.ts';
 import { Breach, type Check } from '../types.ts';
 import type { Entity } from '../../../messages/entity.ts';
 
@@ -78,8 +79,7 @@ export const doubled: Check = {
   about: 'takes the same command again and changes nothing',
   run: async (bench) => {
     await bench.component();
-    const entity = await apply(bench, 'contract-doubled');
-    await settled(bench, entity, LEVEL);
+    const entity = await atRest(bench, await apply(bench, 'contract-doubled'), LEVEL);
     const event = await commandSeen(bench, entity);
     await untilQuiet(bench, 'acknowledge a command when it is kept');
     const count = statusesOf(bench, entity.key).length;
@@ -101,8 +101,7 @@ export const olderSequence: Check = {
     const first = await apply(bench, 'contract-older');
     await settled(bench, first, LEVEL);
     const event = await commandSeen(bench, first);
-    const second = await change(bench, 'contract-older', 'newer');
-    await settled(bench, second, LEVEL);
+    const second = await atRest(bench, await change(bench, 'contract-older', 'newer'), LEVEL);
     await untilQuiet(bench, 'acknowledge a command when it is kept');
     const count = statusesOf(bench, first.key).length;
     await deliver(bench, commandFor(bench, first, event));

@@ -16,6 +16,7 @@ import {
   untilQuiet,
 } from '../bench.ts';
 import type { Bench } from '../bench.ts';
+import { atRest } from '../settling.ts';
 import { Breach, type Check } from '../types.ts';
 
 const SET_ASIDE = 'what cannot be read is published on <prefix>.dead.component with its reason, and then acknowledged';
@@ -123,9 +124,8 @@ export const queries: Check = {
   about: 'answers questions about an entity and its status',
   run: async (bench) => {
     const program = await bench.component();
-    const entity = await apply(bench, 'contract-queries');
+    const entity = await atRest(bench, await apply(bench, 'contract-queries'), ANSWER);
     const { key } = entity;
-    await settled(bench, entity, ANSWER);
     const known = await ask(bench, encodeJson({ id: 'contract-entity', query: 'entity', key }));
     assertAnswer(known, { id: 'contract-entity', key, found: true });
     assertAnswer(inside(known, 'entity'), { uid: entity.uid, sequence: entity.sequence });

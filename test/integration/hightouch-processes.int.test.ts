@@ -93,7 +93,9 @@ test(
   { timeout: 90_000 },
   async () => {
     const isLeading = ({ lines }: TestProcess): boolean => lines.some(({ msg }) => msg === 'lease acquired');
-    const replicas = [lane.start(), lane.start()];
+    // A leader that gets no processor for a second has rightly lost a lease of one second.
+    const env = { OPSTREAM_LEASE_TTL: '8s' };
+    const replicas = [lane.start({ env }), lane.start({ env })];
     await lane.order('scripts', { outcome: 'success', runMs: 3000 });
     const leader = await waitFor(() => replicas.find(isLeading), { what: 'a leader', timeoutMs: 20_000 });
     const names = ['one', 'two', 'three', 'four'];

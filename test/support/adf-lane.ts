@@ -25,6 +25,9 @@ import { waitFor } from './wait-for.ts';
 const names = namesFor('opstream');
 const preload = pathToFileURL(join(root, 'test', 'support', 'crash-at-await.mjs')).href;
 
+/** A dozen programs that start at once on a busy machine have printed nothing after 15 s. */
+const START_MS = 90_000;
+
 export type LaneOptions = {
   readonly programs: string;
   readonly server: TestServer;
@@ -86,7 +89,7 @@ export const openLane = async (options: LaneOptions): Promise<Lane> => {
   };
   /** Before that it may not listen to the signal yet, which would end it. */
   const armWhenLeading = async (process: TestProcess, crashAt: number): Promise<void> => {
-    await process.waitForLine('lease acquired');
+    await process.waitForLine('lease acquired', { timeoutMs: START_MS });
     await arm(process, crashAt);
   };
 

@@ -28,7 +28,7 @@ export type HightouchLane = {
   readonly instance: RunningInstance;
   readonly standIn: StandIn;
   /** A component; `crashAt`: it dies at that point of what it does for the first command that it gets. */
-  start(options?: { readonly crashAt?: number }): TestProcess;
+  start(options?: { readonly crashAt?: number; readonly env?: Readonly<Record<string, string>> }): TestProcess;
   /** Arms a component that leads: it dies at the n-th point of its next work. */
   arm(component: TestProcess, crashAt: string): Promise<void>;
   /** Applies the shipped resource under that name, with a model and a sync of its own. */
@@ -74,10 +74,10 @@ export const openHightouchLane = async (): Promise<HightouchLane> => {
 
   return {
     ...{ instance, standIn, status },
-    start: ({ crashAt = 0 } = {}) => {
+    start: ({ crashAt = 0, env: changes = {} } = {}) => {
       const one = startProcess(join(programs, 'operators', 'hightouch', 'main.js'), {
         name: 'hightouch component',
-        env: { ...env, OPSTREAM_TEST_CRASH_AT: String(crashAt) },
+        env: { ...env, OPSTREAM_TEST_CRASH_AT: String(crashAt), ...changes },
       });
       running.add(one);
       void one.ended.then(() => running.delete(one));

@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { JsonValue } from '../../core/json.ts';
 import { MAX_PROBLEMS } from '../manifest/limits.ts';
 import { detailsOf } from '../validation/problems.ts';
+import { olderDraftHint } from './older-drafts.ts';
 import { DRAFTS, type Draft } from './vocabulary.ts';
 
 const checkers = new Map<Draft, Ajv | Ajv2020>();
@@ -24,7 +25,8 @@ export const metaProblems = (schema: JsonValue, draft: Draft, at: string): reado
   const check = checkerOf(draft).getSchema(uri);
   if (check === undefined) throw new Error(`ajv has no meta-schema ${uri}`);
   if (check(schema) === true) return [];
-  return detailsOf(check.errors ?? [], at, MAX_PROBLEMS, false).map(
-    (detail) => `${detail.pointer ?? at}: ${detail.message}`,
-  );
+  return detailsOf(check.errors ?? [], '', MAX_PROBLEMS, false).map(({ pointer = '', message }) => {
+    const hint = olderDraftHint(schema, pointer, draft);
+    return `${at}${pointer}: ${message}${hint === undefined ? '' : `; ${hint}`}`;
+  });
 };

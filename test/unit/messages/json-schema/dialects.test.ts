@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import type { JsonValue } from '../../../../src/core/json.ts';
 import { isMultipleOf } from '../../../../src/messages/json-schema/multiples.ts';
 import { compileSpecSchema, storedSpecSchema } from '../../../../src/messages/validation/spec-schema.ts';
-import { accepted } from '../support.ts';
+import { accepted, refused } from '../support.ts';
 
 const DRAFT_07 = 'http://json-schema.org/draft-07/schema#';
 const check = (schema: JsonValue, value: JsonValue) =>
@@ -186,5 +186,31 @@ describe('multiples', () => {
     assert.equal(isMultipleOf(1e-7, 3e-8), false);
     assert.equal(isMultipleOf(0, 0.3), true);
     assert.equal(isMultipleOf(7, 2), false);
+  });
+});
+
+describe('a schema of an older draft', () => {
+  const problemsOf = (schema: JsonValue): readonly string[] =>
+    refused(compileSpecSchema(JSON.stringify(schema), '/schema')).details.map(({ message }) => message);
+
+  it('is refused with the draft that it is of, and what to write', () => {
+    assert.deepEqual(problemsOf(field({ minimum: 3, exclusiveMinimum: true })), [
+      '#/properties/n/exclusiveMinimum: expected a number, found true; this is how draft-04 has it: write "exclusiveMinimum": 3 and leave "minimum" out',
+    ]);
+    assert.deepEqual(problemsOf({ $schema: DRAFT_07, ...(field({ exclusiveMaximum: false }) as object) }), [
+      '#/properties/n/exclusiveMaximum: expected a number, found false; this is how draft-04 has it: leave it out',
+    ]);
+    assert.deepEqual(problemsOf(field({ items: [{ type: 'string' }], additionalItems: false })), [
+      '#/properties/n/items: expected a mapping or true or false, found a list; this is how draft-07 has tuples: write "prefixItems" (and "items" for "additionalItems"), or begin the schema with "$schema": "http://json-schema.org/draft-07/schema#"',
+    ]);
+    assert.deepEqual(problemsOf(field({ required: true })), [
+      '#/properties/n/required: expected a list, found true; this is how draft-03 has it: name the field in the "required" of the object around it',
+    ]);
+  });
+
+  it('is not taken for one where a field has the name of a keyword', () => {
+    assert.deepEqual(problemsOf({ properties: { items: [] } as unknown as JsonValue }), [
+      '#/properties/items: expected a mapping or true or false, found an empty list',
+    ]);
   });
 });

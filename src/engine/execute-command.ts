@@ -69,6 +69,11 @@ export type ExecutorOptions = {
   readonly claims: () => Promise<OperatorsAt>;
   /** Default: nothing is counted. */
   readonly metrics?: Metrics;
+  /**
+   * That OPSTREAM_EVENTS lacks nothing, asked before a command is decided: what a server has lost, index and all, no append finds out. Undefined:
+   * it was whole a moment ago. Faults: STREAM_DAMAGED. Default: nobody asks.
+   */
+  checkWhole?(): Promise<void> | undefined;
 };
 
 type Attempt = {
@@ -154,6 +159,8 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     how: Attempt,
   ): Promise<Receipt> => {
     const { keepOutcome, isGuess, isFresh } = how;
+    const checking = options.checkWhole?.();
+    if (checking !== undefined) await checking;
     const isSeen = isGuess && !how.findOutcome;
     const sight = isSeen ? { loaded: refs.map((ref) => aggregates.knownOrNew(ref)) } : await look(request, refs, how);
     // Of an id that the handler has made itself there is no earlier command.

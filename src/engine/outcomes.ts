@@ -3,7 +3,7 @@
 // id; otherwise the event itself is. The first outcome of an id stays.
 
 import { encodeJson, decodeJson } from '../core/decode.ts';
-import { isFault } from '../core/fault.ts';
+import { Fault, isFault } from '../core/fault.ts';
 import { isJsonObject } from '../core/json.ts';
 import { schemaUri } from '../messages/envelope.ts';
 import { OUTCOME_TYPE, type Receipt } from '../messages/commands.ts';
@@ -84,7 +84,10 @@ export const createOutcomes = (options: {
         return receipt;
       } catch (error) {
         if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
-        return (await find(commandId)) ?? receipt;
+        const kept = await reader.readLast(names.outcome(commandId));
+        if (kept === undefined)
+          throw new Fault('STREAM_DAMAGED', `the outcome of command "${commandId}" is stored and cannot be read`);
+        return receiptIn(kept.data) ?? receipt;
       }
     },
   };

@@ -6,6 +6,7 @@
 import type { Msg } from 'nats';
 import { Fault } from '../core/fault.ts';
 import type { StoredMessage, StreamReader } from '../engine/ports.ts';
+import { streamDamaged } from '../engine/stream-holes.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import { repeatRead } from './leader-read.ts';
 import type { JetStreamConnection } from './connection.ts';
@@ -81,8 +82,20 @@ export type DirectReader = StreamReader & {
   ): Promise<readonly StoredMessage[]>;
 };
 
-/** Faults of all: NATS_NO_RESPONDERS (no such stream, or it has no allow_direct), NATS_TIMEOUT, JS_UNAVAILABLE. */
-export const createStreamReader = (connection: Pick<JetStreamConnection, 'slots'>, stream: string): DirectReader => {
+/** A server may end a page behind so many bytes by itself; it waits for 64 MiB as a rule. */
+const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * `isWhole`: nothing is ever removed from the stream, so a page of one subject that ends early, with more to come, has left out what cannot be
+ * read (STREAM_DAMAGED). Use createWholeStreamReader.
+ *
+ * Faults of all: NATS_NO_RESPONDERS (no such stream, or it has no allow_direct), NATS_TIMEOUT, JS_UNAVAILABLE.
+ */
+export const createStreamReader = (
+  connection: Pick<JetStreamConnection, 'slots'>,
+  stream: string,
+  { isWhole = false }: { readonly isWhole?: boolean } = {},
+): DirectReader => {
   const { slots } = connection;
   const directGet = `$JS.API.DIRECT.GET.${stream}`;
 
@@ -108,10 +121,15 @@ export const createStreamReader = (connection: Pick<JetStreamConnection, 'slots'
         // The server ends a batch behind the message that makes it larger.
         const bounds = maxBytes === undefined ? { batch } : { batch, max_bytes: roomBytes };
         const page = await repeatRead(() => readPage({ seq: from, next_by_subj: subject, ...bounds }));
+        let pageBytes = 0;
         for (const message of page.messages) {
           found.push(message);
-          roomBytes -= message.data.byteLength;
+          pageBytes += message.data.byteLength;
         }
+        const isCut = pageBytes >= Math.min(roomBytes, MAX_PAGE_BYTES);
+        if (isWhole && page.hasMore && page.messages.length < batch && !isCut)
+          throw streamDamaged(stream, `messages of ${subject} from #${from} on cannot be read`);
+        roomBytes -= pageBytes;
         const last = page.messages.at(-1);
         if (!page.hasMore || last === undefined) break;
         from = last.sequence + 1;

@@ -22,6 +22,7 @@ import { createRequester } from '../jetstream/requester.ts';
 import { createServiceHost } from '../jetstream/service-host.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
 import { createWorkQueue } from '../jetstream/work-queue.ts';
+import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { createJqRunner } from '../jq/jq-runner.ts';
 import { verbs } from '../messages/commands.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
@@ -36,7 +37,7 @@ await runProcess('command-handler', async (signal, context) => {
   const { metrics } = instance.vitals;
   let isServing = false;
   instance.vitals.need('the service is not registered yet', () => isServing);
-  const reader = createStreamReader(connection, streams.events);
+  const reader = createWholeStreamReader(connection, streams.events);
   const outcomes = createOutcomes({
     names,
     reader: { readLast: (subject) => readFromLeader(connection, streams.outcomes, { last_by_subj: subject }) },
@@ -69,6 +70,7 @@ await runProcess('command-handler', async (signal, context) => {
     }),
     jq,
     claims: createChannelClaims(names, reader),
+    checkWhole: reader.checkWhole,
     relations: createRelations({
       names,
       events: reader,

@@ -21,6 +21,7 @@ import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { ensureChannelStream } from '../jetstream/provision.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
+import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
 import { openInstance } from './common/open-instance.ts';
 import { serveReport } from './common/report-service.ts';
@@ -43,7 +44,7 @@ const work = async (
   const replicas = instance.config.replicas === undefined ? {} : { replicas: instance.config.replicas };
   const stop = new AbortController();
   const signal = AbortSignal.any([leading, stop.signal]);
-  const reader = createStreamReader(connection, streams.events);
+  const reader = createWholeStreamReader(connection, streams.events);
   const positions = createKeyValueStore(connection, names.buckets.leases);
   const directory = createOperatorDirectory(names);
   for (const message of await reader.readSubject(names.operatorEventFilter)) directory.absorb(message);

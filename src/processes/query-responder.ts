@@ -11,6 +11,7 @@ import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createServiceHost } from '../jetstream/service-host.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
+import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { queryVerbs } from '../messages/queries.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
@@ -45,7 +46,7 @@ await runProcess('query-responder', async (signal, context) => {
     operators: createKeyValueStore(connection, buckets.operators),
     entities: createKeyValueStore(connection, buckets.entities),
     secrets: createKeyValueStore(connection, buckets.secrets),
-    events: createStreamReader(connection, streams.events),
+    events: createWholeStreamReader(connection, streams.events),
     statuses: createStreamReader(connection, streams.status),
     outcomes: createOutcomes({
       names,

@@ -2,7 +2,7 @@
 // reads it), and what the projector has set aside.
 
 import { isFault } from '../../core/fault.ts';
-import { isJsonObject, type JsonValue } from '../../core/json.ts';
+import { isJsonObject } from '../../core/json.ts';
 import { sequenceIn } from '../../engine/position.ts';
 import { viewAhead } from '../../engine/view-trust.ts';
 import type { Client } from '../../client/types.ts';
@@ -12,18 +12,6 @@ import { REBUILD_HINT } from '../../messages/view-documents.ts';
 import { ask, bad, good, numberIn, type Finding } from './findings.ts';
 
 const EMPTY = new Uint8Array();
-
-/** Of a stream from which nothing may ever be missing; undefined: nothing is. */
-export const holeInState = (state: JsonValue | undefined): string | undefined => {
-  const [first, last, messages] = [
-    numberIn(state, 'first_seq'),
-    numberIn(state, 'last_seq'),
-    numberIn(state, 'messages'),
-  ];
-  const lost = last - messages;
-  if (last === 0 || (lost === 0 && first === 1)) return undefined;
-  return `${lost} of ${last} messages are missing, and nothing may be removed from it; restore it from a backup`;
-};
 
 const viewFinding = async (client: Client, bucket: string, stream: string): Promise<Finding> => {
   const key = viewKeys.checkpoint(stream);

@@ -4,11 +4,12 @@
 import { isJsonObject } from '../../core/json.ts';
 import { exitCodes } from '../../runtime/lifecycle.ts';
 import type { Client } from '../../client/types.ts';
+import { holeInState } from '../../engine/stream-holes.ts';
 import { compressionProblem } from '../../jetstream/compression.ts';
 import { lacksOf, storeTrouble } from './doctor-store.ts';
 import type { Names } from '../../messages/subjects.ts';
 import { ask, bad, good, numberIn, type Finding } from '../doctor/findings.ts';
-import { holeInState, viewFindings } from '../doctor/views.ts';
+import { viewFindings } from '../doctor/views.ts';
 import { outputOf, printAs } from '../reporting.ts';
 import { commonFlags, type Verb } from '../verb.ts';
 import { withoutUser } from '../../core/server-address.ts';
@@ -20,8 +21,8 @@ const streamFinding = async (client: Client, stream: string, isComplete: boolean
     return bad(stream, 'is not there; starting any of the processes makes it (`opstream up`)');
   const problem = compressionProblem(isJsonObject(info['config']) ? info['config'] : {});
   if (problem !== undefined) return bad(stream, problem);
-  const hole = isComplete ? holeInState(info['state']) : undefined;
-  if (hole !== undefined) return bad(stream, hole);
+  const hole = isComplete && isJsonObject(info['state']) ? holeInState(info['state']) : undefined;
+  if (hole !== undefined) return bad(stream, `${hole}, and nothing may be removed from it; restore it from a backup`);
   const [messages, bytes, replicas] = [
     numberIn(info, 'state', 'messages'),
     numberIn(info, 'state', 'bytes'),

@@ -27,6 +27,7 @@ import { createSupervisor, type Supervisor } from '../../engine/supervision/supe
 import type { ComputeDriver } from '../../engine/supervision/ports.ts';
 import { createKeyValueStore } from '../../jetstream/key-value-store.ts';
 import { createStreamReader } from '../../jetstream/stream-reader.ts';
+import { createWholeStreamReader } from '../../jetstream/whole-stream.ts';
 import { configFault, loadConfig } from '../../runtime/config-table.ts';
 import { ownLoader } from '../../runtime/environment.ts';
 import type { InstanceConfig } from '../../runtime/instance-config.ts';
@@ -137,7 +138,7 @@ export const openSupervision = (instance: Instance): Supervision => {
   const vault = openVault(instance.config);
   const secretReader = createSecretReader({
     names,
-    reader: createStreamReader(connection, names.streams.events),
+    reader: createWholeStreamReader(connection, names.streams.events),
     vault,
   });
   const loaded = loadConfig(supervisionTable, environment.env);

@@ -1,0 +1,120 @@
+// Reads a stream from which nothing is ever removed (OPSTREAM_EVENTS), and tells what is unreadable from what never was. A server that cannot read
+// a block answers a direct get as if there were no such message. So "none" is said only when the stream has no hole and its index, asked of
+// the leader, knows nothing of the subject either. Everything else costs one STREAM.INFO every CHECK_MS, asked beside the read.
+//
+// What a server has forgotten at the end of a stream, index and all, looks like an older stream that was restored: the views find that out.
+
+import { Fault } from '../core/fault.ts';
+import { holeInState, streamDamaged, type StreamState } from '../engine/stream-holes.ts';
+import type { StoredMessage } from '../engine/ports.ts';
+import { faultOfApi, type ApiError } from './faults.ts';
+import { readFromLeader, repeatRead } from './leader-read.ts';
+import { createStreamReader, type DirectReader } from './stream-reader.ts';
+import type { JetStreamConnection } from './connection.ts';
+
+/** A hole is noticed by those who find something after at most so long, and after each reconnect at once; by those who find nothing, always. */
+const CHECK_MS = 5000;
+const READ_TIMEOUT_MS = 3000;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+type Info = { readonly error?: ApiError; readonly state?: StreamState };
+
+export type WholeStreamReader = DirectReader & {
+  /**
+   * Before something is stored on the strength of what is known: undefined when the stream was found to be whole a moment ago. Faults:
+   * STREAM_DAMAGED, JS_UNAVAILABLE, NATS_TIMEOUT.
+   */
+  checkWhole(): Promise<void> | undefined;
+};
+
+/** Faults: STREAM_DAMAGED, and those of createStreamReader. */
+export const createWholeStreamReader = (
+  connection: Pick<JetStreamConnection, 'slots' | 'onReconnect'>,
+  stream: string,
+): WholeStreamReader => {
+  const { slots } = connection;
+  const reader = createStreamReader(connection, stream, { isWhole: true });
+  let checkedAtMs = Number.NEGATIVE_INFINITY;
+  let checking: Promise<void> | undefined;
+
+  /** The state of a stream without holes. */
+  const wholeState = (subject?: string): Promise<StreamState> =>
+    repeatRead(async () => {
+      const body = encoder.encode(JSON.stringify(subject === undefined ? {} : { subjects_filter: subject }));
+      const reply = await slots.request(`$JS.API.STREAM.INFO.${stream}`, body, { timeoutMs: READ_TIMEOUT_MS });
+      const { error, state } = JSON.parse(decoder.decode(reply.data)) as Info;
+      if (error !== undefined || state === undefined) throw faultOfApi(error ?? { code: 500 }, stream);
+      const hole = holeInState(state);
+      if (hole !== undefined) throw streamDamaged(stream, hole);
+      return state;
+    });
+
+  const checkWhole = (): Promise<void> | undefined => {
+    if (performance.now() - checkedAtMs < CHECK_MS) return undefined;
+    checking ??= wholeState()
+      .then(() => {
+        checkedAtMs = performance.now();
+      })
+      .finally(() => {
+        checking = undefined;
+      });
+    return checking;
+  };
+  // A server that comes back may have found on its disk that it has lost something.
+  connection.onReconnect(() => {
+    checkedAtMs = Number.NEGATIVE_INFINITY;
+  });
+
+  const checked = async <T>(read: () => Promise<T>): Promise<T> => {
+    const [found] = await Promise.all([read(), checkWhole()]);
+    return found;
+  };
+
+  /** Faults: JS_UNAVAILABLE (a replica is behind: ask again), STREAM_DAMAGED. */
+  const confirmNone = async (subject: string): Promise<void> => {
+    const { subjects } = await wholeState(subject);
+    const [known] = Object.entries(subjects ?? {});
+    if (known === undefined) return;
+    const [name, count] = known;
+    if ((await readFromLeader(connection, stream, { last_by_subj: name })) === undefined)
+      throw streamDamaged(stream, `none of the ${count} messages of ${name} can be read`);
+    throw new Fault('JS_UNAVAILABLE', `${stream}: a replica does not have the messages of ${name} yet`);
+  };
+
+  /** `read`, again while a replica that is behind says that there is nothing. */
+  const readOrNone = <T>(subject: string, read: () => Promise<T>, isNone: (found: T) => boolean): Promise<T> =>
+    repeatRead(async () => {
+      const found = await checked(read);
+      if (isNone(found)) await confirmNone(subject);
+      return found;
+    });
+
+  return {
+    readSubject: (subject, options = {}) => {
+      const read = (): Promise<readonly StoredMessage[]> => reader.readSubject(subject, options);
+      // Behind a message that is known there may be nothing more.
+      if ((options.fromSequence ?? 1) > 1) return checked(read);
+      return readOrNone(subject, read, ({ length }) => length === 0);
+    },
+    readLast: (subject) =>
+      readOrNone(
+        subject,
+        () => reader.readLast(subject),
+        (found) => found === undefined,
+      ),
+    readBySequence: async (sequence) => {
+      const found = await checked(() => reader.readBySequence(sequence));
+      if (found !== undefined) return found;
+      const { last_seq: last = 0 } = await wholeState();
+      if (last < sequence) return undefined;
+      if ((await readFromLeader(connection, stream, { seq: sequence })) !== undefined)
+        throw new Fault('JS_UNAVAILABLE', `${stream}: a replica does not have #${sequence} yet`);
+      throw streamDamaged(stream, `#${sequence} cannot be read`);
+    },
+    readSubjects: (subjects, options) => checked(() => reader.readSubjects(subjects, options)),
+    lastSequence: () => reader.lastSequence(),
+    checkWhole,
+  };
+};

@@ -1,0 +1,103 @@
+// What a server cannot read any more is not what never was: a stream with a block that somebody has overwritten, or that a disk has lost.
+
+import assert from 'node:assert/strict';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { isFault } from '../../src/core/fault.ts';
+import { createAppender } from '../../src/jetstream/appender.ts';
+import { createWholeStreamReader, type WholeStreamReader } from '../../src/jetstream/whole-stream.ts';
+import { api, bytes, openConnection, type Opened } from '../support/jetstream.ts';
+import { startNatsServer, type TestServer } from '../support/nats-server.ts';
+
+let server: TestServer;
+let opened: Opened;
+let reader: WholeStreamReader;
+let stream = '';
+let count = 0;
+
+before(async () => {
+  server = await startNatsServer();
+  opened = await openConnection(server);
+});
+after(async () => {
+  await opened.connection.close();
+  await server.stop();
+});
+
+const blockOf = (name: string): string => join(server.storeDir, 'jetstream', '$G', 'streams', name, 'msgs', '1.blk');
+
+/** Ends the server, changes the block of the stream, and starts it again. */
+const damage = async (change: (path: string) => void): Promise<void> => {
+  await server.end();
+  change(blockOf(stream));
+  await server.restart();
+};
+
+/** Turns a byte of the data that begins with `text`. */
+const turnByteOf =
+  (text: string) =>
+  (path: string): void => {
+    const block = readFileSync(path);
+    const at = block.indexOf(text);
+    assert.ok(at > 0);
+    block[at + 3] = (block[at + 3] ?? 0) ^ 0xff;
+    writeFileSync(path, block);
+  };
+const cutAt =
+  (text: string) =>
+  (path: string): void =>
+    truncateSync(path, readFileSync(path).indexOf(text));
+
+const isDamaged = (error: unknown): boolean => isFault(error, 'STREAM_DAMAGED') && error.retry === 'later';
+
+beforeEach(async () => {
+  stream = `W${(count += 1)}`;
+  await api(opened.connection, `STREAM.CREATE.${stream}`, {
+    ...{ name: stream, subjects: [`${stream}.>`], storage: 'file', allow_direct: true, allow_atomic: true },
+    ...{ deny_delete: true, deny_purge: true },
+  });
+  const append = (subject: string, text: string) => ({ subject: `${stream}.${subject}`, id: text, data: bytes(text) });
+  await createAppender(opened.connection, stream).append([
+    append('many', 'many-1'),
+    append('many', 'many-2'),
+    append('single', 'single-1'),
+    append('many', 'many-3'),
+    append('other', 'other-1'),
+  ]);
+  reader = createWholeStreamReader(opened.connection, stream);
+});
+
+describe('a stream from which nothing may be removed', () => {
+  it('says of what was never stored that it is not there', async () => {
+    assert.deepEqual(await reader.readSubject(`${stream}.never`), []);
+    assert.equal(await reader.readLast(`${stream}.never`), undefined);
+    assert.equal(await reader.readBySequence(6), undefined);
+    assert.equal((await reader.readSubject(`${stream}.many`)).length, 3);
+    await reader.checkWhole();
+  });
+
+  it('does not say so of a subject whose only message cannot be read; others are read', async () => {
+    await damage(turnByteOf('single-1'));
+    await assert.rejects(reader.readSubject(`${stream}.single`), isDamaged);
+    await assert.rejects(reader.readLast(`${stream}.single`), isDamaged);
+    await assert.rejects(reader.readBySequence(3), isDamaged);
+    assert.equal((await reader.readSubject(`${stream}.many`)).length, 3);
+    assert.deepEqual(await reader.readSubject(`${stream}.never`), []);
+  });
+
+  it('does not give a history that leaves out what cannot be read', async () => {
+    await damage(turnByteOf('many-2'));
+    await assert.rejects(reader.readSubject(`${stream}.many`), isDamaged);
+    assert.equal((await reader.readSubject(`${stream}.single`)).length, 1);
+  });
+
+  it('gives nothing once the server has forgotten messages, and takes nothing', async () => {
+    await reader.checkWhole();
+    await damage(cutAt('single-1'));
+    await assert.rejects(reader.readSubject(`${stream}.single`), isDamaged);
+    await assert.rejects(reader.readSubject(`${stream}.never`), isDamaged);
+    await assert.rejects(reader.readSubject(`${stream}.many`), isDamaged);
+    await assert.rejects(async () => reader.checkWhole(), isDamaged);
+  });
+});

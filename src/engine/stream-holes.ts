@@ -21,16 +21,17 @@ export const streamDamaged = (stream: string, what: string, details: Readonly<Re
 export const holeIn = (stream: string, from: number, to: number): Fault =>
   streamDamaged(stream, `it lacks ${from === to ? `#${from}` : `#${from} to #${to}`}`, { from, to });
 
+const lossIn = ({ msgs, bytes = 0 }: NonNullable<StreamState['lost']>): string => {
+  const [from] = msgs ?? [];
+  return from === undefined
+    ? `the server cannot read ${bytes} bytes of it`
+    : `the server cannot read ${msgs?.length ?? 1} messages from #${from} on`;
+};
+
 /** What is missing of a stream from which nothing may ever be; undefined: nothing is. */
-export const holeInState = ({
-  messages = 0,
-  first_seq: first = 0,
-  last_seq: last = 0,
-  lost,
-}: StreamState): string | undefined => {
-  const [from] = lost?.msgs ?? [];
-  if (from !== undefined) return `the server cannot read ${lost?.msgs?.length ?? 0} messages from #${from} on`;
-  if (lost !== undefined && lost !== null) return `the server cannot read ${lost.bytes ?? 0} bytes of it`;
-  if (last === 0 || (messages === last && first === 1)) return undefined;
-  return `${last - messages} of ${last} messages are missing`;
+export const holeInState = (state: StreamState): string | undefined => {
+  const { messages = 0, first_seq: first = 0, last_seq: last = 0 } = state;
+  if (state.lost !== undefined && state.lost !== null) return lossIn(state.lost);
+  const isWhole = last === 0 || (messages === last && first === 1);
+  return isWhole ? undefined : `${last - messages} of ${last} messages are missing`;
 };

@@ -82,8 +82,15 @@ export type DirectReader = StreamReader & {
   ): Promise<readonly StoredMessage[]>;
 };
 
+const bytesOf = ({ messages }: Page<StoredMessage>): number =>
+  messages.reduce((sum, { data }) => sum + data.byteLength, 0);
+
 /** A server may end a page behind so many bytes by itself; it waits for 64 MiB as a rule. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+
+/** Ends before it is full, though there is more. */
+const isBroken = (page: Page<StoredMessage>, batch: number, roomBytes: number): boolean =>
+  page.hasMore && page.messages.length < batch && bytesOf(page) < Math.min(roomBytes, MAX_PAGE_BYTES);
 
 /**
  * `isWhole`: nothing is ever removed from the stream, so a page of one subject that ends early, with more to come, has left out what cannot be
@@ -121,15 +128,10 @@ export const createStreamReader = (
         // The server ends a batch behind the message that makes it larger.
         const bounds = maxBytes === undefined ? { batch } : { batch, max_bytes: roomBytes };
         const page = await repeatRead(() => readPage({ seq: from, next_by_subj: subject, ...bounds }));
-        let pageBytes = 0;
-        for (const message of page.messages) {
-          found.push(message);
-          pageBytes += message.data.byteLength;
-        }
-        const isCut = pageBytes >= Math.min(roomBytes, MAX_PAGE_BYTES);
-        if (isWhole && page.hasMore && page.messages.length < batch && !isCut)
+        if (isWhole && isBroken(page, batch, roomBytes))
           throw streamDamaged(stream, `messages of ${subject} from #${from} on cannot be read`);
-        roomBytes -= pageBytes;
+        found.push(...page.messages);
+        roomBytes -= bytesOf(page);
         const last = page.messages.at(-1);
         if (!page.hasMore || last === undefined) break;
         from = last.sequence + 1;

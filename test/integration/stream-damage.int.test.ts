@@ -8,7 +8,12 @@ import { isFault } from '../../src/core/fault.ts';
 import { createAppender } from '../../src/jetstream/appender.ts';
 import { createWholeStreamReader, type WholeStreamReader } from '../../src/jetstream/whole-stream.ts';
 import { api, bytes, openConnection, type Opened } from '../support/jetstream.ts';
+import { datasetOf, mustApply, operatorNamed } from '../support/manifests.ts';
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';
+import { leakGuard } from '../support/processes.ts';
+import { startInstance } from '../support/running-instance.ts';
+
+leakGuard();
 
 let server: TestServer;
 let opened: Opened;
@@ -25,12 +30,13 @@ after(async () => {
   await server.stop();
 });
 
-const blockOf = (name: string): string => join(server.storeDir, 'jetstream', '$G', 'streams', name, 'msgs', '1.blk');
+const blockOf = ({ storeDir }: TestServer, name: string): string =>
+  join(storeDir, 'jetstream', '$G', 'streams', name, 'msgs', '1.blk');
 
 /** Ends the server, changes the block of the stream, and starts it again. */
 const damage = async (change: (path: string) => void): Promise<void> => {
   await server.end();
-  change(blockOf(stream));
+  change(blockOf(server, stream));
   await server.restart();
 };
 
@@ -99,5 +105,42 @@ describe('a stream from which nothing may be removed', () => {
     await assert.rejects(reader.readSubject(`${stream}.never`), isDamaged);
     await assert.rejects(reader.readSubject(`${stream}.many`), isDamaged);
     await assert.rejects(async () => reader.checkWhole(), isDamaged);
+  });
+});
+
+describe('a command on what cannot be read any more', () => {
+  it('fails, to be sent again, and is neither refused nor begins anew', async () => {
+    const instance = await startInstance({ copies: { projector: 1, 'operator-runtime': 0 } });
+    try {
+      const { client } = instance;
+      await mustApply(client, operatorNamed('op'));
+      await mustApply(client, datasetOf('op', 'first', { value: 'mark-of-first' }));
+      await mustApply(client, operatorNamed('whole'));
+      await instance.kill9('command-handler');
+      await instance.server.end();
+      const block = blockOf(instance.server, instance.names.streams.events);
+      turnByteOf('op-channel')(block);
+      turnByteOf('mark-of-first')(block);
+      await instance.server.restart();
+      await instance.start('command-handler');
+      await mustApply(client, datasetOf('whole', 'second', { value: 1 }));
+      const target = { type: 'resource', workspace: 'public', name: 'first' };
+      await assert.rejects(client.send('delete', target), isDamaged);
+      await assert.rejects(client.send('apply', datasetOf('op', 'first', { value: 2 })), isDamaged);
+      // Its operator is not unknown.
+      await assert.rejects(client.send('apply', datasetOf('op', 'other', { value: 1 })), isDamaged);
+      await assert.rejects(client.query('history', target), /OPSTREAM_EVENTS: .*restore it/);
+
+      await instance.kill9('command-handler');
+      await instance.server.end();
+      cutAt('whole-channel')(block);
+      await instance.server.restart();
+      await instance.start('command-handler');
+      await assert.rejects(client.send('apply', datasetOf('whole', 'second', { value: 2 })), isDamaged);
+      await assert.rejects(client.send('apply', datasetOf('op', 'first', { value: 2 })), isDamaged);
+      await assert.rejects(client.query('history', target), /OPSTREAM_EVENTS: .*restore it/);
+    } finally {
+      await instance.stop();
+    }
   });
 });

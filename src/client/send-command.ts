@@ -89,8 +89,10 @@ const explain = (error: unknown, names: Names, subject: string, commandId: strin
   return nobodyThere(error, names, 'there is no command-handler', details);
 };
 
-/** Nobody makes room, or starts a process, within the time that a caller waits. */
-const NOT_SOON: ReadonlySet<FaultCode> = new Set(['NATS_NO_RESPONDERS', 'NATS_UNREACHABLE', 'JS_STORE_FULL']);
+/** Nobody makes room, starts a process, or restores a stream within the time that a caller waits. */
+const NOT_SOON: ReadonlySet<FaultCode> = new Set([
+  ...(['NATS_NO_RESPONDERS', 'NATS_UNREACHABLE', 'JS_STORE_FULL', 'STREAM_DAMAGED', 'VIEW_DAMAGED'] as const),
+]);
 const mayWorkLater = (error: unknown): boolean =>
   isFault(error) && error.retry !== 'never' && !NOT_SOON.has(error.code);
 

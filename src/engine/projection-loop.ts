@@ -10,7 +10,7 @@ import { isPending, type Awaitable } from '../core/awaitable.ts';
 import { createDocumentCache } from './document-cache.ts';
 import type { Clock, KeyValueStore, KeyValueWrite, Log, StoredMessage, StreamFollower, StreamReader } from './ports.ts';
 import { recall } from './recall.ts';
-import { holeIn } from './stream-holes.ts';
+import { holeIn } from '../core/stream-holes.ts';
 import { viewAhead } from './view-trust.ts';
 import { openViewWriter } from './view-writer.ts';
 import type { Projection, Step } from '../views/projection.ts';

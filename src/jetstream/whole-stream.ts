@@ -5,7 +5,7 @@
 // What a server has forgotten at the end of a stream, index and all, looks like an older stream that was restored: the views find that out.
 
 import { Fault } from '../core/fault.ts';
-import { holeInState, streamDamaged, type StreamState } from '../engine/stream-holes.ts';
+import { holeInState, streamDamaged, type StreamState } from '../core/stream-holes.ts';
 import type { StoredMessage } from '../engine/ports.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import { readFromLeader, repeatRead } from './leader-read.ts';

@@ -4,7 +4,7 @@
 import { isJsonObject } from '../../core/json.ts';
 import { exitCodes } from '../../runtime/lifecycle.ts';
 import type { Client } from '../../client/types.ts';
-import { holeInState } from '../../engine/stream-holes.ts';
+import { holeInState } from '../../core/stream-holes.ts';
 import { compressionProblem } from '../../jetstream/compression.ts';
 import { lacksOf, storeTrouble } from './doctor-store.ts';
 import type { Names } from '../../messages/subjects.ts';

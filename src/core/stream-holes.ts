@@ -1,6 +1,6 @@
 // A stream that never loses a message has no hole. A message that cannot be read, or was removed, leaves one, and what is missing is not what never was.
 
-import { Fault } from '../core/fault.ts';
+import { Fault } from './fault.ts';
 
 /** As the server tells it. `lost`: what it could not read when it started; it forgets that with its next start. */
 export type StreamState = {

@@ -12,6 +12,7 @@ import {
   type JsonValue,
   type TracedFetch,
 } from '../../sdk/index.ts';
+import { bodyText, idOf, type Id } from './ids.ts';
 import type { HightouchSettings } from './settings.ts';
 
 const MAX_PAGES = 100;
@@ -32,21 +33,26 @@ export interface Hightouch {
   ready(): void;
   find(kind: 'models' | 'syncs', slug: string, context: CallContext): Promise<JsonObject | undefined>;
   create(kind: 'models' | 'syncs', body: Body, context: CallContext): Promise<JsonObject>;
-  update(kind: 'models' | 'syncs', id: number, changes: Body, context: CallContext): Promise<JsonObject>;
+  update(kind: 'models' | 'syncs', id: Id, changes: Body, context: CallContext): Promise<JsonObject>;
   /**
    * Starts a run; its id. There is no idempotency key. Faults: `details.outcome` `unknown` when a run may have been started. After
    * `context.signal` has aborted the answer is waited for 5 s more.
    */
-  trigger(syncId: number, flags: JsonObject, context: CallContext, timeoutMs: number): Promise<number>;
+  trigger(syncId: Id, flags: JsonObject, context: CallContext, timeoutMs: number): Promise<Id>;
   /** undefined: Hightouch does not know it (any more). */
-  run(syncId: number, runId: number, context: CallContext): Promise<JsonObject | undefined>;
+  run(syncId: Id, runId: Id, context: CallContext): Promise<JsonObject | undefined>;
   /** Runs of a sync since a time, RFC 3339. */
-  runsSince(syncId: number, after: string, context: CallContext): Promise<readonly JsonObject[]>;
+  runsSince(syncId: Id, after: string, context: CallContext): Promise<readonly JsonObject[]>;
 }
 
-export const idOf = (value: JsonObject): number | undefined => {
-  const id = Number(value['id']);
-  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+const unclear = (what: string, problem: string): Fault =>
+  new Fault('COMPONENT_RETRYABLE', `${what}: ${problem}`, { details: { outcome: 'unknown' } });
+
+/** Faults: COMPONENT_RETRYABLE, when it has none that can be read: it is there, and not known by what. */
+export const knownId = (value: JsonObject, what: string): Id => {
+  const id = idOf(value);
+  if (id !== undefined) return id;
+  throw unclear(what, `expected an id of digits in the answer, found ${JSON.stringify(value['id'] ?? null)}`);
 };
 
 /** Status of an answer that became a Fault. */
@@ -131,7 +137,7 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
     const reply = await callHttp({
       ...{ method, url: `${base}${path}`, timeoutMs, finishWithinMs, signal },
       headers: headersOf(body, traceparent),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: bodyText(body) }),
       ...(fetch === undefined ? {} : { fetch }),
     });
     if (reply.status === 429) {
@@ -141,7 +147,7 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
     }
     if (reply.status < 200 || reply.status >= 300) throw faultOf(reply, what);
     if (isJsonObject(reply.body)) return reply.body;
-    throw new Fault('COMPONENT_RETRYABLE', `${what}: the answer is not an object`, { details: { outcome: 'unknown' } });
+    throw unclear(what, 'the answer is not an object');
   };
 
   const pages = async (what: string, path: string, query: Readonly<Record<string, string>>, context: CallContext) => {
@@ -172,15 +178,13 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
     trigger: async (syncId, flags, context, timeoutMs) => {
       const what = `trigger of sync ${syncId}`;
       // The trigger route wants the id as text and answers the run's as text; everywhere else both are numbers.
-      const body = { syncId: String(syncId), ...flags };
+      const body = { syncId, ...flags };
       const answer = await send(what, 'POST', '/syncs/trigger', context, {
         body,
         timeoutMs,
         finishWithinMs: TRIGGER_FINISH_MS,
       });
-      const id = idOf(answer);
-      if (id !== undefined) return id;
-      throw new Fault('COMPONENT_RETRYABLE', `${what}: the answer has no run id`, { details: { outcome: 'unknown' } });
+      return knownId(answer, what);
     },
     run: async (syncId, runId, context) => {
       const found = await send(`run ${runId}`, 'GET', `/syncs/${syncId}/runs?runId=${runId}`, context);

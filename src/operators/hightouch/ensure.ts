@@ -4,13 +4,14 @@
 // Hightouch or its users put beside stay, so a key that is taken out of the spec stays too (null clears it).
 
 import { Fault, isJsonObject, type JsonObject, type JsonValue } from '../../sdk/index.ts';
-import { idOf, statusOf, type CallContext, type Hightouch } from './client.ts';
+import { knownId, statusOf, type CallContext, type Hightouch } from './client.ts';
+import { jsonId, type Id } from './ids.ts';
 import { includes, type HightouchRequest } from './request.ts';
 
 export type Ensured = {
-  readonly modelId: number;
+  readonly modelId: Id;
   readonly modelSlug: string;
-  readonly syncId: number;
+  readonly syncId: Id;
   readonly syncSlug: string;
 };
 
@@ -19,16 +20,10 @@ const SYNC_FIXED = ['destinationId', 'modelId'];
 
 /** `changed`: fields that were not as described, each as `models.name`; all of what had to be created is `models` or `syncs`. */
 export type Ensuring = { readonly ensured: Ensured; readonly changed: readonly string[] };
-type One = { readonly id: number; readonly changed: readonly string[] };
+type One = { readonly id: Id; readonly changed: readonly string[] };
 
 const refusal = (text: string): Fault =>
   new Fault('COMPONENT_TERMINAL', text, { retry: 'never', details: { status: 422, outcome: 'none' } });
-
-const known = (value: JsonObject, what: string): number => {
-  const id = idOf(value);
-  if (id !== undefined) return id;
-  throw new Fault('COMPONENT_RETRYABLE', `${what}: the answer has no id`, { details: { outcome: 'unknown' } });
-};
 
 /** `wanted` over `found`, object by object; lists are whole. */
 const over = (found: JsonValue | undefined, wanted: JsonValue): JsonValue =>
@@ -47,7 +42,7 @@ const ensureOne = async (
   let found = await api.find(kind, wanted.slug, call);
   if (found === undefined) {
     try {
-      return { id: known(await api.create(kind, wanted, call), what), changed: [kind] };
+      return { id: knownId(await api.create(kind, wanted, call), what), changed: [kind] };
     } catch (error) {
       if (statusOf(error) !== 409) throw error;
       // Somebody else has just created it.
@@ -55,7 +50,7 @@ const ensureOne = async (
       if (found === undefined) throw error;
     }
   }
-  const id = known(found, what);
+  const id = knownId(found, what);
   const different = Object.entries(wanted).filter(([field, value]) => !includes(found[field], value));
   const stuck = different.find(([field]) => fixed.includes(field));
   if (stuck !== undefined) {
@@ -80,7 +75,7 @@ export const ensure = async (
   call: CallContext,
 ): Promise<Ensuring> => {
   const madeModel = await ensureOne(api, 'models', model, MODEL_FIXED, call);
-  const madeSync = await ensureOne(api, 'syncs', { ...sync, modelId: madeModel.id }, SYNC_FIXED, call);
+  const madeSync = await ensureOne(api, 'syncs', { ...sync, modelId: jsonId(madeModel.id) }, SYNC_FIXED, call);
   const ensured = { modelId: madeModel.id, modelSlug: model.slug, syncId: madeSync.id, syncSlug: sync.slug };
   return { ensured, changed: [...madeModel.changed, ...madeSync.changed] };
 };

@@ -3,6 +3,7 @@
 // one sync apart, never decides that one is started.
 
 import type { EntityKey } from '../../sdk/index.ts';
+import type { Id } from './ids.ts';
 
 const MAX_CLAIMS = 50_000;
 
@@ -11,13 +12,13 @@ export interface Ledger {
   readonly sinceMs: number;
   /** Said in each reconcile, with the fence of its term: another may have led in between, and this process may have stood by for days. */
   inTerm(fence: number): void;
-  claim(externalRunId: number, key: EntityKey): void;
-  isClaimedByOther(externalRunId: number, key: EntityKey): boolean;
+  claim(externalRunId: Id, key: EntityKey): void;
+  isClaimedByOther(externalRunId: Id, key: EntityKey): boolean;
   /** The trigger answered, and the answer is not in the status yet. */
-  keepAnswer(runId: string, externalRunId: number): void;
-  answerFor(runId: string): number | undefined;
+  keepAnswer(runId: string, externalRunId: Id): void;
+  answerFor(runId: string): Id | undefined;
   /** One unconfirmed start per sync: runs of a sync cannot be told apart. false: another run has it. */
-  reserve(syncId: number, runId: string): boolean;
+  reserve(syncId: Id, runId: string): boolean;
   settle(runId: string): void;
   /** Syncs that a resource uses, as ids and slugs; none: it uses none any more. */
   use(key: EntityKey, syncs: readonly string[]): void;
@@ -30,9 +31,9 @@ export interface Ledger {
 export const createLedger = (now: () => number, random: () => number = Math.random): Ledger => {
   let term = Number.NEGATIVE_INFINITY;
   let sinceMs = now();
-  const claims = new Map<number, EntityKey>();
-  const answers = new Map<string, number>();
-  const starting = new Map<number, string>();
+  const claims = new Map<Id, EntityKey>();
+  const answers = new Map<string, Id>();
+  const starting = new Map<Id, string>();
   const uses = new Map<EntityKey, readonly string[]>();
   const checkedMs = new Map<EntityKey, number>();
   return {

@@ -2,6 +2,7 @@
 // under way is followed to its end before the next one starts. Deletion does not wait for it: there is no way to end a run.
 
 import type { Entity } from '../../sdk/index.ts';
+import type { Id } from './ids.ts';
 import { hasEnded, type Intent, type RunRecord } from './run-record.ts';
 
 export type Step =
@@ -11,7 +12,7 @@ export type Step =
   | { readonly kind: 'find'; readonly intent: Intent; readonly onMissing: 'start' | 'wait' | 'call-off' }
   | {
       readonly kind: 'follow';
-      readonly record: RunRecord & { readonly externalRunId: number; readonly intent: Intent };
+      readonly record: RunRecord & { readonly externalRunId: Id; readonly intent: Intent };
       readonly cancelRequested: boolean;
       /** A newer run waits for its end. */
       readonly isInTheWay: boolean;

@@ -48,7 +48,7 @@ const createFollower = ({ settings, api, ledger, now, report }: Parts) => {
       const lost = {
         id,
         state: 'failed',
-        externalId: String(externalRunId),
+        externalId: externalRunId,
         finishedAt: timestamp(now()),
         message,
       } as const;

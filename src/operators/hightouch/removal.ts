@@ -9,8 +9,9 @@ import {
   type EntityStatus,
   type ReconcileResult,
 } from '../../sdk/index.ts';
-import { idOf, statusOf } from './client.ts';
+import { knownId, statusOf } from './client.ts';
 import type { Ensured } from './ensure.ts';
+import type { Id } from './ids.ts';
 import { othersKnownMs, type Parts, type Work } from './parts.ts';
 import { hightouchRequest } from './request.ts';
 import { hasEnded, type RunRecord } from './run-record.ts';
@@ -31,7 +32,7 @@ export const syncsOf = (
 };
 
 /** `disabled`: the id of a sync that was there to be disabled. */
-const whatStays = ({ record, ensured }: Work, others: readonly string[], disabled: number | undefined): string => {
+const whatStays = ({ record, ensured }: Work, others: readonly string[], disabled: Id | undefined): string => {
   const mayRun = record?.intent !== undefined && !hasEnded(record.state);
   const run = mayRun ? `; run ${record.externalRunId ?? '(not confirmed)'} may still be under way` : '';
   const model = ensured === undefined ? 'its model' : `model ${ensured.modelId} (${ensured.modelSlug})`;
@@ -48,19 +49,21 @@ export const createRemover = (
   const { api, ledger, now } = parts;
 
   /** The sync that the resource made, or may have made before that could be recorded. */
-  const syncToDisable = async ({ entity, ensured, call, record }: Work): Promise<number | undefined> => {
+  const syncToDisable = async ({ entity, ensured, call, record }: Work): Promise<Id | undefined> => {
     if (ensured !== undefined) return ensured.syncId;
     if (record === undefined) return undefined;
     const made = hightouchRequest(entity.manifest.resource.spec);
     if ('problems' in made) return undefined;
-    return idOf((await api.find('syncs', made.request.sync.slug, call)) ?? {});
+    const { slug } = made.request.sync;
+    const found = await api.find('syncs', slug, call);
+    return found === undefined ? undefined : knownId(found, `syncs/${slug}`);
   };
 
   /** Resources that use the sync and stay. */
   const othersUsing = async ({ entity, ensured }: Work, type: string): Promise<readonly string[]> => {
     const { sync } = entity.manifest.resource.spec;
     const slug = isJsonObject(sync) && typeof sync['slug'] === 'string' ? [sync['slug']] : [];
-    const syncs = [...(ensured === undefined ? [] : [String(ensured.syncId)]), ...slug];
+    const syncs = [...(ensured === undefined ? [] : [ensured.syncId]), ...slug];
     const others = await Promise.all(
       ledger.othersUsing(entity.key, syncs).map(async (key) => ({ key, other: await getEntity(key, type) })),
     );

@@ -1,18 +1,19 @@
-// What a resource's spec asks for, as the API wants it: the spec has ids as text, the API has numbers. Pure. Problems are said all at once.
+// What a resource's spec asks for, as the API wants it: the spec has ids as text, the API has numbers (ids.ts). Pure. Problems are said all at once.
 
 import { isJsonObject, type JsonObject, type JsonValue } from '../../sdk/index.ts';
+import { jsonId, QUERY_FIELDS, readId, type Id } from './ids.ts';
 
 export type ModelRequest = JsonObject & { readonly slug: string };
 export type SyncRequest = {
   readonly slug: string;
   readonly configuration: JsonObject;
-  readonly destinationId: number;
+  readonly destinationId: number | string;
   readonly schedule: JsonObject | null;
   readonly disabled: boolean;
 };
 export type TriggerRequest = {
   /** Of another sync than the one that the resource describes. */
-  readonly syncId?: number;
+  readonly syncId?: Id;
   readonly syncSlug?: string;
   readonly flags: { readonly fullResync?: boolean; readonly resetCDC?: boolean };
 };
@@ -22,20 +23,13 @@ export type HightouchRequest = {
   readonly trigger: TriggerRequest;
 };
 
-const QUERY_FIELDS = ['visual', 'custom', 'table', 'raw', 'dbt'] as const;
-
-const numberOf = (value: JsonValue | undefined): number | undefined => {
-  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-  return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined;
-};
-
 /** Ids inside a query: the model of dbt and the parent of a visual one. */
 const withNumbers = (query: JsonObject): JsonObject =>
   Object.fromEntries(
-    Object.entries(query).map(([name, value]) => [
-      name,
-      name === 'modelId' || name === 'parentId' ? (numberOf(value) ?? value) : value,
-    ]),
+    Object.entries(query).map(([name, value]) => {
+      const id = name === 'modelId' || name === 'parentId' ? readId(value) : undefined;
+      return [name, id === undefined ? value : jsonId(id)];
+    }),
   );
 
 const triggerOf = ({ syncSlug, fullResync, resetCDC }: JsonObject): Omit<TriggerRequest, 'syncId'> => ({
@@ -58,11 +52,13 @@ export const hightouchRequest = (
     return {};
   };
   const [model, sync, trigger] = [part('model'), part('sync'), part('trigger')];
-  const id = (where: string, value: JsonValue | undefined): number => {
-    const number = numberOf(value);
-    if (number === undefined)
-      problems.push(`spec.${where}: expected an id of digits, found ${JSON.stringify(value ?? null)}`);
-    return number ?? 0;
+  const id = (where: string, value: JsonValue | undefined): Id => {
+    const read = readId(value);
+    if (read !== undefined) return read;
+    const isBeyond = typeof value === 'number' && !Number.isSafeInteger(value);
+    const expected = isBeyond ? 'an id of digits, as text beyond 2^53' : 'an id of digits';
+    problems.push(`spec.${where}: expected ${expected}, found ${JSON.stringify(value ?? null)}`);
+    return '0';
   };
   const slug = (where: string, value: JsonValue | undefined): string => {
     if (typeof value === 'string' && value !== '') return value;
@@ -78,14 +74,14 @@ export const hightouchRequest = (
     model: {
       slug: slug('model.slug', model['slug']),
       ...{ name, queryType, isSchema, primaryKey },
-      sourceId: id('model.sourceId', model['sourceId']),
+      sourceId: jsonId(id('model.sourceId', model['sourceId'])),
       ...(folderId === undefined || folderId === null ? {} : { folderId }),
       ...Object.fromEntries(queries),
     },
     sync: {
       slug: slug('sync.slug', sync['slug']),
       configuration: isJsonObject(sync['configuration']) ? sync['configuration'] : {},
-      destinationId: id('sync.destinationId', sync['destinationId']),
+      destinationId: jsonId(id('sync.destinationId', sync['destinationId'])),
       schedule: isJsonObject(sync['schedule']) ? sync['schedule'] : null,
       disabled: sync['disabled'] === true,
     },

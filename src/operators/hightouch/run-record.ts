@@ -9,12 +9,13 @@ import {
   type RuntimeStatus,
 } from '../../sdk/index.ts';
 import type { Ensured } from './ensure.ts';
+import { jsonId, readId, readIds, type Id } from './ids.ts';
 
 export type Intent = {
   /** Id of the run that was wanted. */
   readonly runId: string;
   /** The sync that was about to be triggered. */
-  readonly syncId: number;
+  readonly syncId: Id;
   /** When it was about to be, by this program's clock. RFC 3339. */
   readonly at: string;
   /** `at` of the first intent for this run. */
@@ -22,9 +23,9 @@ export type Intent = {
   /** Fencing token of the component that intended it. */
   readonly fence: number;
   /** Runs of the sync that were there before: none of them is the one that is looked for. */
-  readonly earlierRunIds: readonly number[];
+  readonly earlierRunIds: readonly Id[];
   /** Runs that waited then: a trigger while one waits starts none but is answered with it. */
-  readonly queuedRunIds: readonly number[];
+  readonly queuedRunIds: readonly Id[];
   /** Nothing was started for it, and that is certain. */
   readonly isWithdrawn?: true;
 };
@@ -32,27 +33,25 @@ export type Intent = {
 export type RunRecord = {
   readonly id: string;
   readonly state: RuntimeStatus;
-  readonly externalRunId?: number;
+  readonly externalRunId?: Id;
   readonly intent?: Intent;
 };
 
 const ENDED: readonly RuntimeStatus[] = ['succeeded', 'failed', 'cancelled'];
 export const hasEnded = (state: RuntimeStatus): boolean => ENDED.includes(state);
 
-const numbersIn = (value: JsonValue | undefined): readonly number[] =>
-  Array.isArray(value) ? (value as readonly JsonValue[]).filter((one) => typeof one === 'number') : [];
-
 const intentIn = (value: JsonValue | undefined): Intent | undefined => {
   if (!isJsonObject(value)) return undefined;
-  const { runId, syncId, at, since, fence } = value;
-  if (typeof runId !== 'string' || typeof syncId !== 'number' || typeof at !== 'string') return undefined;
+  const { runId, at, since, fence } = value;
+  const syncId = readId(value['syncId']);
+  if (typeof runId !== 'string' || syncId === undefined || typeof at !== 'string') return undefined;
   if (Number.isNaN(Date.parse(at))) return undefined;
   return {
     ...{ runId, syncId, at },
     since: typeof since === 'string' && !Number.isNaN(Date.parse(since)) ? since : at,
     fence: typeof fence === 'number' ? fence : 0,
-    earlierRunIds: numbersIn(value['earlierRunIds']),
-    queuedRunIds: numbersIn(value['queuedRunIds']),
+    earlierRunIds: readIds(value['earlierRunIds']),
+    queuedRunIds: readIds(value['queuedRunIds']),
     ...(value['isWithdrawn'] === true ? { isWithdrawn: true as const } : {}),
   };
 };
@@ -62,10 +61,10 @@ export const runRecord = (status: EntityStatus | undefined, uid: string): RunRec
   if (status?.run === undefined || status.uid !== uid) return undefined;
   const { id, state, externalId } = status.run;
   const intent = intentIn(status.properties['intent']);
-  const number = Number(externalId);
+  const externalRunId = readId(externalId);
   return {
     ...{ id, state },
-    ...(externalId !== undefined && Number.isSafeInteger(number) ? { externalRunId: number } : {}),
+    ...(externalRunId === undefined ? {} : { externalRunId }),
     ...(intent === undefined ? {} : { intent }),
   };
 };
@@ -74,9 +73,17 @@ export const runRecord = (status: EntityStatus | undefined, uid: string): RunRec
 export const ensuredIn = (properties: JsonObject): Ensured | undefined => {
   const { model, sync } = properties;
   if (!isJsonObject(model) || !isJsonObject(sync)) return undefined;
-  if (typeof model['id'] !== 'number' || typeof sync['id'] !== 'number') return undefined;
-  return { modelId: model['id'], modelSlug: String(model['slug']), syncId: sync['id'], syncSlug: String(sync['slug']) };
+  const [modelId, syncId] = [readId(model['id']), readId(sync['id'])];
+  if (modelId === undefined || syncId === undefined) return undefined;
+  return { modelId, modelSlug: String(model['slug']), syncId, syncSlug: String(sync['slug']) };
 };
+
+const intentProperty = ({ syncId, earlierRunIds, queuedRunIds, ...rest }: Intent): JsonObject => ({
+  ...rest,
+  syncId: jsonId(syncId),
+  earlierRunIds: earlierRunIds.map(jsonId),
+  queuedRunIds: queuedRunIds.map(jsonId),
+});
 
 /** Names of the properties that the next start reads back. */
 export const RECORDED = ['model', 'sync', 'intent'];
@@ -90,11 +97,11 @@ export const recordProperties = (
   ...(ensured === undefined
     ? {}
     : {
-        model: { id: ensured.modelId, slug: ensured.modelSlug },
-        sync: { id: ensured.syncId, slug: ensured.syncSlug },
+        model: { id: jsonId(ensured.modelId), slug: ensured.modelSlug },
+        sync: { id: jsonId(ensured.syncId), slug: ensured.syncSlug },
       }),
   ...(syncRun === undefined ? {} : { syncRun }),
-  ...(intent === undefined ? {} : { intent: intent as JsonObject }),
+  ...(intent === undefined ? {} : { intent: intentProperty(intent) }),
 });
 
 /** Once the run is known, which others there were is of no use any more. */

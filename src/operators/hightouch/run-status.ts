@@ -12,7 +12,7 @@ import {
   type ReportedCondition,
   type RuntimeStatus,
 } from '../../sdk/index.ts';
-import { idOf } from './client.ts';
+import { idOf, jsonId, type Id } from './ids.ts';
 import { hasEnded } from './run-record.ts';
 import type { HightouchSettings } from './settings.ts';
 
@@ -47,7 +47,7 @@ const rowsIn = (value: JsonValue | undefined): JsonObject | undefined =>
     ? Object.fromEntries(['addedCount', 'changedCount', 'removedCount'].map((name) => [name, Number(value[name] ?? 0)]))
     : undefined;
 
-const metadataOf = (syncId: number, run: JsonObject): JsonObject => {
+const metadataOf = (syncId: Id, run: JsonObject): JsonObject => {
   const plain = Object.fromEntries(
     ['status', 'createdAt', 'startedAt', 'finishedAt', 'querySize', 'completionRatio'].flatMap((field) => {
       const value = run[field];
@@ -63,7 +63,7 @@ const metadataOf = (syncId: number, run: JsonObject): JsonObject => {
   const error =
     typeof run['error'] === 'string' && run['error'] !== '' ? { error: run['error'].slice(0, MAX_TEXT) } : {};
   const id = idOf(run);
-  return { ...(id === undefined ? {} : { id }), syncId, ...plain, ...rows, ...error };
+  return { ...(id === undefined ? {} : { id: jsonId(id) }), syncId: jsonId(syncId), ...plain, ...rows, ...error };
 };
 
 const messageOf = (run: JsonObject, state: RuntimeStatus): string => {
@@ -107,14 +107,14 @@ export const cancelUnsupported: ReportedCondition = {
 };
 
 /** `id`: of the run that was wanted. */
-export const observe = (id: string, syncId: number, run: JsonObject, warningIs: WarningIs): Observation => {
+export const observe = (id: string, syncId: Id, run: JsonObject, warningIs: WarningIs): Observation => {
   const state = stateOf(run, warningIs);
   const message = hasEnded(state) ? messageOf(run, state) : '';
   const externalId = idOf(run);
   const [startedAt, finishedAt] = [timeIn(run, 'startedAt'), hasEnded(state) ? timeIn(run, 'finishedAt') : undefined];
   const observed: ObservedRun = {
     ...{ id, state },
-    ...(externalId === undefined ? {} : { externalId: String(externalId) }),
+    ...(externalId === undefined ? {} : { externalId }),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(finishedAt === undefined ? {} : { finishedAt }),
     ...(message === '' ? {} : { message }),

@@ -19,8 +19,9 @@ import {
   type JsonObject,
   type ReconcileResult,
 } from '../../sdk/index.ts';
-import { idOf, isRefusal, patiently } from './client.ts';
+import { isRefusal, knownId, patiently } from './client.ts';
 import { ensure, type Ensured } from './ensure.ts';
+import { byAge, type Id } from './ids.ts';
 import { AT_ONCE, othersKnownMs, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
 import { hightouchRequest, type HightouchRequest, type TriggerRequest } from './request.ts';
 import { recordProperties, settledIntent, type Intent } from './run-record.ts';
@@ -50,14 +51,10 @@ export const createStarter = (parts: Parts) => {
       ),
     );
 
-  const confirm = async (
-    { entity, ensured }: Work,
-    intent: Intent,
-    externalRunId: number,
-  ): Promise<ReconcileResult> => {
+  const confirm = async ({ entity, ensured }: Work, intent: Intent, externalRunId: Id): Promise<ReconcileResult> => {
     ledger.claim(externalRunId, entity.key);
     ledger.keepAnswer(intent.runId, externalRunId);
-    const run = { id: intent.runId, state: 'pending', externalId: String(externalRunId) } as const;
+    const run = { id: intent.runId, state: 'pending', externalId: externalRunId } as const;
     const properties = recordProperties(ensured, settledIntent(intent));
     await report(runUpdate(entity, run, { status: 'active', properties, conditions: conditionsOf(run) }));
     ledger.settle(intent.runId);
@@ -101,11 +98,11 @@ export const createStarter = (parts: Parts) => {
     ledger.settle(intent.runId);
   };
 
-  const syncIdFor = async ({ call }: Work, { syncId, syncSlug }: TriggerRequest, ensured: Ensured): Promise<number> => {
+  const syncIdFor = async ({ call }: Work, { syncId, syncSlug }: TriggerRequest, ensured: Ensured): Promise<Id> => {
     if (syncId !== undefined) return syncId;
     if (syncSlug === undefined || syncSlug === ensured.syncSlug) return ensured.syncId;
-    const id = idOf((await api.find('syncs', syncSlug, call)) ?? {});
-    if (id !== undefined) return id;
+    const found = await api.find('syncs', syncSlug, call);
+    if (found !== undefined) return knownId(found, `syncs/${syncSlug}`);
     const details = { status: 404, outcome: 'none' };
     throw new Fault('COMPONENT_TERMINAL', `spec.trigger.syncSlug: there is no sync ${syncSlug}`, {
       retry: 'never',
@@ -136,7 +133,7 @@ export const createStarter = (parts: Parts) => {
         'the run was not started: its intent took too long to record, or the component stops',
       );
     }
-    let externalRunId: number;
+    let externalRunId: Id;
     try {
       externalRunId = await api.trigger(intent.syncId, flags, work.call, Math.min(leftMs, settings.requestTimeoutMs));
     } catch (error) {
@@ -166,9 +163,10 @@ export const createStarter = (parts: Parts) => {
       const isAgain = record?.id === runId && record.intent?.runId === runId && record.intent.isWithdrawn !== true;
       const since = isAgain ? (record.intent?.since ?? at) : at;
       const searchedMs = Date.parse(since) - 2 * CLOCK_SKEW_MS - searchGraceMs;
+      const idOfRun = (run: JsonObject): Id => knownId(run, `runs of sync ${syncId}`);
       const isSearched = (run: JsonObject): boolean => !(Date.parse(String(run['createdAt'])) < searchedMs);
-      const earlierRunIds = before.filter(isSearched).flatMap((run) => idOf(run) ?? []);
-      const queuedRunIds = before.filter(isQueued).flatMap((run) => idOf(run) ?? []);
+      const earlierRunIds = before.filter(isSearched).map(idOfRun);
+      const queuedRunIds = before.filter(isQueued).map(idOfRun);
       intent = { runId, syncId, at, since, fence: context.fence, earlierRunIds, queuedRunIds };
     } catch (error) {
       ledger.settle(runId);
@@ -218,9 +216,9 @@ export const createStarter = (parts: Parts) => {
     const lookedAtMs = now();
     const runs = await patiently(api.runsSince(syncId, timestamp(Date.parse(intent.since) - CLOCK_SKEW_MS), call));
     const candidates = runs
-      .flatMap((run) => idOf(run) ?? [])
+      .map((run) => knownId(run, `runs of sync ${syncId}`))
       .filter((id) => !intent.earlierRunIds.includes(id) && !ledger.isClaimedByOther(id, entity.key))
-      .toSorted((a, b) => a - b);
+      .toSorted(byAge);
     const [first] = candidates;
     const areClaimsKnown = context.fence === intent.fence || now() >= othersKnownMs(parts);
     if (first !== undefined && isAlone && areClaimsKnown) {

@@ -8,7 +8,7 @@ const deletionRequestedAt = '2026-01-01T00:00:00.000Z';
 describe('the next step', () => {
   it('starts what is wanted and was not started', () => {
     assert.deepEqual(nextStep(wanting(1), undefined), { kind: 'start', runId: idOf(1) });
-    assert.deepEqual(nextStep(wanting(2), record(1, { state: 'succeeded', externalRunId: 1 })), {
+    assert.deepEqual(nextStep(wanting(2), record(1, { state: 'succeeded', externalRunId: '1' })), {
       kind: 'start',
       runId: idOf(2),
     });
@@ -31,7 +31,7 @@ describe('the next step', () => {
   });
 
   it('follows what runs to its end, whatever is wanted by now', () => {
-    const runs = record(1, { state: 'inprogress', externalRunId: 6135, intent: intent(1) });
+    const runs = record(1, { state: 'inprogress', externalRunId: '6135', intent: intent(1) });
     const follow = (entity: Parameters<typeof nextStep>[0]): unknown => {
       const step = nextStep(entity, runs);
       return step.kind === 'follow' ? [step.cancelRequested, step.isInTheWay] : step.kind;
@@ -44,7 +44,7 @@ describe('the next step', () => {
   });
 
   it('settles, waits, calls off and lets go', () => {
-    const ended = record(1, { state: 'failed', externalRunId: 1 });
+    const ended = record(1, { state: 'failed', externalRunId: '1' });
     const { run: _run, ...idle } = wanting(1);
     assert.equal(nextStep(wanting(1), ended).kind, 'settled');
     assert.equal(nextStep(wanting(1, { cancelRequested: true }), ended).kind, 'settled');
@@ -57,7 +57,7 @@ describe('the next step', () => {
   });
 
   it('of a suspended resource is to look at what runs, and nothing else', () => {
-    const runs = record(1, { state: 'inprogress', externalRunId: 6135, intent: intent(1) });
+    const runs = record(1, { state: 'inprogress', externalRunId: '6135', intent: intent(1) });
     for (const changes of [{}, { cancelRequested: true }, { deletionRequestedAt }]) {
       assert.equal(lookOnly(wanting(1, { suspended: true, ...changes }), runs)?.kind, 'follow');
     }

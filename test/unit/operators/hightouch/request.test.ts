@@ -37,7 +37,7 @@ describe('what is asked of Hightouch', () => {
       [5, { modelId: 12, name: '12' }, { parentId: 7 }],
     );
     assert.deepEqual(request.sync.schedule, { type: 'cron', schedule: { expression: '* * * * *' } });
-    assert.deepEqual(request.trigger, { syncId: 9, flags: { resetCDC: true, fullResync: false } });
+    assert.deepEqual(request.trigger, { syncId: '9', flags: { resetCDC: true, fullResync: false } });
     assert.deepEqual(made({ model, sync, trigger: { syncSlug: 'other' } }).trigger, { syncSlug: 'other', flags: {} });
     assert.equal(made({ model: { ...model, folderId: 'f' }, sync }).model['folderId'], 'f');
     assert.ok(!('folderId' in made({ model: { ...model, folderId: null }, sync }).model));
@@ -57,7 +57,7 @@ describe('what is asked of Hightouch', () => {
       'spec.trigger.syncId',
     ]);
     assert.ok('problems' in hightouchRequest({ model: 'a', sync: [], trigger: 1 }));
-    for (const id of ['9007199254740993', '-1', ' 1', '1e3', '', true, null]) {
+    for (const id of [2 ** 53, -1, 1.5, '-1', ' 1', '1e3', '', true, null]) {
       assert.ok('problems' in hightouchRequest({ model: { ...model, sourceId: id }, sync }), String(id));
     }
   });

@@ -8,7 +8,7 @@ import {
   settledIntent,
 } from '../../../../src/operators/hightouch/run-record.ts';
 import type { EntityStatus, JsonObject } from '../../../../src/sdk/index.ts';
-import { intent } from './support.ts';
+import { at, intent } from './support.ts';
 
 const statusWith = (properties: JsonObject, externalId?: string): EntityStatus => ({
   ...{
@@ -22,16 +22,19 @@ const statusWith = (properties: JsonObject, externalId?: string): EntityStatus =
   ...{ runtime: 'pending', conditions: [], properties },
   run: { id: 'run-1', state: 'pending', ...(externalId === undefined ? {} : { externalId }) },
 });
-const ensured = { modelId: 1, modelSlug: 'm', syncId: 2, syncSlug: 's' };
+const ensured = { modelId: '1', modelSlug: 'm', syncId: '2', syncSlug: 's' };
 
 describe('what is kept of a run', () => {
   it('comes back from the status as it was written', () => {
-    const written = intent(1, { fence: 7, queuedRunIds: [6135], isWithdrawn: true });
+    const written = intent(1, { fence: 7, queuedRunIds: ['6135', '9007199254740993'], isWithdrawn: true });
     const stored = JSON.parse(JSON.stringify(recordProperties(ensured, written, { status: 'queued' }))) as JsonObject;
     assert.deepEqual(runRecord(statusWith(stored, '6136'), 'uid-1'), {
-      ...{ id: 'run-1', state: 'pending', externalRunId: 6136, intent: written },
+      ...{ id: 'run-1', state: 'pending', externalRunId: '6136', intent: written },
     });
     assert.deepEqual(ensuredIn(stored), ensured);
+    const { syncId, earlierRunIds, queuedRunIds } = stored['intent'] as JsonObject;
+    assert.deepEqual([syncId, earlierRunIds, queuedRunIds], [3093, [6134], [6135, '9007199254740993']]);
+    assert.deepEqual(stored['sync'], { id: 2, slug: 's' });
     assert.deepEqual(stored['syncRun'], { status: 'queued' });
     assert.deepEqual([settledIntent(written).earlierRunIds, settledIntent(written).queuedRunIds], [[], []]);
   });
@@ -44,11 +47,11 @@ describe('what is kept of a run', () => {
       null,
       [],
       { runId: 1 },
-      { runId: 'r', syncId: '3', at: 'noon' },
+      { runId: 'r', syncId: 'x', at },
       { runId: 'r', syncId: 3, at: 'noon' },
     ]) {
       const found = runRecord(
-        statusWith({ intent: bad, model: 'x', sync: { id: '1' } } as JsonObject, 'no number'),
+        statusWith({ intent: bad, model: 'x', sync: { id: true } } as JsonObject, 'no number'),
         'uid-1',
       );
       assert.deepEqual(found, { id: 'run-1', state: 'pending' });
@@ -58,23 +61,25 @@ describe('what is kept of a run', () => {
       statusWith({ intent: { ...older, earlierRunIds: [1, 'x', 2] } as JsonObject }),
       'uid-1',
     )?.intent;
-    assert.deepEqual([read?.since, read?.earlierRunIds, read?.queuedRunIds], [older.at, [1, 2], []]);
-    assert.equal(ensuredIn({ model: { id: '1' }, sync: { id: 2 } }), undefined);
+    assert.deepEqual([read?.since, read?.earlierRunIds, read?.queuedRunIds], [older.at, ['1', '2'], []]);
+    assert.equal(ensuredIn({ model: { id: 'x' }, sync: { id: 2 } }), undefined);
   });
 });
 
 describe('the ledger', () => {
   it('gives one unconfirmed start per sync, and knows whose a run is', () => {
     const ledger = createLedger(() => 0);
-    assert.ok(ledger.reserve(1, 'a') && ledger.reserve(1, 'a') && !ledger.reserve(1, 'b') && ledger.reserve(2, 'b'));
-    ledger.keepAnswer('a', 6134);
-    assert.equal(ledger.answerFor('a'), 6134);
+    assert.ok(
+      ledger.reserve('1', 'a') && ledger.reserve('1', 'a') && !ledger.reserve('1', 'b') && ledger.reserve('2', 'b'),
+    );
+    ledger.keepAnswer('a', '6134');
+    assert.equal(ledger.answerFor('a'), '6134');
     ledger.settle('a');
-    assert.ok(ledger.reserve(1, 'c'));
+    assert.ok(ledger.reserve('1', 'c'));
     assert.equal(ledger.answerFor('a'), undefined);
-    ledger.claim(6134, 'public.a');
+    ledger.claim('6134', 'public.a');
     assert.deepEqual(
-      [ledger.isClaimedByOther(6134, 'public.a'), ledger.isClaimedByOther(6134, 'public.b')],
+      [ledger.isClaimedByOther('6134', 'public.a'), ledger.isClaimedByOther('6134', 'public.b')],
       [false, true],
     );
   });
@@ -83,14 +88,14 @@ describe('the ledger', () => {
     let nowMs = 1000;
     const ledger = createLedger(() => nowMs);
     ledger.inTerm(4);
-    assert.ok(ledger.reserve(1, 'a'));
+    assert.ok(ledger.reserve('1', 'a'));
     nowMs = 9000;
     ledger.inTerm(4);
     assert.equal(ledger.sinceMs, 1000);
-    assert.ok(!ledger.reserve(1, 'b'));
+    assert.ok(!ledger.reserve('1', 'b'));
     ledger.inTerm(6);
     assert.equal(ledger.sinceMs, 9000);
-    assert.ok(ledger.reserve(1, 'b'));
+    assert.ok(ledger.reserve('1', 'b'));
   });
 
   it('knows who else uses a sync, by id or slug', () => {

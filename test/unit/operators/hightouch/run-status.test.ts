@@ -65,7 +65,7 @@ describe('what is reported of a sync run', () => {
   it('leaves out times that are not known yet', () => {
     const { run: observed, metadata } = observe(
       'r',
-      3093,
+      '3093',
       run({ status: 'queued', startedAt: null, querySize: null }),
       'succeeded',
     );
@@ -73,7 +73,7 @@ describe('what is reported of a sync run', () => {
     assert.ok(!('startedAt' in metadata) && !('finishedAt' in metadata) && !('querySize' in metadata));
     const odd = observe(
       'r',
-      3093,
+      '3093',
       { status: 'success', startedAt: 'yesterday', finishedAt: 5, id: 'x' },
       'succeeded',
     ).run;
@@ -82,7 +82,7 @@ describe('what is reported of a sync run', () => {
 
   it('says how it ended, in Hightouch’s words when it has any', () => {
     const ended = (status: string, error: string | null = null, warningIs: 'succeeded' | 'failed' = 'succeeded') =>
-      observe('r', 1, run({ status, error, finishedAt: '2024-05-01T00:01:00Z' }), warningIs);
+      observe('r', '1', run({ status, error, finishedAt: '2024-05-01T00:01:00Z' }), warningIs);
     assert.equal(ended('failed', 'no such table').run.message, 'no such table');
     assert.equal(ended('interrupted').run.message, 'the sync run ended as interrupted');
     assert.equal(ended('success').run.message, undefined);

@@ -20,7 +20,7 @@ export const wanting = (
 };
 
 export const intent = (run: number, changes: Partial<Intent> = {}): Intent => ({
-  ...{ runId: idOf(run), syncId: 3093, at, since: at, fence: 1, earlierRunIds: [6134], queuedRunIds: [] },
+  ...{ runId: idOf(run), syncId: '3093', at, since: at, fence: 1, earlierRunIds: ['6134'], queuedRunIds: [] },
   ...changes,
 });
 

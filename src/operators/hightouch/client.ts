@@ -55,6 +55,13 @@ export const knownId = (value: JsonObject, what: string): Id => {
   throw unclear(what, `expected an id of digits in the answer, found ${JSON.stringify(value['id'] ?? null)}`);
 };
 
+/** What is not seen in an answer of another kind is not known to be absent. */
+const listIn = (data: JsonValue | undefined, what: string): readonly JsonObject[] => {
+  const list = Array.isArray(data) ? (data as readonly JsonValue[]) : undefined;
+  if (list?.every(isJsonObject) === true) return list.filter(isJsonObject);
+  throw unclear(what, 'expected a list of objects "data" in the answer');
+};
+
 /** Status of an answer that became a Fault. */
 export const statusOf = (error: unknown): number | undefined => {
   const status = isFault(error) ? error.details['status'] : undefined;
@@ -160,9 +167,11 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
         `${path}?${new URLSearchParams({ ...query, ...range }).toString()}`,
         context,
       );
-      const list = Array.isArray(data) ? (data as readonly JsonValue[]).filter(isJsonObject) : [];
+      const list = listIn(data, what);
       found.push(...list);
-      if (hasMore !== true || list.length === 0) return found;
+      const isAll = typeof hasMore === 'boolean' ? !hasMore : list.length < PAGE_SIZE;
+      if (isAll) return found;
+      if (list.length === 0) throw unclear(what, 'the answer has nothing in "data" and says that there is more');
     }
     throw new Fault('COMPONENT_RETRYABLE', `${what}: more than ${MAX_PAGES} pages`, { details: { outcome: 'none' } });
   };
@@ -187,9 +196,12 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
       return knownId(answer, what);
     },
     run: async (syncId, runId, context) => {
-      const found = await send(`run ${runId}`, 'GET', `/syncs/${syncId}/runs?runId=${runId}`, context);
-      const list = Array.isArray(found['data']) ? (found['data'] as readonly JsonValue[]) : [];
-      return list.filter(isJsonObject).find((one) => idOf(one) === runId);
+      const what = `run ${runId}`;
+      const { data } = await send(what, 'GET', `/syncs/${syncId}/runs?runId=${runId}`, context);
+      const list = listIn(data, what);
+      const found = list.find((one) => idOf(one) === runId);
+      if (found !== undefined || list.length === 0) return found;
+      throw unclear(what, 'the answer has other runs than the one asked for');
     },
     runsSince: (syncId, after, context) =>
       pages(`runs of sync ${syncId}`, `/syncs/${syncId}/runs`, { after, orderBy: 'id' }, context),

@@ -4,7 +4,7 @@
 import { commandHeaders } from '../messages/envelope.ts';
 import { DEFAULT_ACTOR, DEFAULT_WORKSPACE, verbs, type Verb } from '../messages/commands.ts';
 import { isToken, printable, TOKEN_RULE } from '../messages/names.ts';
-import { validTraceparent } from '../messages/trace.ts';
+import { validTraceparent, validTracestate } from '../messages/trace.ts';
 import { reject } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { Writable } from '../core/writable.ts';
@@ -19,6 +19,8 @@ export type CommandRequest = {
   readonly correlationId: string;
   readonly causationId: string;
   readonly traceparent?: string;
+  /** Only with a traceparent. */
+  readonly tracestate?: string;
   readonly workspace: string;
   readonly isDryRun: boolean;
   readonly expectedGeneration?: number;
@@ -101,7 +103,11 @@ export const readCommandRequest = (message: CommandMessage, fallbackId: () => st
     isDryRun: TRUE.has(dryRunText),
     body: message.data,
   };
-  if (traceparent !== undefined) request.traceparent = traceparent;
+  if (traceparent !== undefined) {
+    request.traceparent = traceparent;
+    const tracestate = validTracestate(message.header(commandHeaders.tracestate));
+    if (tracestate !== undefined) request.tracestate = tracestate;
+  }
   if (generation !== undefined) request.expectedGeneration = generation;
   return ok(request);
 };

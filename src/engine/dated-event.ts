@@ -10,7 +10,7 @@ export type EventOrigin = {
   readonly time: string;
   readonly source: string;
   readonly ref: Ref;
-  readonly request: Pick<CommandRequest, 'commandId' | 'correlationId' | 'causationId' | 'actor'>;
+  readonly request: Pick<CommandRequest, 'commandId' | 'correlationId' | 'causationId' | 'actor' | 'tracestate'>;
   /** Of the command, or of the trace that it begins. */
   readonly traceparent: string | undefined;
 };
@@ -34,6 +34,7 @@ export const datedEvent = (
     actor: request.actor,
   };
   if (traceparent !== undefined) dated['traceparent'] = traceparent;
+  if (request.tracestate !== undefined) dated['tracestate'] = request.tracestate;
   dated['generation'] = event.generation;
   dated['data'] = event.data;
   return dated as unknown as DomainEvent;

@@ -40,6 +40,7 @@ export const entityCommandFor = (
     actor: event.actor,
   };
   if (event.traceparent !== undefined) command['traceparent'] = event.traceparent;
+  if (event.tracestate !== undefined) command['tracestate'] = event.tracestate;
   command['generation'] = entity.generation;
   command['data'] = { command: verbOf(entity, event), entity: asTold(entity), fence };
   return command as unknown as EntityCommand;

@@ -14,7 +14,7 @@ import { fnv1a, type Kind, type Names } from '../messages/subjects.ts';
 import type { Receipt } from '../messages/commands.ts';
 import { sequenceIn } from './position.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
-import { validTraceparent } from '../messages/trace.ts';
+import { traceHeaders, type TraceHeaders } from '../messages/trace.ts';
 import { noMetrics } from './no-metrics.ts';
 import type { Clock, KeyValueStore, Log, Metrics, Requester, StoredMessage, StreamFollower } from './ports.ts';
 
@@ -30,7 +30,7 @@ export type Finalizer = (
   target: { readonly type: Kind; readonly workspace: string; readonly name: string; readonly uid: string },
   cause: string,
   /** Of the status that says so; the events of the deletion get it. */
-  traceparent?: string,
+  trace?: TraceHeaders,
 ) => Promise<Receipt | undefined>;
 
 /** Sends `finalize` until the command-handler answers; undefined when `signal` aborts first. */
@@ -46,13 +46,13 @@ export const createFinalizer = (options: {
   const { names, requester, clock, log, signal } = options;
   const finalized = (result: 'accepted' | 'rejected'): void =>
     (options.metrics ?? noMetrics).counter(metricCatalogue.finalizations, result).add();
-  return async (target, cause, traceparent) => {
+  return async (target, cause, trace) => {
     const commandId = `finalize-${fnv1a(`${cause}.${target.uid}`).toString(16)}-${fnv1a(target.uid).toString(16)}`;
     const headers = {
       [commandHeaders.commandId]: commandId,
       [commandHeaders.actor]: 'operator-runtime',
       [commandHeaders.causationId]: cause,
-      ...(traceparent === undefined ? {} : { [commandHeaders.traceparent]: traceparent }),
+      ...trace,
     };
     const { type, name, uid } = target;
     const body = encodeJson({ type, name, uid, ...(type === 'resource' ? { workspace: target.workspace } : {}) });
@@ -111,7 +111,7 @@ export const runFinalization = async (options: {
     const receipt = await options.finalize(
       { type: 'resource', workspace: ref.workspace, name: ref.name, uid },
       decoded.event.id,
-      validTraceparent(decoded.event.traceparent),
+      traceHeaders(decoded.event),
     );
     log.info(
       { workspace: ref.workspace, name: ref.name, accepted: receipt?.accepted, code: receipt?.rejection?.code },

@@ -20,7 +20,10 @@ export type Outcomes = {
   find(commandId: string): Promise<Receipt | undefined>;
   /** The outcome that is stored: `receipt`, or the one that another copy has recorded under this id before. */
   record(
-    request: Pick<CommandRequest, 'commandId' | 'correlationId' | 'causationId' | 'actor' | 'traceparent'>,
+    request: Pick<
+      CommandRequest,
+      'commandId' | 'correlationId' | 'causationId' | 'actor' | 'traceparent' | 'tracestate'
+    >,
     receipt: Receipt,
   ): Promise<Receipt>;
 };
@@ -68,6 +71,7 @@ export const createOutcomes = (options: {
         commandid: commandId,
         actor: request.actor,
         ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
+        ...(request.tracestate === undefined ? {} : { tracestate: request.tracestate }),
         generation: entity?.generation ?? 0,
         data: receipt,
       };

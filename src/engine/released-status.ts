@@ -55,6 +55,7 @@ export const createReleasedStatus = (options: ReleasedStatusOptions) => {
       commandid: release.commandid,
       actor: release.actor,
       ...(release.traceparent === undefined ? {} : { traceparent: release.traceparent }),
+      ...(release.tracestate === undefined ? {} : { tracestate: release.tracestate }),
       generation: entity.generation,
       data: {
         key: entity.key,

@@ -14,7 +14,7 @@ import { commandHeaders } from '../messages/envelope.ts';
 import { NO_WORKSPACE } from '../messages/names.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import type { Names } from '../messages/subjects.ts';
-import { validTraceparent } from '../messages/trace.ts';
+import { traceHeaders, type TraceHeaders } from '../messages/trace.ts';
 import { createGenerations } from './generations.ts';
 import { sequenceIn } from './position.ts';
 import type { Clock, KeyValueStore, Log, Requester, StoredMessage, StreamFollower } from './ports.ts';
@@ -52,7 +52,7 @@ type Ended = {
   readonly statusSequence: number;
   readonly cause: string;
   /** Of the status: the event belongs to the same trace. */
-  readonly traceparent: string | undefined;
+  readonly trace: TraceHeaders;
 };
 
 const keyOf = ({ uid, runId }: Ended): string => `${uid}/${runId}`;
@@ -82,16 +82,16 @@ export const runRunEnds = async (options: RunEndsOptions): Promise<void> => {
     const { id: cause, data } = decoded.event;
     const { run, uid } = data;
     if (workspace === NO_WORKSPACE || run === undefined || !isEnd(run.state)) return undefined;
-    const traceparent = validTraceparent(decoded.event.traceparent);
-    return { runId: run.id, uid, workspace, name, statusSequence: message.sequence, cause, traceparent };
+    const trace = traceHeaders(decoded.event);
+    return { runId: run.id, uid, workspace, name, statusSequence: message.sequence, cause, trace };
   };
 
   /** Asks until there is an answer; whether it was accepted. No command id: what a repeat does nothing about needs no outcome that is kept. */
-  const settle = async ({ cause, traceparent, ...target }: Ended): Promise<boolean> => {
+  const settle = async ({ cause, trace, ...target }: Ended): Promise<boolean> => {
     const headers = {
       [commandHeaders.actor]: 'operator-runtime',
       [commandHeaders.causationId]: cause,
-      ...(traceparent === undefined ? {} : { [commandHeaders.traceparent]: traceparent }),
+      ...trace,
     };
     const body = encodeJson({ type: 'resource', ...target });
     const { workspace, name, runId } = target;

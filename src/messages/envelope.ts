@@ -17,6 +17,8 @@ export type Provenance = {
   readonly actor: string;
   /** W3C trace context, passed on as it came. */
   readonly traceparent?: string;
+  /** What the systems on the way add to the trace, as it came; never without `traceparent`. */
+  readonly tracestate?: string;
 };
 
 export type CloudEvent<TType extends string = string, TData = JsonValue> = Provenance & {
@@ -47,6 +49,7 @@ export const commandHeaders = {
   dryRun: 'Opstream-Dry-Run',
   expectedGeneration: 'Opstream-Expected-Generation',
   traceparent: 'traceparent',
+  tracestate: 'tracestate',
 } as const;
 
 /**

@@ -8,7 +8,7 @@ import { err, ok, type Result } from '../core/result.ts';
 import { COMMAND_TYPE, entityKey, type EntityCommand, type EntityKey, type EntityQuery } from '../messages/entity.ts';
 import type { Provenance } from '../messages/envelope.ts';
 import { isToken, printable, TOKEN_RULE } from '../messages/names.ts';
-import { validTraceparent } from '../messages/trace.ts';
+import { validTraceparent, validTracestate } from '../messages/trace.ts';
 
 const isPosition = (value: JsonValue | undefined): boolean => Number.isSafeInteger(value) && Number(value) > 0;
 const isText = (value: JsonValue | undefined): value is string => typeof value === 'string' && value !== '';
@@ -60,12 +60,14 @@ export const parseEntityCommand = (bytes: Uint8Array): Result<EntityCommand, str
 /** The ids to be copied onto what the command causes. `causationid` becomes the command's own id. */
 export const provenanceOf = ({ id, correlationid, commandid, actor, ...rest }: EntityCommand): Provenance => {
   const traceparent = validTraceparent(rest.traceparent);
+  const tracestate = traceparent === undefined ? undefined : validTracestate(rest.tracestate);
   return {
     correlationid: correlationid ?? id,
     causationid: id,
     commandid: commandid ?? id,
     actor: actor ?? 'unknown',
     ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
   };
 };
 

@@ -16,6 +16,7 @@ export type RunningOptions = {
   readonly attempt: number;
   readonly fence: number;
   readonly traceparent: string | undefined;
+  readonly tracestate?: string | undefined;
   readonly log: Log;
   readonly startedMs: number;
   onExternalCall?(call: ExternalCall): void;
@@ -30,6 +31,7 @@ class Context implements ReconcileContext {
   readonly attempt: number;
   readonly fence: number;
   readonly traceparent?: string;
+  readonly tracestate?: string;
   readonly #options: RunningOptions;
   readonly #stopping: Stopping;
   #log: Log | undefined;
@@ -39,6 +41,7 @@ class Context implements ReconcileContext {
     this.attempt = options.attempt;
     this.fence = options.fence;
     if (options.traceparent !== undefined) this.traceparent = options.traceparent;
+    if (options.tracestate !== undefined) this.tracestate = options.tracestate;
     this.#options = options;
     this.#stopping = stopping;
   }
@@ -64,6 +67,7 @@ class Context implements ReconcileContext {
   get fetch(): TracedFetch {
     this.#fetch ??= createTracedFetch({
       traceparent: this.#options.traceparent,
+      tracestate: this.#options.tracestate,
       signal: () => this.signal,
       log: () => this.log,
       onCall: (call) => this.#options.onExternalCall?.(call),

@@ -181,6 +181,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
       attempt: turn.attempt,
       fence,
       traceparent: provenance?.traceparent,
+      tracestate: provenance?.tracestate,
       log,
       startedMs: clock.nowMs(),
       onExternalCall: (call) => metrics.externalCall(call),

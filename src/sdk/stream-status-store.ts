@@ -181,6 +181,7 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
       actor: given.actor,
     };
     if (given.traceparent !== undefined) event['traceparent'] = given.traceparent;
+    if (given.tracestate !== undefined) event['tracestate'] = given.tracestate;
     event['generation'] = status.observedGeneration;
     const data: Record<string, unknown> = { ...status };
     data['fence'] = fence;

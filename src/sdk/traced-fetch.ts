@@ -7,7 +7,7 @@ import type { Log } from '../engine/ports.ts';
 import { formatTraceparent, parseTraceparent } from '../messages/trace.ts';
 
 /**
- * As the global `fetch`, for a URL. Sets the header `traceparent`. Without `init.signal` the call ends when the reconcile is to stop; with
+ * As the global `fetch`, for a URL. Sets the headers `traceparent` and `tracestate`. Without `init.signal` the call ends when the reconcile is to stop; with
  * one, that signal alone ends a call under way (for calls whose answer must not be lost). No call is begun once the reconcile is to stop:
  * Fault COMPONENT_RETRYABLE with `details.outcome` `none`. Everything else rejects as `fetch` does.
  */
@@ -24,6 +24,8 @@ export type ExternalCall = {
 export type TracedFetchOptions = {
   /** Of the reconcile; another trace is begun when there is none. */
   readonly traceparent: string | undefined;
+  /** Of the same trace, sent along as it came. */
+  readonly tracestate?: string | undefined;
   signal(): AbortSignal;
   log(): Log;
   onCall(call: ExternalCall): void;
@@ -44,6 +46,7 @@ const methodOf = (init: RequestInit): string => {
 
 export const createTracedFetch = (options: TracedFetchOptions): TracedFetch => {
   let parent = parseTraceparent(options.traceparent);
+  const tracestate = parent === undefined ? undefined : options.tracestate;
 
   return async (url, init = {}) => {
     const { host: target, origin, pathname } = new URL(url);
@@ -58,6 +61,9 @@ export const createTracedFetch = (options: TracedFetchOptions): TracedFetch => {
     const span = { ...parent, spanId: newSpanId() };
     const headers = new Headers(init.headers);
     headers.set('traceparent', formatTraceparent(span));
+    // Of another trace than the one that is sent.
+    headers.delete('tracestate');
+    if (tracestate !== undefined) headers.set('tracestate', tracestate);
     const startedMs = performance.now();
     const settle = (status: string): void => {
       const durationMs = performance.now() - startedMs;

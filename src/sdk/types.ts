@@ -59,6 +59,8 @@ export type ReconcileContext = {
   hold(forMs: number): void;
   /** W3C trace context of the event that asked for it; `fetch` sends it along to the external API. */
   readonly traceparent?: string;
+  /** What came along with `traceparent`; `fetch` sends it too. */
+  readonly tracestate?: string;
   /** Calls the external API: the global fetch, counted, timed, traced, and ended with `signal`. See traced-fetch.ts. */
   readonly fetch: TracedFetch;
 };

@@ -271,8 +271,19 @@ test('a command without a trace begins one; one that cannot be read is ignored',
       { what: name },
     );
   };
-  const [given] = await nats('cli-given', `traceparent:${TRACEPARENT}`);
+  const [given] = await nats('cli-given', `traceparent:${TRACEPARENT}`, 'Tracestate:rojo=1');
   assert.equal(given?.['traceparent'], TRACEPARENT);
+  const history = await waitFor(
+    async () => {
+      const entries = await historyOf('cli-given');
+      return entries.some(({ stream }) => stream === 'status') ? entries : undefined;
+    },
+    { what: 'a status of cli-given' },
+  );
+  assert.deepEqual(
+    history.filter(({ tracestate }) => tracestate !== 'rojo=1'),
+    [],
+  );
   const [malformed] = await nats('cli-malformed', 'traceparent:00-xyz');
   const made = String(malformed?.['traceparent']);
   assert.equal(made.split('-')[1], String(malformed?.['id']).replaceAll('-', ''));

@@ -36,6 +36,7 @@ export const commandFor = (entity: Entity): EntityCommand => ({
   commandid: `command-${entity.sequence}`,
   actor: 'iamgroot',
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  tracestate: 'rojo=1',
   generation: entity.generation,
   data: { command: entity.deletionRequestedAt === undefined ? 'apply' : 'delete', entity, fence: 1 },
 });

@@ -72,6 +72,17 @@ describe('headers of a command', () => {
     }
   });
 
+  it('of the state of a trace are taken as they came, and only beside a trace', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const tracestate = 'rojo=00f067aa0ba902b7, tenant@congo=t61rcWkgMzE';
+    const given = read({ traceparent, tracestate });
+    assert.equal(given.ok && given.value.tracestate, tracestate);
+    for (const headers of [{ tracestate }, { traceparent: '00-xyz', tracestate }, { traceparent, tracestate: 'no' }]) {
+      const request = read(headers);
+      assert.ok(request.ok && !('tracestate' in request.value), JSON.stringify(headers));
+    }
+  });
+
   it('the message id of a durable command is its command id', () => {
     const request = read({ 'Nats-Msg-Id': 'msg-1' });
     assert.ok(request.ok && request.value.commandId === 'msg-1' && request.value.isIdGiven);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseTraceparent, traceparentOf, validTraceparent } from '../../../src/messages/trace.ts';
+import { parseTraceparent, traceparentOf, validTraceparent, validTracestate } from '../../../src/messages/trace.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';
@@ -44,5 +44,35 @@ describe('a traceparent', () => {
     assert.equal(made, '00-0190163d8694739baea5966c26f8ad91-aea5966c26f8ad91-01');
     assert.equal(validTraceparent(made), made);
     assert.equal(traceparentOf('cmd-12'), undefined);
+  });
+});
+
+describe('a tracestate', () => {
+  it('is passed on as it came', () => {
+    for (const text of ['a=1', 'rojo=00f067aa0ba902b7,congo=t61 rc', 'a=1, ,b=2', '0t@v-1=x!', `a=${'x'.repeat(256)}`])
+      assert.equal(validTracestate(text), text);
+  });
+
+  it('is as good as absent when it is malformed, or longer than everybody passes on', () => {
+    const long = Array.from({ length: 33 }, (_, index) => `k${index}=1`).join(',');
+    const bad = [
+      undefined,
+      7,
+      '',
+      ' ',
+      ',',
+      'a',
+      'A=1',
+      'a=',
+      'a=b=c',
+      'a=1\r\nb: 2',
+      'a=\u00e4',
+      `a=${'x'.repeat(600)}`,
+      long,
+    ];
+    assert.deepEqual(
+      bad.filter((text) => validTracestate(text) !== undefined),
+      [],
+    );
   });
 });

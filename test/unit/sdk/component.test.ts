@@ -31,6 +31,7 @@ test('a command becomes an entity, a reconcile and a status event with the ids o
       assert.equal(context.fence, 1);
       assert.equal(context.attempt, 1);
       assert.ok(context.traceparent);
+      assert.equal(context.tracestate, 'rojo=1');
       await controller.updateEntityStatus({
         key,
         status: 'active',
@@ -51,6 +52,7 @@ test('a command becomes an entity, a reconcile and a status event with the ids o
   assert.equal(event?.causationid, 'event-5-command');
   assert.equal(event?.commandid, 'command-5');
   assert.equal(event?.traceparent, '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+  assert.equal(event?.tracestate, 'rojo=1');
   assert.equal(event?.data.observedSequence, 5);
   assert.equal(event?.data.fence, 1);
   assert.deepEqual(component.settled, [{ sequence: 1, how: 'ack' }]);

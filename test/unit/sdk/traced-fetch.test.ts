@@ -8,12 +8,13 @@ import { silentLog } from '../../support/silent-log.ts';
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00';
 
-const rig = (given: string | undefined, answer: (init: RequestInit) => Promise<Response>) => {
+const rig = (given: string | undefined, answer: (init: RequestInit) => Promise<Response>, tracestate?: string) => {
   const stop = new AbortController();
   const calls: ExternalCall[] = [];
   const sent: { readonly url: string; readonly init: RequestInit; readonly headers: Headers }[] = [];
   const traced = createTracedFetch({
     traceparent: given,
+    tracestate,
     signal: () => stop.signal,
     log: () => silentLog,
     onCall: (call) => calls.push(call),
@@ -52,6 +53,19 @@ describe('context.fetch', () => {
       const ids = sent.map(({ headers }) => parseTraceparent(headers.get('traceparent'))?.traceId);
       assert.match(ids[0] ?? '', /^[0-9a-f]{32}$/);
       assert.equal(ids[0], ids[1]);
+    }
+  });
+
+  it('sends what came along with the trace, and never the state of another one', async () => {
+    const headers = { tracestate: 'theirs=1' };
+    for (const [given, state, expected] of [
+      [traceparent, 'rojo=1', 'rojo=1'],
+      [traceparent, undefined, null],
+      ['nonsense', 'rojo=1', null],
+    ] as const) {
+      const { traced, sent } = rig(given, ok, state);
+      await traced('http://api.example/a', { headers });
+      assert.equal(sent[0]?.headers.get('tracestate'), expected);
     }
   });
 

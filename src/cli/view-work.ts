@@ -12,6 +12,7 @@ import { entities, operators, secrets } from '../views/desired-state.ts';
 import { entityStatuses, operatorStatuses } from '../views/observed-state.ts';
 import { isFault } from '../core/fault.ts';
 import type { Projection } from '../views/projection.ts';
+import { silentLog } from '../runtime/logger.ts';
 import type { CliContext } from './context.ts';
 
 const MAX_SHOWN = 20;
@@ -67,13 +68,15 @@ const workOn = async (
   siblings: readonly Projection[],
   isRepair: boolean,
 ): Promise<boolean> => {
-  const { config, log, clock, ids, signal, terminal } = context;
+  const { config, clock, ids, signal, terminal } = context;
   const bucket = `${config.prefix}-shadow-${ids.next().slice(0, 18)}`;
   const shadow = await createScratchBucket(connection, bucket);
   let toldMs = clock.nowMs();
   try {
     const comparison = createViewComparison({
-      ...{ projection, siblings, clock, log, signal },
+      ...{ projection, siblings, clock, signal },
+      // What it would say is in its answer, which is printed.
+      log: silentLog,
       follower: createFollower(connection, projection.stream),
       reader: createStreamReader(connection, projection.stream),
       live: createKeyValueStore(connection, projection.bucket),

@@ -1,5 +1,5 @@
 // `npm run chaos`: sets up what is missing, then shakes a real instance and counts what it lost. `-- --rounds 20` kills built processes, their
-// components and the server under load;  `-- --cluster 3` runs the cluster storm three
+// components and the server under load; `-- --inputs 50000` sends hostile input to every door; `-- --cluster 3` runs the cluster storm three
 // times. Several may be given: one runs after the other. `--seed` repeats the choices of an earlier run (what the processes make of them differs
 // by time). Exit code 0: nothing was found; 1: something was; 2: wrong flags; 130: Ctrl-C, after which nothing is left running.
 
@@ -9,9 +9,10 @@ import { runInGroup } from './run-in-group.mjs';
 import { root, runScript, setUp } from './setup.mjs';
 import { runClusterStorms } from './chaos/cluster.mjs';
 
-const USAGE = `npm run chaos -- [--rounds N] [--cluster N] [--seed S]
+const USAGE = `npm run chaos -- [--rounds N] [--inputs N] [--cluster N] [--seed S]
 
   --rounds N   kill something in each of N rounds, under load, then count what was lost, doubled or left undone
+  --inputs N   send N hostile inputs to every door, then look whether everything still works
   --cluster N  run the storm of a cluster of three servers N times
   --seed S     a whole number: the choices of an earlier run again
 `;
@@ -28,11 +29,11 @@ const readFlags = (argv) => {
     const text = { type: 'string' };
     const { values } = parseArgs({
       args: argv,
-      options: { rounds: text, cluster: text, seed: text, help: { type: 'boolean' } },
+      options: { rounds: text, inputs: text, cluster: text, seed: text, help: { type: 'boolean' } },
     });
     const { help, ...numbers } = values;
     const flags = Object.fromEntries(Object.entries(numbers).map(([flag, found]) => [flag, wholeNumber(flag, found)]));
-    if (help === true || !(flags.rounds || flags.cluster)) {
+    if (help === true || !(flags.rounds || flags.inputs || flags.cluster)) {
       process.stdout.write(USAGE);
       return help === true ? { isHelp: true } : undefined;
     }
@@ -48,7 +49,7 @@ await runScript(async () => {
   if (flags === undefined) return 2;
   if (flags.isHelp) return 0;
   const natsServer = await setUp();
-  const { rounds, cluster, seed = Math.floor(Math.random() * 1_000_000_000) } = flags;
+  const { rounds, inputs, cluster, seed = Math.floor(Math.random() * 1_000_000_000) } = flags;
   const env = { ...process.env, OPSTREAM_NATS_SERVER: natsServer, OPSTREAM_TEST_BUILT: '1' };
   const program = (name, count) =>
     runInGroup(
@@ -58,6 +59,7 @@ await runScript(async () => {
     );
   const codes = [
     ...(rounds === undefined ? [] : [await program('storm', rounds)]),
+    ...(inputs === undefined ? [] : [await program('fuzz', inputs)]),
     ...(cluster === undefined ? [] : [await runClusterStorms(cluster, env)]),
   ];
   return codes.every((code) => code === 0) ? 0 : 1;

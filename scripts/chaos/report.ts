@@ -44,7 +44,7 @@ export const createReport = (title: string, seed: number): Report => {
     },
     breach: (what) => {
       breaches.push(what);
-      say(`BREACH ${what}`);
+      if (breaches.length <= SHOWN_BREACHES) say(`BREACH ${what}`);
     },
     breaches,
     finish: () => {

@@ -12,6 +12,7 @@ import { mustApply, operatorNamed } from '../../test/support/manifests.ts';
 import { root, startProcess, type TestProcess } from '../../test/support/processes.ts';
 import { programs, startInstance, type RunningInstance } from '../../test/support/running-instance.ts';
 import { adminOf, environmentFor } from '../../test/unit/operators/azure-data-factory/support.ts';
+import { isBug } from './bugs.ts';
 import type { Report } from './report.ts';
 
 export const EXACT = 'adf-exact';
@@ -57,11 +58,6 @@ const adfOperator = (name: string): JsonObject => {
     },
   };
   return { ...manifest, operator: { ...manifest.operator, resources: [type] } } as unknown as JsonObject;
-};
-
-const isBug = (line: Readonly<Record<string, unknown>>): boolean => {
-  const type = (line['err'] as JsonObject | undefined)?.['type'];
-  return line['level'] === 'fatal' || type === 'TypeError' || type === 'RangeError' || type === 'ReferenceError';
 };
 
 export const startCast = async (report: Report): Promise<Cast> => {

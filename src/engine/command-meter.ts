@@ -27,8 +27,8 @@ type Series = { readonly accepted: Counter; readonly unchanged: Counter; readonl
 export const createCommandMeter = (metrics: Metrics): CommandMeter => {
   const { commands, commandDuration, eventsAppended, appendDuration, deliveries } = metricCatalogue;
   const secondsSince = (startedMs: number): number => (metrics.nowMs() - startedMs) / 1000;
-  const seriesOf = (door: Door): Readonly<Record<Verb, Series>> =>
-    Object.fromEntries(
+  const seriesOf = (door: Door): ReadonlyMap<string, Series> =>
+    new Map(
       verbs.map((verb) => [
         verb,
         {
@@ -37,7 +37,7 @@ export const createCommandMeter = (metrics: Metrics): CommandMeter => {
           duration: metrics.histogram(commandDuration, verb, door),
         },
       ]),
-    ) as Record<Verb, Series>;
+    );
   const healthy = { rpc: seriesOf('rpc'), cmd: seriesOf('cmd') };
   const appended = new Map(eventTypes.map((type) => [type, metrics.counter(eventsAppended, type)]));
   const storing = metrics.histogram(appendDuration);
@@ -51,7 +51,7 @@ export const createCommandMeter = (metrics: Metrics): CommandMeter => {
     nowMs: () => metrics.nowMs(),
     answered: (door, receipt, startedMs) => {
       const { verb } = receipt;
-      const series = healthy[door][verb];
+      const series = healthy[door].get(verb);
       // A receipt for what could not be read names a verb that is none.
       if (receipt.rejection !== undefined || series === undefined) {
         metrics
@@ -63,7 +63,7 @@ export const createCommandMeter = (metrics: Metrics): CommandMeter => {
     },
     failed: (door, verb, code, startedMs) => {
       metrics.counter(commands, verb ?? 'other', door, 'failed', code).add();
-      if (verb !== undefined) healthy[door][verb].duration.observe(secondsSince(startedMs));
+      if (verb !== undefined) healthy[door].get(verb)?.duration.observe(secondsSince(startedMs));
     },
     appended: (type) => appended.get(type)?.add(),
     stored: (startedMs) => storing.observe(secondsSince(startedMs)),

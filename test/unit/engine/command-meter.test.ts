@@ -47,4 +47,12 @@ describe('commands', () => {
       );
     }
   });
+
+  it('are counted as others when the subject names a verb that every object has', async () => {
+    const metrics = createMetrics(metricsOf('command-handler'));
+    const meter = createCommandMeter(metrics);
+    for (const verb of ['constructor', 'toString', '__proto__', 'valueOf'])
+      meter.answered('cmd', { ...rejected, verb: verb as Receipt['verb'] }, 0);
+    assert.match(await metrics.expose(), /opstream_commands_total\{[^}]*verb="other"[^}]*\} 4/);
+  });
 });

@@ -76,14 +76,20 @@ const sequenceOf = (data: Uint8Array): number => {
 const ownsKey = ({ keyFilter, stream }: Projection, key: string): boolean =>
   key.startsWith(keyFilter.replace('>', '')) || key === viewKeys.checkpoint(stream);
 
-/** `upTo`: what is later than that in the live view is no difference. */
-const compare = (expected: Contents, actual: Contents, upTo: number): Omit<Look, 'expected' | 'actual'> => {
+/** `upTo`: what is later than that in the live view is no difference, unless it is later than the stream's `end`, where nobody can have it from. */
+const compare = (
+  expected: Contents,
+  actual: Contents,
+  upTo: number,
+  end: number,
+): Omit<Look, 'expected' | 'actual'> => {
   const differences: Difference[] = [];
   const later = new Set<string>();
   for (const [key, { data }] of actual) {
     const wanted = expected.get(key);
     if (wanted !== undefined && isSame(wanted.data, data)) continue;
-    if (sequenceOf(data) > upTo) later.add(key);
+    const sequence = sequenceOf(data);
+    if (sequence > upTo && sequence <= end) later.add(key);
     else differences.push({ key, kind: wanted === undefined ? 'unexpected' : 'different' });
   }
   for (const key of expected.keys()) if (!actual.has(key)) differences.push({ key, kind: 'missing' });
@@ -156,9 +162,10 @@ export const createViewComparison = (options: CompareOptions) => {
   /** Where the live view stands is read before it: what is in it is at least that far. */
   const look = async (upTo: number, isLiveBelieved: boolean): Promise<Look> => {
     const actual = own(await options.contentsOf('live'));
+    const end = await reader.lastSequence();
     await build(upTo);
     const expected = own(await options.contentsOf('shadow'));
-    return { expected, actual, ...compare(expected, actual, isLiveBelieved ? upTo : Number.POSITIVE_INFINITY) };
+    return { expected, actual, ...compare(expected, actual, isLiveBelieved ? upTo : Number.POSITIVE_INFINITY, end) };
   };
 
   const resultOf = (seen: Look, sequence: number, differences: readonly Difference[], unsettled: number) => {

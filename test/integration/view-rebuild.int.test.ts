@@ -75,6 +75,7 @@ describe('rebuild', () => {
     await byHand(entities, 'what.is.this', 'x');
     await byHand(operators, 'status.op', '{}');
     await byHand(secrets, 'secret.public.zz', '{}');
+    await byHand(secrets, 'secret.public.ahead', '{"sequence":1000000000000000}');
     const found = await cli('verify');
     assert.equal(found.code, 1, found.text);
     for (const told of [
@@ -84,6 +85,7 @@ describe('rebuild', () => {
       /unexpected what\.is\.this\n/,
       /different status\.op\n/,
       /unexpected secret\.public\.zz\n/,
+      /unexpected secret\.public\.ahead\n/,
       /opstream rebuild entities/,
     ])
       assert.match(found.text, told);

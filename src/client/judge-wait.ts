@@ -1,11 +1,13 @@
 // Whether what was asked for is done, from the answer to a query. Pure; called by wait-ready.ts. What counts is the very generation, event or
 // run of the command: neither the end of an earlier run nor a state from before the command.
 
+import { secretUsesOf, type SecretPlace } from '../messages/manifest/secret-references.ts';
 import { SUSPENDED } from '../messages/entity.ts';
 import type { GetAnswer, RunRow } from '../messages/queries.ts';
 import type { ObservedStatus } from './types.ts';
 
 export type Verdict = 'ready' | 'failed' | undefined;
+type OperatorAnswer = Extract<GetAnswer, { readonly type: 'operator' }>;
 type ResourceAnswer = Extract<GetAnswer, { readonly type: 'resource' }>;
 
 const says = (status: ObservedStatus, type: string): boolean =>
@@ -71,3 +73,46 @@ export const judgeChange = (answer: ResourceAnswer, generation: number, sequence
 /** A deletion that was asked for by an event that the answer has, and of which it says nothing: the name was declared again since. */
 export const isAnother = (answer: GetAnswer, sequence: number | undefined): boolean =>
   sequence !== undefined && answer.type === 'resource' && answer.entity.deletionRequestedAt === undefined;
+
+const ENDLESS: ReadonlySet<string> = new Set(['Failed', 'CrashLoopBackOff']);
+
+type SeenComponent = NonNullable<NonNullable<OperatorAnswer['status']>['components']>[number];
+
+/** Of a component that refers to the secret, as the operator-runtime last told of it. */
+const judgeGiven = ({ state, secrets }: SeenComponent, key: string, sequence: number, isNeeded: boolean): Verdict => {
+  // What opstream does not start reads no secret of it.
+  if (state === 'External') return 'ready';
+  const given = secrets?.[key];
+  const isGiven = given === undefined ? !isNeeded : given >= sequence;
+  if (!isGiven) return undefined;
+  if (state === 'Running') return 'ready';
+  return ENDLESS.has(state) ? 'failed' : undefined;
+};
+
+/**
+ * Of a secret: whether all components of one operator that refer to it run with what it has held since `sequence`. An operator that goes is not
+ * waited for. `message`: which component does not, and why.
+ */
+export const judgeUse = (
+  { operator, status }: OperatorAnswer,
+  place: SecretPlace,
+  sequence: number,
+): { readonly verdict: Verdict; readonly message: string } => {
+  const ready = { verdict: 'ready', message: '' } as const;
+  if (operator.deletionRequestedAt !== undefined) return ready;
+  const isIt = ({ workspace, name }: SecretPlace): boolean => workspace === place.workspace && name === place.name;
+  const judged = operator.manifest.operator.components.flatMap((component) => {
+    const uses = secretUsesOf(component).filter(isIt);
+    if (uses.length === 0) return [];
+    // What pulls no image is not given the credentials for it.
+    const isNeeded = uses.some(({ field }) => field !== 'imagePullSecret');
+    const seen = status?.components?.find(({ name }) => name === component.name);
+    const key = `${place.workspace}/${place.name}`;
+    const verdict = seen === undefined ? undefined : judgeGiven(seen, key, sequence, isNeeded);
+    const told = seen?.message === undefined ? '' : `: ${seen.message}`;
+    const message = `component ${component.name} of operator ${operator.name} does not run with it yet${told}`;
+    return [{ verdict, message }];
+  });
+  const failed = judged.find(({ verdict }) => verdict === 'failed');
+  return failed ?? judged.find(({ verdict }) => verdict === undefined) ?? ready;
+};

@@ -8,6 +8,7 @@ import { NO_WORKSPACE } from '../messages/names.ts';
 import { OPERATOR_NOT_READY, type GetAnswer, type RunRow } from '../messages/queries.ts';
 import type { Clock } from '../engine/ports.ts';
 import { currentRunOf, isAnother, judgeChange, judgeRow, judgeRun, type Verdict } from './judge-wait.ts';
+import { judgeUsers } from './secret-users.ts';
 import type { Client, Identity, LiveMessage, ObservedStatus, Progress, WaitOptions, WaitOutcome } from './types.ts';
 
 const SHORTEST_POLL_MS = 40;
@@ -171,6 +172,8 @@ export const waitReady = async (
   /** The verdict, and why where the answer itself does not say. */
   const verdictOf = async (answer: GetAnswer | undefined): Promise<{ verdict: Verdict; message?: string }> => {
     if (answer !== undefined && untilGone && isAnother(answer, options.minSequence)) return { verdict: 'ready' };
+    if (answer?.type === 'secret' && !untilGone && judge(answer, generation, untilGone) === 'ready')
+      return judgeUsers(client, identity, answer.secret.contentSequence);
     if (answer?.type !== 'resource' || untilGone || options.run === undefined)
       return { verdict: judge(answer, generation, untilGone) };
     if (!isPlain && following === undefined) {
@@ -198,7 +201,8 @@ export const waitReady = async (
         const { verdict, message } = await verdictOf(answer);
         const progress = { ...progressOf(identity, answer), ...(message === undefined ? {} : { message }) };
         // The views may be behind the statuses that were shown already.
-        if (verdict !== undefined || seen.last === undefined || isHeldUp(answer)) show(progress);
+        if (verdict !== undefined || seen.last === undefined || isHeldUp(answer) || message !== undefined)
+          show(progress);
         if (verdict !== undefined) return { outcome: verdict, last: progress };
       }
       const last = seen.last === undefined ? {} : { last: seen.last };

@@ -156,6 +156,11 @@ export type ComponentStatus = {
   readonly state: 'Running' | 'Progressing' | 'CrashLoopBackOff' | 'External' | 'Failed';
   readonly message?: string;
   readonly instances: readonly ComponentInstanceStatus[];
+  /**
+   * By `workspace/name`: the sequence of each secret with which its instances are wanted, and with which all of them run when it is `Running`.
+   * Absent: it refers to none, or nothing can be planned.
+   */
+  readonly secrets?: Readonly<Record<string, number>>;
   /** Those that were started by the operator-runtime, or could not be. */
   readonly replicas?: readonly ReplicaHistory[];
 };

@@ -16,7 +16,7 @@ import { leakGuard, root } from '../support/processes.ts';
 import type { RunningInstance } from '../support/running-instance.ts';
 import { createSecretsInstance, keyLine } from '../support/secrets-instance.ts';
 import { manifestOf, secretsOfAllTypes, takingOperator, tellingComponent } from '../support/secrets-taken.ts';
-import { supervisedOperator } from '../support/supervised-operator.ts';
+import { componentOf, supervisedOperator } from '../support/supervised-operator.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 leakGuard();
@@ -138,6 +138,31 @@ describe('P11 a component', () => {
     await waitFor(async () => (await stored()).filter(({ text }) => text.includes(words)).length === 2, {
       what: 'the arguments of both',
     });
+  });
+});
+
+describe('apply --wait of a secret', () => {
+  it('ends when the components that refer to it run with it, and not before', async () => {
+    const applied = (word: string) =>
+      opstream(
+        'apply',
+        '-f',
+        fileOf('waited.yaml', JSON.stringify(manifestOf('waited', { type: 'key-value', data: { WAITED: word } }))),
+        '--wait=30s',
+      );
+    const [first, second] = [plain(), plain()];
+    const stored = await applied(first);
+    assert.equal(stored.code, 0, stored.output);
+    await mustApply(instance.client, supervisedOperator('waiter', { secrets: [{ name: 'waited', allKeys: true }] }));
+    assert.equal((await only('waiter')).env['WAITED'], first);
+    const { code, output } = await applied(second);
+    assert.equal(code, 0, output);
+    // No waiting here: it is so when the command ends.
+    const component = await componentOf(instance.client, 'waiter');
+    const address = component?.instances.find(({ state }) => state === 'ready')?.addresses['metrics'];
+    const answer = (await (await fetch(`http://${address}/environment`)).json()) as Pick<Given, 'env'>;
+    assert.equal(answer.env['WAITED'], second);
+    assert.ok((await lane.send('delete', { type: 'operator', name: 'waiter' })).accepted);
   });
 });
 

@@ -31,6 +31,8 @@ export type ComponentFacts = {
   readonly history: ComponentHistory;
   readonly nowMs: number;
   readonly settings: SupervisionSettings;
+  /** See ComponentStatus. */
+  readonly secrets?: Readonly<Record<string, number>>;
   /** What the component itself says of reconciles that do not end. */
   readonly hangs?: HangReport;
 };
@@ -134,6 +136,7 @@ export const reportComponent = (facts: ComponentFacts): ReportedComponent => {
       state,
       ...(message === undefined ? {} : { message }),
       instances,
+      ...(facts.secrets === undefined || obstacle !== undefined ? {} : { secrets: facts.secrets }),
       ...(replicas.length === 0 ? {} : { replicas }),
     },
     ...rest,

@@ -33,5 +33,11 @@ export const secretsOfComponent = async (
     .map(([place, sequence]) => `${place}@${sequence}`)
     .sort()
     .join(' ');
-  return { environment, files, version, ...(registryConfig === undefined ? {} : { registryConfig }) };
+  return {
+    environment,
+    files,
+    version,
+    ...(places.length === 0 ? {} : { sequences }),
+    ...(registryConfig === undefined ? {} : { registryConfig }),
+  };
 };

@@ -17,6 +17,8 @@ export type ComponentSecrets = {
   readonly registryConfig?: string;
   /** Changes when a secret does: their names and sequences. */
   readonly version: string;
+  /** By `workspace/name`. Absent: of none. */
+  readonly sequences?: Readonly<Record<string, number>>;
 };
 
 export const noSecrets: ComponentSecrets = { environment: {}, files: [], version: '' };

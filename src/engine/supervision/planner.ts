@@ -37,7 +37,13 @@ export type PlannerOptions = {
 export type Plan =
   | { readonly kind: 'external' }
   | { readonly kind: 'obstacle'; readonly obstacle: Obstacle; readonly driver?: string }
-  | { readonly kind: 'instances'; readonly driver: string; readonly desired: readonly InstanceSpec[] };
+  | {
+      readonly kind: 'instances';
+      readonly driver: string;
+      readonly desired: readonly InstanceSpec[];
+      /** See ComponentStatus. */
+      readonly secrets?: Readonly<Record<string, number>> | undefined;
+    };
 
 export type Planner = {
   isExternal(component: ComponentSpec): boolean;
@@ -87,6 +93,7 @@ export const createPlanner = (options: PlannerOptions): Planner => {
         return {
           kind: 'instances',
           driver,
+          secrets: secrets.sequences,
           desired: planComponent(operator, component, {
             prefix,
             access,

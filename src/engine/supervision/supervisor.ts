@@ -168,9 +168,10 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     const plan = await planOf(operator, component, nowMs);
     const all = ofComponent(round, operator.name, component.name);
     const before = histories.get(key) ?? new Map();
-    const desired = plan.kind === 'instances' ? plan.desired : [];
+    const { desired, secrets } = plan.kind === 'instances' ? plan : { desired: [] };
     const { observed, ...told } = options.leases?.judge(desired, all, nowMs) ?? { observed: all };
-    const facts = { component, isExternal: plan.kind === 'external', desired, observed, nowMs, settings, ...told };
+    const seen = { observed, nowMs, settings, ...told, ...(secrets === undefined ? {} : { secrets }) };
+    const facts = { component, isExternal: plan.kind === 'external', desired, ...seen };
     const trouble = plan.kind === 'instances' ? round.troubles.get(plan.driver) : undefined;
     const obstacle = plan.kind === 'obstacle' ? plan.obstacle : trouble;
     if (obstacle !== undefined) return reportComponent({ ...facts, obstacle, history: before });

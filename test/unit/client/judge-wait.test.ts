@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { waitTargetsOf } from '../../../src/cli/reporting.ts';
-import { currentRunOf, isAnother, judgeChange, judgeRun } from '../../../src/client/judge-wait.ts';
+import { currentRunOf, isAnother, judgeChange, judgeRun, judgeUse } from '../../../src/client/judge-wait.ts';
 import type { Receipt } from '../../../src/messages/commands.ts';
-import type { Condition, RuntimeStatus } from '../../../src/messages/entity.ts';
+import type { ComponentStatus, Condition, RuntimeStatus } from '../../../src/messages/entity.ts';
 import type { RunEnd } from '../../../src/messages/events.ts';
-import type { EntityStatusDocument, GetAnswer } from '../../../src/messages/queries.ts';
-import { summaryOfEntity } from '../../../src/views/summary.ts';
+import type { ComponentSpec } from '../../../src/messages/manifest/types.ts';
+import type {
+  EntityStatusDocument,
+  GetAnswer,
+  OperatorDocument,
+  OperatorStatusDocument,
+} from '../../../src/messages/queries.ts';
+import { summaryOfEntity, summaryOfOperator } from '../../../src/views/summary.ts';
 import { entityAt } from '../../support/entities.ts';
+import { operatorManifest } from '../../support/fixtures.ts';
 
 const condition = (type: string, status: Condition['status']): Condition => ({
   ...{ type, status, reason: 'Because', message: '' },
@@ -91,5 +98,48 @@ describe('what is waited for', () => {
     });
     assert.equal(of('io.opstream.resource.resumed.v1')?.run, 'current');
     assert.equal(of(undefined)?.run, 'current');
+  });
+
+  it('is, for a secret, that every component that refers to it runs with it', () => {
+    const component = { name: 'worker', type: 'worker', compute: 'runnable-default', replicas: 1 } as const;
+    const place = { workspace: 'public', name: 'db' };
+    const judged = (seen: Partial<ComponentStatus> | undefined, change: Partial<ComponentSpec> = {}) => {
+      const manifest = operatorManifest();
+      const components = [
+        { ...component, secrets: [{ name: 'db', allKeys: true }], ...change },
+        { ...component, name: 'no' },
+      ];
+      const operator = {
+        ...{
+          name: 'adf-operator',
+          uid: 'u-1',
+          generation: 1,
+          createdAt: '',
+          updatedAt: '',
+          createdBy: '',
+          updatedBy: '',
+        },
+        ...{ sequence: 1, manifest: { ...manifest, operator: { ...manifest.operator, components } } },
+      } as OperatorDocument;
+      const base = { name: 'worker', compute: 'runnable-default', desired: 1, ready: 1, restarts: 0, instances: [] };
+      const status: OperatorStatusDocument = {
+        ...{ operator: operator.name, observedGeneration: 1, observedSequence: 1, status: 'active', conditions: [] },
+        ...{ updatedAt: '', sequence: 9 },
+        components: seen === undefined ? [] : [{ ...base, state: 'Running', ...seen }],
+      };
+      const summary = summaryOfOperator(operator, status);
+      return judgeUse({ type: 'operator', summary, operator, status, sequence: 1 }, place, 7).verdict;
+    };
+    const secrets = { 'public/db': 7 };
+    assert.equal(judged({ secrets }), 'ready');
+    assert.equal(judged({ secrets: { 'public/db': 6 } }), undefined, 'runs with what it held before');
+    assert.equal(judged({ secrets, state: 'Progressing' }), undefined, 'is rolled');
+    assert.equal(judged({}), undefined, 'nobody has said');
+    assert.equal(judged(undefined), undefined, 'nobody has looked');
+    assert.equal(judged({ secrets, state: 'CrashLoopBackOff' }), 'failed');
+    assert.equal(judged({ state: 'Failed' }), undefined, 'what was wrong before may be mended by it');
+    assert.equal(judged({ state: 'External' }), 'ready');
+    assert.equal(judged({}, { secrets: [], imagePullSecret: 'db' }), 'ready', 'a process pulls no image');
+    assert.equal(judged({}, { secrets: [] }), 'ready', 'it refers to another');
   });
 });

@@ -4,6 +4,8 @@
 
 import {
   callHttp,
+  CLOCK_TOLERANCE_MS,
+  createApiClock,
   Fault,
   isFault,
   isJsonObject,
@@ -41,8 +43,10 @@ export interface Hightouch {
   trigger(syncId: Id, flags: JsonObject, context: CallContext, timeoutMs: number): Promise<Id>;
   /** undefined: Hightouch does not know it (any more). */
   run(syncId: Id, runId: Id, context: CallContext): Promise<JsonObject | undefined>;
-  /** Runs of a sync since a time, RFC 3339. */
-  runsSince(syncId: Id, after: string, context: CallContext): Promise<readonly JsonObject[]>;
+  /** Runs of a sync that were made since, by our clock, and in CLOCK_TOLERANCE_MS before: none of them is missed, earlier ones may be among them. */
+  runsSince(syncId: Id, sinceMs: number, context: CallContext): Promise<readonly JsonObject[]>;
+  /** The same moment by the clock that is behind, ours or Hightouch's, as far as its answers told. */
+  earliest(timeMs: number): number;
 }
 
 const unclear = (what: string, problem: string): Fault =>
@@ -100,6 +104,7 @@ const textOf = (body: JsonValue | undefined): string => {
 
 export const createHightouch = (settings: HightouchSettings, now: () => number = Date.now): Hightouch => {
   const base = `${settings.serviceUrl.replace(/\/$/, '')}${settings.basePath.replace(/\/$/, '')}`;
+  const clock = createApiClock();
   let pausedUntilMs = 0;
 
   const throttled = (what: string, afterMs: number): Fault =>
@@ -147,6 +152,7 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
       ...(body === undefined ? {} : { body: bodyText(body) }),
       ...(fetch === undefined ? {} : { fetch }),
     });
+    clock.heard(reply);
     if (reply.status === 429) {
       const pauseMs = reply.retryAfterMs ?? settings.throttlePauseMs;
       pausedUntilMs = Math.max(pausedUntilMs, now() + pauseMs);
@@ -203,7 +209,11 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
       if (found !== undefined || list.length === 0) return found;
       throw unclear(what, 'the answer has other runs than the one asked for');
     },
-    runsSince: (syncId, after, context) =>
-      pages(`runs of sync ${syncId}`, `/syncs/${syncId}/runs`, { after, orderBy: 'id' }, context),
+    runsSince: (syncId, sinceMs, context) =>
+      clock.since(sinceMs, (earliestMs) => {
+        const after = new Date(earliestMs - CLOCK_TOLERANCE_MS).toISOString();
+        return pages(`runs of sync ${syncId}`, `/syncs/${syncId}/runs`, { after, orderBy: 'id' }, context);
+      }),
+    earliest: clock.earliest,
   };
 };

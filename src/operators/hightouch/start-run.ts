@@ -10,6 +10,7 @@
 // new has come by the end of the grace, the one that waited is taken: it began after the intent, with the sync as it was wanted.
 
 import {
+  CLOCK_TOLERANCE_MS,
   Fault,
   isFault,
   notReady,
@@ -27,8 +28,6 @@ import { hightouchRequest, type HightouchRequest, type TriggerRequest } from './
 import { recordProperties, settledIntent, type Intent } from './run-record.ts';
 import { conditionsOf, isQueued } from './run-status.ts';
 
-/** How far Hightouch's clock and ours may be apart. */
-const CLOCK_SKEW_MS = 60_000;
 const MAX_LOOK_AGAIN_MS = 2000;
 /** A run may wait as long as the one before it takes. */
 const LONGEST_WAIT_MS = 6 * 3_600_000;
@@ -157,12 +156,12 @@ export const createStarter = (parts: Parts) => {
     if (!ledger.reserve(syncId, runId)) return { requeueAfterMs: Math.min(500, pollIntervalMs) };
     let intent: Intent;
     try {
-      const before = await api.runsSince(syncId, timestamp(now() - 2 * CLOCK_SKEW_MS - LONGEST_WAIT_MS), call);
+      const before = await api.runsSince(syncId, now() - CLOCK_TOLERANCE_MS - LONGEST_WAIT_MS, call);
       api.ready();
       const at = timestamp(now());
       const isAgain = record?.id === runId && record.intent?.runId === runId && record.intent.isWithdrawn !== true;
       const since = isAgain ? (record.intent?.since ?? at) : at;
-      const searchedMs = Date.parse(since) - 2 * CLOCK_SKEW_MS - searchGraceMs;
+      const searchedMs = api.earliest(Date.parse(since)) - 2 * CLOCK_TOLERANCE_MS - searchGraceMs;
       const idOfRun = (run: JsonObject): Id => knownId(run, `runs of sync ${syncId}`);
       const isSearched = (run: JsonObject): boolean => !(Date.parse(String(run['createdAt'])) < searchedMs);
       const earlierRunIds = before.filter(isSearched).map(idOfRun);
@@ -214,7 +213,7 @@ export const createStarter = (parts: Parts) => {
     if (answered !== undefined) return confirm(work, intent, answered);
     const isAlone = ledger.reserve(syncId, runId);
     const lookedAtMs = now();
-    const runs = await patiently(api.runsSince(syncId, timestamp(Date.parse(intent.since) - CLOCK_SKEW_MS), call));
+    const runs = await patiently(api.runsSince(syncId, Date.parse(intent.since), call));
     const candidates = runs
       .map((run) => knownId(run, `runs of sync ${syncId}`))
       .filter((id) => !intent.earlierRunIds.includes(id) && !ledger.isClaimedByOther(id, entity.key))

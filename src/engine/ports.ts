@@ -74,6 +74,8 @@ export type KeyValueWrite = {
   readonly key: string;
   readonly data: Uint8Array | undefined;
   readonly expectedRevision?: number;
+  /** With `expectedRevision` 0: a delete marker of a later revision than this is a conflict, not "none". Absent: any marker is "none". */
+  readonly markersUpTo?: number;
   /** Of the view that this document is in: it has everything of `stream` up to `sequence` with this write. Goes into a header. */
   readonly reached?: { readonly stream: string; readonly sequence: number };
 };

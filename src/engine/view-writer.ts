@@ -113,12 +113,19 @@ export const openViewWriter = async (options: {
     return [...revisions, written.at(-1) ?? 0];
   };
 
+  /**
+   * A projector that was held up expects no document where its successor has had one and deleted it since: such a marker is later than the
+   * checkpoint that it knows, and only a batch with the checkpoint may say whose turn it is.
+   */
+  const guarded = (write: KeyValueWrite): KeyValueWrite =>
+    write.expectedRevision === 0 ? { ...write, markersUpTo: position.revision } : write;
+
   /** With a checkpoint at `sequence`. The revisions of the documents. Faults: LEASE_LOST, those of the store. */
   const commit = async (writes: readonly KeyValueWrite[], sequence: number): Promise<readonly number[]> => {
     const checkpoint = { key, data: checkpointOf(stream, sequence), expectedRevision: position.revision };
     let revisions: readonly number[];
     try {
-      revisions = await store.commit(writes, checkpoint);
+      revisions = await store.commit(writes.map(guarded), checkpoint);
     } catch (error) {
       if (!isFault(error, 'JS_CONFLICT')) throw error;
       revisions = await putRight(writes, sequence, error);
@@ -137,7 +144,7 @@ export const openViewWriter = async (options: {
     /** One document, which says itself how far the view is; the checkpoint has to follow. */
     commitAlone: async (write: KeyValueWrite, sequence: number): Promise<readonly number[]> => {
       try {
-        return await store.commit([{ ...write, reached: { stream, sequence } }]);
+        return await store.commit([{ ...guarded(write), reached: { stream, sequence } }]);
       } catch (error) {
         if (!isFault(error, 'JS_CONFLICT')) throw error;
         return commit([write], sequence);

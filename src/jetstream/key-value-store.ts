@@ -93,6 +93,7 @@ export const createKeyValueStore = (
       if (write.expectedRevision !== 0) return write;
       const stored = await readFromLeader(connection, stream, { last_by_subj: subjectOf(write.key) });
       if (stored === undefined || !isMarker(stored)) return write;
+      if (stored.sequence > (write.markersUpTo ?? Number.POSITIVE_INFINITY)) return write;
       isChanged = true;
       return { ...write, expectedRevision: stored.sequence };
     });

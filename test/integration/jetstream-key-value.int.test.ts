@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { openViewWriter } from '../../src/engine/view-writer.ts';
+import type { Projection } from '../../src/views/projection.ts';
+import { silentLog } from '../support/silent-log.ts';
 import type { StreamConfig } from 'nats';
 import { Fault, isFault } from '../../src/core/fault.ts';
 import type { KeyValueEntry, Log } from '../../src/engine/ports.ts';
@@ -67,6 +70,24 @@ describe('key-value store on a server', () => {
         const bucket = await newBucket();
         return { bucket, store: createKeyValueStore(over, bucket, { pacer: always(way) }) };
       };
+
+      it('keeps out a view writer that was held up while its successor made and deleted a document', async () => {
+        const { store } = await open();
+        const projection = { stream: 'S', bucket: 'b' } as unknown as Projection;
+        const options = { projection, store, log: silentLog };
+        await (await openViewWriter(options)).commit([], 1);
+        const heldUp = await openViewWriter(options);
+        const alsoHeldUp = await openViewWriter(options);
+        const successor = await openViewWriter(options);
+        const [revision = 0] = await successor.commit([{ key: 'x', data: bytes('1'), expectedRevision: 0 }], 2);
+        await successor.commit([{ key: 'x', data: undefined, expectedRevision: revision }], 3);
+        const late = { key: 'x', data: bytes('1'), expectedRevision: 0 };
+        await assert.rejects(heldUp.commitAlone(late, 2), (error) => isFault(error, 'LEASE_LOST'));
+        await assert.rejects(alsoHeldUp.commit([late], 2), (error) => isFault(error, 'LEASE_LOST'));
+        assert.equal(await store.get('x'), undefined);
+        const [again] = await successor.commitAlone(late, 4);
+        assert.ok((again ?? 0) > revision);
+      });
 
       it('creates, replaces, deletes and creates again, with expected revisions', async () => {
         const { store } = await open();

@@ -9,6 +9,7 @@ import {
   Fault,
   isFault,
   isJsonObject,
+  isNotThere,
   type HttpReply,
   type JsonObject,
   type JsonValue,
@@ -21,6 +22,8 @@ const MAX_PAGES = 100;
 const PAGE_SIZE = 100;
 const TRIGGER_FINISH_MS = 5000;
 const MAX_MESSAGE = 1000;
+/** In conflict with something, locked, too early. */
+const FOR_A_WHILE = [409, 423, 425];
 
 export type CallContext = {
   readonly signal: AbortSignal;
@@ -91,6 +94,16 @@ export const patiently = async <T>(work: Promise<T>): Promise<T> => {
   }
 };
 
+/** Of a sync that is not there (any more) there are no runs. */
+const orNone = async (list: () => Promise<readonly JsonObject[]>): Promise<readonly JsonObject[]> => {
+  try {
+    return await list();
+  } catch (error) {
+    if (isNotThere(error)) return [];
+    throw error;
+  }
+};
+
 const textOf = (body: JsonValue | undefined): string => {
   if (typeof body === 'string') return body;
   if (!isJsonObject(body)) return 'the answer had no message';
@@ -118,6 +131,10 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
     if (status >= 500 || status === 408) {
       const retry = retryAfterMs === undefined ? 'later' : { afterMs: retryAfterMs };
       return new Fault('COMPONENT_RETRYABLE', text, { retry, details: { status, outcome: 'unknown' } });
+    }
+    if (FOR_A_WHILE.includes(status)) {
+      const retry = retryAfterMs === undefined ? 'later' : { afterMs: retryAfterMs };
+      return new Fault('COMPONENT_RETRYABLE', text, { retry, details: { status, outcome: 'none' } });
     }
     const hint = status === 401 || status === 403 ? '; check HIGHTOUCH_SECRET' : '';
     return new Fault('COMPONENT_TERMINAL', `${text}${hint}`, { retry: 'never', details: { status, outcome: 'none' } });
@@ -203,8 +220,10 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
     },
     run: async (syncId, runId, context) => {
       const what = `run ${runId}`;
-      const { data } = await send(what, 'GET', `/syncs/${syncId}/runs?runId=${runId}`, context);
-      const list = listIn(data, what);
+      const list = await orNone(async () => {
+        const { data } = await send(what, 'GET', `/syncs/${syncId}/runs?runId=${runId}`, context);
+        return listIn(data, what);
+      });
       const found = list.find((one) => idOf(one) === runId);
       if (found !== undefined || list.length === 0) return found;
       throw unclear(what, 'the answer has other runs than the one asked for');

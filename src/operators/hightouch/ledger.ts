@@ -23,6 +23,9 @@ export interface Ledger {
   /** Syncs that a resource uses, as ids and slugs; none: it uses none any more. */
   use(key: EntityKey, syncs: readonly string[]): void;
   othersUsing(key: EntityKey, syncs: readonly string[]): readonly EntityKey[];
+  /** When the resource's run was first looked for in vain since it was last seen. */
+  missingSinceMs(key: EntityKey, externalRunId: Id, nowMs: number): number;
+  seen(key: EntityKey): void;
   /** Comparisons of what was there before this process are spread over the interval. */
   isDriftCheckDue(key: EntityKey, intervalMs: number, nowMs: number): boolean;
   driftChecked(key: EntityKey, nowMs: number): void;
@@ -35,6 +38,7 @@ export const createLedger = (now: () => number, random: () => number = Math.rand
   const answers = new Map<string, Id>();
   const starting = new Map<Id, string>();
   const uses = new Map<EntityKey, readonly string[]>();
+  const missing = new Map<EntityKey, { readonly externalRunId: Id; readonly sinceMs: number }>();
   const checkedMs = new Map<EntityKey, number>();
   return {
     get sinceMs() {
@@ -72,10 +76,18 @@ export const createLedger = (now: () => number, random: () => number = Math.rand
       else {
         uses.delete(key);
         checkedMs.delete(key);
+        missing.delete(key);
       }
     },
     othersUsing: (key, syncs) =>
       [...uses].flatMap(([other, used]) => (other !== key && used.some((one) => syncs.includes(one)) ? [other] : [])),
+    missingSinceMs: (key, externalRunId, nowMs) => {
+      const known = missing.get(key);
+      const first = known?.externalRunId === externalRunId ? known : { externalRunId, sinceMs: nowMs };
+      missing.set(key, first);
+      return first.sinceMs;
+    },
+    seen: (key) => missing.delete(key),
     isDriftCheckDue: (key, intervalMs, nowMs) => {
       const lastMs = checkedMs.get(key) ?? nowMs - random() * intervalMs;
       checkedMs.set(key, lastMs);

@@ -43,7 +43,8 @@ const createFollower = ({ settings, api, ledger, now, report }: Parts) => {
     const run = await api.run(intent.syncId, externalRunId, call);
     const properties = (syncRun?: Parameters<typeof recordProperties>[2]) => recordProperties(ensured, intent, syncRun);
     if (run === undefined) {
-      if (now() - Date.parse(intent.at) < settings.searchGraceMs) return { requeueAfterMs: settings.pollIntervalMs };
+      const missingMs = now() - ledger.missingSinceMs(entity.key, externalRunId, now());
+      if (missingMs < settings.searchGraceMs) return { requeueAfterMs: settings.pollIntervalMs };
       const message = `Hightouch does not know run ${externalRunId} (any more): its end was not seen`;
       const lost = {
         id,
@@ -61,6 +62,7 @@ const createFollower = ({ settings, api, ledger, now, report }: Parts) => {
       );
       return AT_ONCE;
     }
+    ledger.seen(entity.key);
     const state = stateOf(run, settings.warningIs);
     if (!isKnownStatus(run))
       context.log.warn({ externalRunId, runStatus: String(run['status']) }, 'run status not known, polling on');

@@ -3,13 +3,14 @@
 
 import {
   isJsonObject,
+  isNotThere,
   notReady,
   type Entity,
   type EntityKey,
   type EntityStatus,
   type ReconcileResult,
 } from '../../sdk/index.ts';
-import { knownId, statusOf } from './client.ts';
+import { knownId } from './client.ts';
 import type { Ensured } from './ensure.ts';
 import type { Id } from './ids.ts';
 import { othersKnownMs, type Parts, type Work } from './parts.ts';
@@ -82,7 +83,7 @@ export const createRemover = (
     let isThere = syncId !== undefined;
     if (syncId !== undefined) {
       await api.update('syncs', syncId, { disabled: true }, call).catch((error: unknown) => {
-        if (statusOf(error) !== 404) throw error;
+        if (!isNotThere(error)) throw error;
         isThere = false;
       });
     }

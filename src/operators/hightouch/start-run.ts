@@ -175,6 +175,12 @@ export const createStarter = (parts: Parts) => {
     return trigger(work, intent, request.trigger.flags);
   };
 
+  const tell = ({ entity, context, ensured: known }: Work, ensured: Ensured, changed: readonly string[]): void => {
+    const facts = { key: entity.key, modelId: ensured.modelId, syncId: ensured.syncId };
+    if (changed.length > 0) context.log.info({ ...facts, changed }, 'model and sync made or updated');
+    else if (known === undefined) context.log.info(facts, 'model and sync taken over as they were');
+  };
+
   const start = async (work: Work, runId: string): Promise<ReconcileResult> => {
     const made = hightouchRequest(work.entity.manifest.resource.spec);
     if ('problems' in made) return refuse(work, runId, made.problems.join('; '));
@@ -182,7 +188,8 @@ export const createStarter = (parts: Parts) => {
       await sayWaiting(work, runId, { isEnsuring: true }, 'Ensuring', 'the model and the sync are looked for');
     }
     try {
-      const { ensured } = await ensure(api, made.request, work.call);
+      const { ensured, changed } = await ensure(api, made.request, work.call);
+      tell(work, ensured, changed);
       ledger.driftChecked(work.entity.key, now());
       return await intend({ ...work, ensured }, runId, made.request, ensured);
     } catch (error) {

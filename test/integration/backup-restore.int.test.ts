@@ -15,6 +15,7 @@ import { api, bytes, configOf, consumersOf, fill, openConnection, type Opened } 
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';
 import { opstreamAt } from '../support/opstream-at.ts';
 import { silentLog } from '../support/silent-log.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 leakGuard();
 
@@ -55,9 +56,6 @@ before(async () => {
   withHeaders.append('Several', 'a');
   withHeaders.append('Several', 'b');
   await connection.slots.request('opstream.outcome.c1', bytes('{}'), { headers: withHeaders });
-  const lease = headers();
-  lease.set('Nats-TTL', '1s');
-  await connection.slots.request('$KV.opstream-leases.gone', bytes('{}'), { headers: lease });
   for (const key of ['a', 'b', 'a']) await connection.slots.request(`$KV.opstream-entities.${key}`, bytes('{}'));
   await ensureChannelStream(connection, { prefix: 'opstream', stream: 'CHAN', subjects: ['chan.op'] });
   await connection.slots.request('chan.op', bytes('{"a":1}'));
@@ -95,6 +93,9 @@ describe('backup and restore', () => {
   });
 
   it("writes all that is the instance's, for its owner only, and changes nothing", async () => {
+    const lease = headers();
+    lease.set('Nats-TTL', '5s');
+    await (await open(server)).slots.request('$KV.opstream-leases.gone', bytes('{}'), { headers: lease });
     const { code, out, err } = await at(server, 'backup', backup);
     assert.equal(code, 0, err);
     assert.match(out, new RegExp(`^${EVENTS}: ${COUNT} messages$`, 'm'));
@@ -108,6 +109,10 @@ describe('backup and restore', () => {
 
   it('restores it to another server, uncompressed, and says so of every message', async () => {
     assert.ok(blocksOf(server, EVENTS).includes('cmp'));
+    const origin = await open(server);
+    const leases = async () =>
+      (await api(origin, 'STREAM.INFO.KV_opstream-leases')) as { readonly state: { readonly messages: number } };
+    await waitFor(async () => (await leases()).state.messages === 0, { what: 'the end of the lease' });
     const { code, out, err } = await at(target, 'restore', backup);
     assert.equal(code, 0, out + err);
     assert.match(out, new RegExp(`^${EVENTS}: ${COUNT} messages read, equal$`, 'm'));

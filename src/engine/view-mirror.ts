@@ -4,7 +4,7 @@
 
 import { REACHED_HEADER } from '../messages/envelope.ts';
 import type { Kind } from '../messages/subjects.ts';
-import { readDocument, typeOfKey } from '../messages/view-documents.ts';
+import { isMarker, readDocument, typeOfKey } from '../messages/view-documents.ts';
 import type { Directory } from '../views/directory.ts';
 import { sequenceIn } from './position.ts';
 import type { Clock, Log, StoredMessage, StreamFollower } from './ports.ts';
@@ -44,9 +44,14 @@ export const createViewMirror = (options: {
     for (const { resolve } of done) resolve(true);
   };
 
+  const forget = (key: string): void => {
+    damaged.delete(key);
+    directory.absorb(key, undefined);
+  };
+
   const absorb = (bucket: string, message: StoredMessage): void => {
     const key = message.subject.slice(`$KV.${bucket}.`.length);
-    // Delete markers have no body. Their headers are not asked: taking them apart costs more than all the rest of a document.
+    // Our delete markers have no body. Headers are not asked: taking them apart costs more than all the rest of a document.
     const isDeleted = message.data.length === 0;
     const stream = CHECKPOINT.exec(key)?.[1];
     if (stream !== undefined) {
@@ -55,6 +60,11 @@ export const createViewMirror = (options: {
     }
     const read = isDeleted ? undefined : readDocument(key, message.data);
     if (read !== undefined && 'problem' in read) {
+      // Of a client that gave its marker a body.
+      if (isMarker(message)) {
+        forget(key);
+        return;
+      }
       damaged.set(key, typeOfKey(key));
       log.error({ bucket, key, sequence: message.sequence, reason: read.problem }, 'view document set aside');
       return;

@@ -9,22 +9,14 @@ import { isToken } from '../messages/names.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite, StoredMessage } from '../engine/ports.ts';
 import { createCommitPacer, type CommitPacer } from './commit-pacer.ts';
 import { isRepeatable } from './faults.ts';
-import {
-  inBatches,
-  isChecked,
-  isMarker,
-  isSame,
-  runAll,
-  subjectOfKey,
-  subjectPrefix,
-  toWrite,
-} from './key-value-writes.ts';
+import { inBatches, isChecked, isSame, runAll, subjectOfKey, subjectPrefix, toWrite } from './key-value-writes.ts';
 import { readFromLeader, readSubjectNames } from './leader-read.ts';
 import { pause } from './pause.ts';
 import { createServiceMeter } from './service-meter.ts';
 import { createStreamReader } from './stream-reader.ts';
 import { publishBatchAsync, publishOne, type Write } from './stored-write.ts';
 import type { JetStreamConnection } from './connection.ts';
+import { isMarker } from '../messages/view-documents.ts';
 
 export type KeyValueOptions = {
   /** Time for all attempts of one write or batch. Default 10 000 ms. */

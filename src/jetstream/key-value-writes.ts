@@ -4,6 +4,7 @@ import type { KeyValueWrite, StoredMessage } from '../engine/ports.ts';
 import { REACHED_HEADER } from '../messages/envelope.ts';
 import { headerLine } from './raw-headers.ts';
 import { MAX_BATCH_MESSAGES, type Write } from './stored-write.ts';
+import { isMarker } from '../messages/view-documents.ts';
 
 const EMPTY = new Uint8Array();
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
@@ -26,12 +27,6 @@ export const toWrite = (bucket: string, { key, data, expectedRevision, reached }
 });
 
 type Stored = Pick<StoredMessage, 'data' | 'header'>;
-
-/** What is stored for a key that was deleted, purged, or ran out of time. */
-export const isMarker = (message: Pick<Stored, 'header'>): boolean => {
-  const operation = message.header('KV-Operation');
-  return operation === 'DEL' || operation === 'PURGE' || message.header('Nats-Marker-Reason') !== undefined;
-};
 
 /** Whether the writer named the revision that it replaced: all of ours that matter do, `nats kv put` does not. */
 export const isChecked = (message: Pick<Stored, 'header'>): boolean =>

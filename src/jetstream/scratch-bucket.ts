@@ -2,7 +2,7 @@
 
 import { faultOfApi, type ApiError } from './faults.ts';
 import { createFollower } from './follower.ts';
-import { isMarker } from './key-value-writes.ts';
+import { isMarker } from '../messages/view-documents.ts';
 import type { JetStreamConnection } from './connection.ts';
 
 const HOUR_NANOS = 3600 * 1_000_000_000;

@@ -141,3 +141,9 @@ export const documentIn = <TKind extends DocumentKind>(
     details: { key: entry.key },
   });
 };
+
+/** Whether a message of a bucket says that its key was deleted, purged, or ran out of time. A client may give it a body all the same. */
+export const isMarker = (message: { header(name: string): string | undefined }): boolean => {
+  const operation = message.header('KV-Operation');
+  return operation === 'DEL' || operation === 'PURGE' || message.header('Nats-Marker-Reason') !== undefined;
+};

@@ -57,6 +57,18 @@ describe('the mirror of a bucket', () => {
     assert.equal(directory.size, 0);
   });
 
+  it('takes a delete marker with a body for what its header says, not for a document that cannot be read', () => {
+    const { give, directory, mirror } = mirrored();
+    const key = `$KV.${BUCKET}.entity.public.run-1`;
+    void give([stored(1, key, entityAt(1)), stored(2, `$KV.${BUCKET}.entity.public.run-2`, 'no document')]);
+    assert.deepEqual([directory.size, mirror.damaged()], [1, 1]);
+    for (const name of ['run-1', 'run-2']) {
+      const marker = stored(3, `$KV.${BUCKET}.entity.public.${name}`, 'what a client put there');
+      void give([{ ...marker, header: (header) => (header === 'KV-Operation' ? 'DEL' : undefined) }]);
+    }
+    assert.deepEqual([directory.size, mirror.damaged()], [0, 0]);
+  });
+
   it('believes a document that says how far the view is', async () => {
     const { give, mirror } = mirrored();
     void give([checkpoint(3)]);

@@ -81,7 +81,10 @@ const checkReceipt = (receipt: Receipt, found: readonly string[], report: Report
   const isEmpty = accepted && unchanged !== true && expected.length === 0;
   if (isEmpty) report.breach(`${verb} ${commandId}: accepted without events`);
   if (lost.length > 0) report.breach(`lost: ${verb} ${commandId}: ${lost.join()}`);
-  if (doubled.length > 0) report.breach(`stored and not in its receipt: ${verb} ${commandId}: ${doubled.join()}`);
+  if (doubled.length > 0)
+    report.breach(
+      `stored and not in its receipt: ${verb} ${commandId}: ${doubled.join()}; the receipt: ${JSON.stringify(receipt)}`,
+    );
   report.count('commands lost', lost.length > 0 ? 1 : 0);
   report.count('commands doubled', doubled.length > 0 ? 1 : 0);
 };

@@ -44,11 +44,6 @@ export const createViewMirror = (options: {
     for (const { resolve } of done) resolve(true);
   };
 
-  const forget = (key: string): void => {
-    damaged.delete(key);
-    directory.absorb(key, undefined);
-  };
-
   const absorb = (bucket: string, message: StoredMessage): void => {
     const key = message.subject.slice(`$KV.${bucket}.`.length);
     // Our delete markers have no body. Headers are not asked: taking them apart costs more than all the rest of a document.
@@ -59,18 +54,15 @@ export const createViewMirror = (options: {
       return;
     }
     const read = isDeleted ? undefined : readDocument(key, message.data);
-    if (read !== undefined && 'problem' in read) {
-      // Of a client that gave its marker a body.
-      if (isMarker(message)) {
-        forget(key);
-        return;
-      }
+    const isUnreadable = read !== undefined && 'problem' in read;
+    // A client may have given its marker a body.
+    if (isUnreadable && !isMarker(message)) {
       damaged.set(key, typeOfKey(key));
       log.error({ bucket, key, sequence: message.sequence, reason: read.problem }, 'view document set aside');
       return;
     }
     damaged.delete(key);
-    directory.absorb(key, read?.document);
+    directory.absorb(key, isUnreadable ? undefined : read?.document);
   };
 
   /** Where documents at the end of the batch say how far the view is. Further back, the checkpoint that follows says it. */

@@ -25,10 +25,11 @@ export const reports: Check = {
     await bench.component();
     const entity = await apply(bench, 'contract-reports');
     const advice = `pull from ${bench.api.command.stream}, make it so, then store a status on ${bench.names.status({ operator: bench.operator, workspace: bench.workspace, name: 'contract-reports' })}`;
-    const status = await settled(bench, entity, advice);
-    if (status.observedGeneration !== entity.generation || status.observedSequence !== entity.sequence) {
+    const wanted = await atRest(bench, entity, advice);
+    const status = lastStatus(bench, wanted);
+    if (status?.observedGeneration !== wanted.generation || status.observedSequence !== wanted.sequence) {
       throw new Breach({
-        expected: `observedGeneration ${entity.generation} and observedSequence ${entity.sequence}`,
+        expected: `observedGeneration ${wanted.generation} and observedSequence ${wanted.sequence}`,
         found: spoken(status),
         advice: 'copy generation and sequence of the entity that was reconciled into the status',
       });

@@ -90,6 +90,12 @@ type Attempt = {
 /** What there is when an attempt begins: the aggregates, and the outcome that the command has already, if any. */
 type Sight = { readonly loaded: readonly Aggregate[]; readonly outcome?: Receipt | undefined };
 
+/** The command is known on some of its aggregates, and not on all of them. */
+const isPartlySeen = ({ commandId }: CommandRequest, { loaded }: Sight): boolean =>
+  loaded.length > 1 &&
+  loaded.some(({ commands }) => commands.has(commandId)) &&
+  !loaded.every(({ commands }) => commands.has(commandId));
+
 export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor => {
   const { names, aggregates, outcomes, clock } = options;
   const meter = createCommandMeter(options.metrics ?? noMetrics);
@@ -112,6 +118,18 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     const isNews = !how.isGuess && loaded.some((aggregate, index) => aggregate !== known[index]);
     const outcome = kept ?? (isNews && how.isRepeatable ? await outcomes.find(commandId) : undefined);
     return { loaded, outcome };
+  };
+
+  /**
+   * A command stores its events in one append. So who sees it on one aggregate and not on another may have looked at that one too early, and
+   * its receipt would lack what is there: the others are looked at again, now that the append is known to be over.
+   */
+  const seenWhole = async ({ commandId }: CommandRequest, sight: Sight): Promise<Sight> => {
+    const lookAgain = async (one: Aggregate): Promise<Aggregate> =>
+      one.commands.has(commandId) ? one : aggregates.load(one.ref, ALWAYS_LOOK);
+    const loaded = await Promise.all(sight.loaded.map(lookAgain));
+    await aggregates.recall(loaded, commandId);
+    return { ...sight, loaded };
   };
 
   /** The receipt of this very command, if it was carried out before. */
@@ -166,7 +184,12 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     // Of an id that the handler has made itself there is no earlier command.
     const recalling = request.isIdGiven || keepOutcome ? aggregates.recall(sight.loaded, request.commandId) : undefined;
     if (recalling !== undefined) await recalling;
-    const before = earlier(request, refs, intents, sight);
+    const before = earlier(
+      request,
+      refs,
+      intents,
+      isPartlySeen(request, sight) ? await seenWhole(request, sight) : sight,
+    );
     if (before !== undefined) {
       if (keepOutcome && sight.outcome === undefined) await outcomes.record(request, before);
       return before;

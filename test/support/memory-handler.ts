@@ -42,6 +42,8 @@ export const memoryEvents = () => {
     messagesRead: 0,
     /** Called before each append; may store something else first, or throw. */
     beforeAppend: undefined as ((messages: readonly AppendMessage[]) => void) | undefined,
+    /** Called before each read of a subject; what it stores is seen by that read. */
+    beforeRead: undefined as ((subject: string) => Promise<void>) | undefined,
     /** Called after each append; throw to lose the answer. */
     afterAppend: undefined as (() => void) | undefined,
     store: (messages: readonly AppendMessage[]): readonly number[] => {
@@ -69,6 +71,7 @@ export const memoryEvents = () => {
   const reader: StreamReader = {
     readSubject: async (subject, { fromSequence = 1, limit = Number.POSITIVE_INFINITY } = {}) => {
       stream.reads += 1;
+      await stream.beforeRead?.(subject);
       const found: StoredMessage[] = [];
       for (let index = fromSequence - 1; index < kept.length && found.length < limit; index += 1) {
         const message = kept[index];

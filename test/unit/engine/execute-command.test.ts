@@ -69,6 +69,32 @@ describe('a command id', () => {
     assert.equal(events.kept.length, stored);
   });
 
+  it('of several documents gives the whole receipt where only some of them were looked at since', async () => {
+    const { first, second } = await withOperator(2);
+    const both = (value: number) => together([set(value, 'a'), set(value, 'b')]);
+    await first.send('apply', both(1));
+    const receipt = await second.send('apply', both(2), { commandId: 'both' });
+    assert.equal(receipt.events.length, 2);
+    // The conflict makes the first copy look at "a" again, and at nothing else.
+    await first.send('suspend', { name: 'a' });
+    assert.deepEqual((await first.send('apply', both(2), { commandId: 'both' })).events, receipt.events);
+  });
+
+  it('of several documents gives the whole receipt where another copy stores them between two reads', async () => {
+    const { events, first, cold } = await withOperator();
+    const both = together([set(1, 'a'), set(1, 'b')]);
+    const second = cold();
+    let receipt: Awaited<ReturnType<typeof first.send>> | undefined;
+    events.beforeRead = async (subject) => {
+      if (!subject.endsWith('.b')) return;
+      events.beforeRead = undefined;
+      receipt = await first.send('apply', both, { commandId: 'between' });
+    };
+    const again = await second.send('apply', both, { commandId: 'between' });
+    assert.equal(again.events.length, 2);
+    assert.deepEqual(again.events, receipt?.events);
+  });
+
   it('that was refused for one thing is not taken for another', async () => {
     const { events, first } = await withOperator();
     await first.send('delete', { name: 'nothing' }, { commandId: 'used' });

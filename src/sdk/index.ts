@@ -4,6 +4,7 @@
 export { operate, runOperator, type ComponentTools, type OperatorOptions } from './run-operator.ts';
 export { Fault, isFault, type FaultCode, type Retry } from '../core/fault.ts';
 export { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+export { parseExactJson } from '../core/exact-json.ts';
 export type {
   EntityOfInterestType,
   EntityStatusStore,

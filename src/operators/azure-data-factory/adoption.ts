@@ -3,7 +3,7 @@
 // nobody else's: two requests that are equal in all this may get each other's run, which changes nothing but the names.
 
 import { isDeepStrictEqual } from 'node:util';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../sdk/index.ts';
+import { isJsonObject, parseExactJson, type JsonObject, type JsonValue } from '../../sdk/index.ts';
 
 export type Wanted = {
   readonly parameters: JsonObject;
@@ -23,7 +23,7 @@ export type Match = { readonly adfRunId: string; readonly isCertain: boolean; re
 
 const parsed = (text: string): JsonValue | undefined => {
   try {
-    return JSON.parse(text) as JsonValue;
+    return parseExactJson(text);
   } catch {
     return undefined;
   }

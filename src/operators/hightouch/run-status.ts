@@ -12,7 +12,7 @@ import {
   type ReportedCondition,
   type RuntimeStatus,
 } from '../../sdk/index.ts';
-import { idOf, jsonId, type Id } from './ids.ts';
+import { idOf, jsonId, readId, type Id } from './ids.ts';
 import { hasEnded } from './run-record.ts';
 import type { HightouchSettings } from './settings.ts';
 
@@ -44,7 +44,9 @@ const timeIn = (run: JsonObject, field: string): string | undefined => {
 
 const rowsIn = (value: JsonValue | undefined): JsonObject | undefined =>
   isJsonObject(value)
-    ? Object.fromEntries(['addedCount', 'changedCount', 'removedCount'].map((name) => [name, Number(value[name] ?? 0)]))
+    ? Object.fromEntries(
+        ['addedCount', 'changedCount', 'removedCount'].map((name) => [name, jsonId(readId(value[name]) ?? '0')]),
+      )
     : undefined;
 
 const metadataOf = (syncId: Id, run: JsonObject): JsonObject => {

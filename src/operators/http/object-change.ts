@@ -1,7 +1,7 @@
 // Makes the thing outside as it is declared: the requests of `update` that are due. For a new generation that is all of them; otherwise those whose
 // `when` says that it differs. A difference that comes back again and again is left alone for a while (drift.ts).
 
-import type { HttpChange, HttpObject, JsonObject, JsonValue } from '../../sdk/index.ts';
+import { parseExactJson, type HttpChange, type HttpObject, type JsonObject, type JsonValue } from '../../sdk/index.ts';
 import { differenceOf } from './difference.ts';
 import { corrected, heldUntilMs } from './drift.ts';
 import { withLookUps } from './look-ups.ts';
@@ -60,7 +60,7 @@ export const createObjectChange = (parts: Parts, object: HttpObject) => {
     const words: string[] = [];
     for (const { change, input } of due) {
       const body = await client.bodyOf(change, input);
-      const said = body === undefined ? '' : differenceOf(JSON.parse(body) as JsonValue, response.body, secrets);
+      const said = body === undefined ? '' : differenceOf(parseExactJson(body), response.body, secrets);
       if (said !== '' && !words.includes(said)) words.push(said);
     }
     return words.join('; ').slice(0, 600);

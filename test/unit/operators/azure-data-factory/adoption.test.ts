@@ -68,4 +68,26 @@ describe('the run that an unanswered createRun started', () => {
     );
     assert.equal(idFound([run('a', { parameters: { day: '"monday"' } })]), undefined);
   });
+
+  it('has the whole numbers that were sent to the last digit', () => {
+    const near = '9007199254740993';
+    for (const [sent, shown] of [
+      [9007199254740992, near],
+      [[9007199254740992], `[${near}]`],
+      [{ id: near }, '{"id":9007199254740992}'],
+    ] as const) {
+      const found = idFound([run('a', { parameters: { it: shown } })], { parameters: { it: sent } });
+      assert.equal(found, undefined, `${JSON.stringify(sent)} is not ${shown}`);
+    }
+    for (const [sent, shown] of [
+      [9007199254740992, '9007199254740992'],
+      [1e20, '100000000000000000000'],
+      [1e21, '1E+21'],
+      [0.1, '0.1'],
+      [[near], `["${near}"]`],
+      [{ id: near }, `{"id":${near}}`],
+    ] as const) {
+      assert.equal(idFound([run('a', { parameters: { it: shown } })], { parameters: { it: sent } }), 'a', shown);
+    }
+  });
 });

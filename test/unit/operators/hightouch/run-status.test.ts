@@ -80,6 +80,12 @@ describe('what is reported of a sync run', () => {
     assert.deepEqual(odd, { id: 'r', state: 'succeeded' });
   });
 
+  it('counts rows by all the digits that Hightouch gave', () => {
+    const plannedRows = { addedCount: '9007199254740993', changedCount: 2, removedCount: null };
+    const { metadata } = observe('r', '3093', run({ plannedRows }), 'succeeded');
+    assert.deepEqual(metadata['plannedRows'], { addedCount: '9007199254740993', changedCount: 2, removedCount: 0 });
+  });
+
   it('says how it ended, in Hightouch’s words when it has any', () => {
     const ended = (status: string, error: string | null = null, warningIs: 'succeeded' | 'failed' = 'succeeded') =>
       observe('r', '1', run({ status, error, finishedAt: '2024-05-01T00:01:00Z' }), warningIs);

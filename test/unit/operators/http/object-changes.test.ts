@@ -57,6 +57,20 @@ describe('every change of a thing', () => {
     assert.equal(it.asked('POST').length, 0);
   });
 
+  it('tells whole numbers by all their digits', async () => {
+    const counting = { ...object, update: { ...object.update, body: { count: '{{ .spec.text | tonumber }}' } } };
+    const text = '{"id":"t1","name":"thing","count":9007199254740995}';
+    const it = await component({ object: counting }, { read: () => ({ text }) });
+    await it.declare(thing(1, 1, '9007199254740993'));
+    await it.at(1);
+    await it.declare(thing(2, 2, '9007199254740993'));
+    const message = conditionOf(await it.at(2), 'LastChange')?.message ?? '';
+    assert.match(message, /count: "9007199254740995", wanted "9007199254740993"$/);
+    await it.declare(thing(3, 3, '9007199254740995'));
+    const updated = conditionOf(await it.at(3), 'LastChange');
+    assert.match(updated?.message ?? '', /Z$/, 'what is the same does not differ');
+  });
+
   it('tells no secret', async () => {
     const it = await component(
       { object: { ...changing, update: { ...update, body: { text: '{{ .env.PASSWORD }}' } } } },

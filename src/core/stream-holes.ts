@@ -35,3 +35,23 @@ export const holeInState = (state: StreamState): string | undefined => {
   const isWhole = last === 0 || (messages === last && first === 1);
   return isWhole ? undefined : `${last - messages} of ${last} messages are missing`;
 };
+
+/** As the server has it; only what bears on which messages may be missing. */
+type Limits = Readonly<Record<string, unknown>>;
+
+/** Messages go from the middle of the stream by themselves, so that what is missing there tells nothing. */
+const removesInside = (config: Limits): boolean =>
+  (config['retention'] ?? 'limits') !== 'limits' ||
+  (typeof config['max_msgs_per_subject'] === 'number' && config['max_msgs_per_subject'] > 0) ||
+  config['allow_rollup_hdrs'] === true ||
+  config['allow_msg_ttl'] === true;
+
+/** What is missing of a stream though its limits, which take from its beginning, do not explain it; undefined: nothing that could be told. */
+export const unexplainedIn = (config: Limits, state: StreamState): string | undefined => {
+  if (state.lost !== undefined && state.lost !== null) return lossIn(state.lost);
+  const { messages = 0, first_seq: first = 0, last_seq: last = 0 } = state;
+  const missing = messages === 0 ? 0 : last - first + 1 - messages;
+  return missing > 0 && !removesInside(config)
+    ? `${missing} of ${last - first + 1} messages behind #${first} are missing`
+    : undefined;
+};

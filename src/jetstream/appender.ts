@@ -252,9 +252,10 @@ export const createAppender = (
     if (pending > 0) await Promise.race([idle, pause(timeoutMs, stop.signal)]);
     stop.abort();
     forgetListener();
+    forgetClose();
     return pending;
   };
-  connection.onClose(() => close());
+  const forgetClose = connection.onClose(() => close());
 
   return {
     get pending() {

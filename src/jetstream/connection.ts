@@ -52,10 +52,12 @@ export type JetStreamConnection = {
   readonly serverVersion: string;
   /** False between a disconnect and the reconnect, and once closed. */
   readonly isUp: boolean;
+  /** How often it has come back: for who only has to know whether it did. */
+  readonly reconnects: number;
   /** Called after each reconnect, until the returned function is called. */
   onReconnect(listener: () => void): () => void;
-  /** Awaited (for three seconds at most) before the connection closes. */
-  onClose(listener: () => Promise<unknown>): void;
+  /** Awaited (for three seconds at most) before the connection closes, unless the returned function is called before. */
+  onClose(listener: () => Promise<unknown>): () => void;
   close(): Promise<void>;
 };
 
@@ -148,7 +150,8 @@ export const connectNats = async (options: NatsOptions): Promise<JetStreamConnec
 const wrap = (nc: NatsConnection, serverVersion: string, log: Log): JetStreamConnection => {
   const slots = createReplySlots(nc);
   const reconnectListeners = new Set<() => void>();
-  const closeListeners: (() => Promise<unknown>)[] = [];
+  const closeListeners = new Set<() => Promise<unknown>>();
+  let reconnects = 0;
   let isUp = true;
   let forbidden = 0;
   let loggedMs = Number.NEGATIVE_INFINITY;
@@ -171,6 +174,7 @@ const wrap = (nc: NatsConnection, serverVersion: string, log: Log): JetStreamCon
       isUp = true;
       log.info({ server: String(status.data) }, 'reconnected to NATS');
       slots.up();
+      reconnects += 1;
       for (const listener of reconnectListeners) listener();
     } else if (status.type === Events.Error) {
       const { operation, subject } = status.permissionContext ?? {};
@@ -199,16 +203,21 @@ const wrap = (nc: NatsConnection, serverVersion: string, log: Log): JetStreamCon
     get isUp() {
       return isUp;
     },
+    get reconnects() {
+      return reconnects;
+    },
     onReconnect: (listener) => {
       reconnectListeners.add(listener);
       return () => reconnectListeners.delete(listener);
     },
     onClose: (listener) => {
-      closeListeners.push(listener);
+      closeListeners.add(listener);
+      return () => closeListeners.delete(listener);
     },
     close: async () => {
       const stop = new AbortController();
-      const closing = Promise.allSettled(closeListeners.splice(0).map((listener) => listener()));
+      const closing = Promise.allSettled([...closeListeners].map((listener) => listener()));
+      closeListeners.clear();
       await Promise.race([closing, pause(CLOSE_MS, stop.signal)]);
       slots.close();
       if (!nc.isClosed()) await Promise.race([nc.drain().catch(() => undefined), pause(CLOSE_MS, stop.signal)]);

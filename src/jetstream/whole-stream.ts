@@ -7,19 +7,13 @@
 import { Fault } from '../core/fault.ts';
 import { holeInState, streamDamaged, type StreamState } from '../core/stream-holes.ts';
 import type { StoredMessage } from '../engine/ports.ts';
-import { faultOfApi, type ApiError } from './faults.ts';
+import { askInfo, createNoneConfirmer } from './confirm-none.ts';
 import { readFromLeader, repeatRead } from './leader-read.ts';
 import { createStreamReader, type DirectReader } from './stream-reader.ts';
 import type { JetStreamConnection } from './connection.ts';
 
 /** A hole is noticed by those who find something after at most so long, and after each reconnect at once; by those who find nothing, always. */
 const CHECK_MS = 5000;
-const READ_TIMEOUT_MS = 3000;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-type Info = { readonly error?: ApiError; readonly state?: StreamState };
 
 export type WholeStreamReader = DirectReader & {
   /**
@@ -31,73 +25,69 @@ export type WholeStreamReader = DirectReader & {
 
 /** Faults: STREAM_DAMAGED, and those of createStreamReader. */
 export const createWholeStreamReader = (
-  connection: Pick<JetStreamConnection, 'slots' | 'onReconnect'>,
+  connection: Pick<JetStreamConnection, 'slots' | 'reconnects'>,
   stream: string,
 ): WholeStreamReader => {
-  const { slots } = connection;
   const reader = createStreamReader(connection, stream, { isWhole: true });
   let checkedAtMs = Number.NEGATIVE_INFINITY;
+  /** A server that comes back may have found on its disk that it has lost something. */
+  let checkedAfterReconnects = -1;
   let checking: Promise<void> | undefined;
 
   /** The state of a stream without holes. */
   const wholeState = (subject?: string): Promise<StreamState> =>
     repeatRead(async () => {
-      const body = encoder.encode(JSON.stringify(subject === undefined ? {} : { subjects_filter: subject }));
-      const reply = await slots.request(`$JS.API.STREAM.INFO.${stream}`, body, { timeoutMs: READ_TIMEOUT_MS });
-      const { error, state } = JSON.parse(decoder.decode(reply.data)) as Info;
-      if (error !== undefined || state === undefined) throw faultOfApi(error ?? { code: 500 }, stream);
+      const { state } = await askInfo(connection, stream, subject);
       const hole = holeInState(state);
       if (hole !== undefined) throw streamDamaged(stream, hole);
       return state;
     });
 
   const checkWhole = (): Promise<void> | undefined => {
-    if (performance.now() - checkedAtMs < CHECK_MS) return undefined;
+    const { reconnects } = connection;
+    if (checkedAfterReconnects === reconnects && performance.now() - checkedAtMs < CHECK_MS) return undefined;
     checking ??= wholeState()
       .then(() => {
         checkedAtMs = performance.now();
+        checkedAfterReconnects = reconnects;
       })
       .finally(() => {
         checking = undefined;
       });
     return checking;
   };
-  // A server that comes back may have found on its disk that it has lost something.
-  connection.onReconnect(() => {
-    checkedAtMs = Number.NEGATIVE_INFINITY;
-  });
 
   const checked = async <T>(read: () => Promise<T>): Promise<T> => {
     const [found] = await Promise.all([read(), checkWhole()]);
     return found;
   };
 
-  /** Faults: JS_UNAVAILABLE (a replica is behind: ask again), STREAM_DAMAGED. */
-  const confirmNone = async (subject: string): Promise<void> => {
-    const { subjects } = await wholeState(subject);
-    const [known] = Object.entries(subjects ?? {});
-    if (known === undefined) return;
-    const [name, count] = known;
-    if ((await readFromLeader(connection, stream, { last_by_subj: name })) === undefined)
-      throw streamDamaged(stream, `none of the ${count} messages of ${name} can be read`);
-    throw new Fault('JS_UNAVAILABLE', `${stream}: a replica does not have the messages of ${name} yet`);
-  };
+  const confirmNone = createNoneConfirmer(connection, stream, {
+    stateOf: wholeState,
+    unreadable: (what) => streamDamaged(stream, what),
+  });
 
   /** `read`, again while a replica that is behind says that there is nothing. */
-  const readOrNone = <T>(subject: string, read: () => Promise<T>, isNone: (found: T) => boolean): Promise<T> =>
+  const readOrNone = <T>(
+    subject: string,
+    read: () => Promise<T>,
+    isNone: (found: T) => boolean,
+    fromSequence?: number,
+  ): Promise<T> =>
     repeatRead(async () => {
       const found = await checked(read);
-      if (isNone(found)) await confirmNone(subject);
+      if (isNone(found)) await confirmNone(subject, fromSequence);
       return found;
     });
 
   return {
-    readSubject: (subject, options = {}) => {
-      const read = (): Promise<readonly StoredMessage[]> => reader.readSubject(subject, options);
-      // Behind a message that is known there may be nothing more.
-      if ((options.fromSequence ?? 1) > 1) return checked(read);
-      return readOrNone(subject, read, ({ length }) => length === 0);
-    },
+    readSubject: (subject, options = {}) =>
+      readOrNone(
+        subject,
+        (): Promise<readonly StoredMessage[]> => reader.readSubject(subject, options),
+        ({ length }) => length === 0,
+        options.fromSequence,
+      ),
     readLast: (subject) =>
       readOrNone(
         subject,

@@ -16,11 +16,10 @@ import { createSpecSchemas } from '../engine/spec-schemas.ts';
 import { createAppender } from '../jetstream/appender.ts';
 import { createEraser } from '../jetstream/erase-message.ts';
 import { createFollower } from '../jetstream/follower.ts';
-import { readFromLeader } from '../jetstream/leader-read.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
+import { createLeaderReader, createLimitedStreamReader } from '../jetstream/limited-stream.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createServiceHost } from '../jetstream/service-host.ts';
-import { createStreamReader } from '../jetstream/stream-reader.ts';
 import { createWorkQueue } from '../jetstream/work-queue.ts';
 import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { createJqRunner } from '../jq/jq-runner.ts';
@@ -40,7 +39,7 @@ await runProcess('command-handler', async (signal, context) => {
   const reader = createWholeStreamReader(connection, streams.events);
   const outcomes = createOutcomes({
     names,
-    reader: { readLast: (subject) => readFromLeader(connection, streams.outcomes, { last_by_subj: subject }) },
+    reader: createLeaderReader(connection, streams.outcomes),
     appender: appenderOf(streams.outcomes),
     clock,
   });
@@ -76,11 +75,8 @@ await runProcess('command-handler', async (signal, context) => {
       events: reader,
       // What was reported last decides whether a deletion ends: a replica that is behind would not know.
       statuses: {
-        ...createStreamReader(connection, streams.status),
-        readLast: async (subject) => {
-          const last = await readFromLeader(connection, streams.status, { last_by_subj: subject });
-          return last === undefined ? undefined : { subject, timeMs: 0, ...last };
-        },
+        ...createLimitedStreamReader(connection, streams.status),
+        ...createLeaderReader(connection, streams.status),
       },
       requester: createRequester(connection),
       clock,

@@ -20,7 +20,7 @@ import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { ensureChannelStream } from '../jetstream/provision.ts';
 import { createRequester } from '../jetstream/requester.ts';
-import { createStreamReader } from '../jetstream/stream-reader.ts';
+import { createLimitedStreamReader } from '../jetstream/limited-stream.ts';
 import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { runProcess } from '../runtime/lifecycle.ts';
 import { openInstance } from './common/open-instance.ts';
@@ -51,7 +51,7 @@ const work = async (
 
   const finalize = createFinalizer({ names, requester: createRequester(connection), clock, log, signal, metrics });
   const statuses = appenderOf(streams.status);
-  const statusReader = createStreamReader(connection, streams.status);
+  const statusReader = createLimitedStreamReader(connection, streams.status);
   const servers = openOwnServers(instance, {
     ...{ data: supervision.data, computes: supervision.computes, directory, signal },
     onReady: (name) => care.attend(name),

@@ -8,9 +8,9 @@ import { createQueryDoor } from '../engine/query-door.ts';
 import { createViewMirror } from '../engine/view-mirror.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
+import { createLimitedStreamReader } from '../jetstream/limited-stream.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createServiceHost } from '../jetstream/service-host.ts';
-import { createStreamReader } from '../jetstream/stream-reader.ts';
 import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { queryVerbs } from '../messages/queries.ts';
@@ -47,10 +47,10 @@ await runProcess('query-responder', async (signal, context) => {
     entities: createKeyValueStore(connection, buckets.entities),
     secrets: createKeyValueStore(connection, buckets.secrets),
     events: createWholeStreamReader(connection, streams.events),
-    statuses: createStreamReader(connection, streams.status),
+    statuses: createLimitedStreamReader(connection, streams.status),
     outcomes: createOutcomes({
       names,
-      reader: createStreamReader(connection, streams.outcomes),
+      reader: createLimitedStreamReader(connection, streams.outcomes),
       appender: appenderOf(streams.outcomes),
       clock,
     }),

@@ -21,6 +21,7 @@ import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { createLeaseKeeper } from '../jetstream/lease-keeper.ts';
 import { createPublisher } from '../jetstream/requester.ts';
 import { ensureStateBucket } from '../jetstream/state-bucket.ts';
+import { createLimitedStreamReader } from '../jetstream/limited-stream.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
 import { createSubscriber } from '../jetstream/subscriber.ts';
 import { createWorkQueue } from '../jetstream/work-queue.ts';
@@ -87,7 +88,7 @@ export const connectComponent = async (options: {
       publisher: createPublisher(connection),
       leases: observeLeadership(leases, metrics).leases,
       statuses: createAppender(connection, names.streams.status),
-      statusReader: createStreamReader(connection, names.streams.status),
+      statusReader: createLimitedStreamReader(connection, names.streams.status),
       statusFollower: createFollower(connection, names.streams.status),
       dead: createAppender(connection, names.streams.dead),
     },

@@ -5,7 +5,9 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { isFault } from '../../src/core/fault.ts';
+import type { StreamReader } from '../../src/engine/ports.ts';
 import { createAppender } from '../../src/jetstream/appender.ts';
+import { createLeaderReader, createLimitedStreamReader } from '../../src/jetstream/limited-stream.ts';
 import { createWholeStreamReader, type WholeStreamReader } from '../../src/jetstream/whole-stream.ts';
 import { api, bytes, openConnection, type Opened } from '../support/jetstream.ts';
 import { datasetOf, mustApply, operatorNamed } from '../support/manifests.ts';
@@ -98,6 +100,13 @@ describe('a stream from which nothing may be removed', () => {
     assert.equal((await reader.readSubject(`${stream}.single`)).length, 1);
   });
 
+  it('does not take for the end of a history what cannot be read at its end', async () => {
+    await damage(turnByteOf('many-3'));
+    await assert.rejects(reader.readSubject(`${stream}.many`), isDamaged);
+    await assert.rejects(reader.readSubject(`${stream}.many`, { fromSequence: 3 }), isDamaged);
+    assert.deepEqual(await reader.readSubject(`${stream}.*`, { fromSequence: 6 }), []);
+  });
+
   it('gives nothing once the server has forgotten messages, and takes nothing', async () => {
     await reader.checkWhole();
     await damage(cutAt('single-1'));
@@ -105,6 +114,49 @@ describe('a stream from which nothing may be removed', () => {
     await assert.rejects(reader.readSubject(`${stream}.never`), isDamaged);
     await assert.rejects(reader.readSubject(`${stream}.many`), isDamaged);
     await assert.rejects(async () => reader.checkWhole(), isDamaged);
+  });
+});
+
+describe('a stream with limits', () => {
+  /** `single` once, and `many` from #2 to #5. */
+  const openLimited = async (config: object): Promise<StreamReader> => {
+    stream = `L${(count += 1)}`;
+    await api(opened.connection, `STREAM.CREATE.${stream}`, {
+      ...{ name: stream, subjects: [`${stream}.>`], storage: 'file', allow_direct: true },
+      ...config,
+    });
+    const appender = createAppender(opened.connection, stream);
+    for (const [subject, text] of ['single-1', 'many-2', 'many-3', 'many-4', 'many-5'].map((one) => one.split('-')))
+      await appender.append([
+        { subject: `${stream}.${subject}`, id: `${subject}-${text}`, data: bytes(`${subject}-${text}`) },
+      ]);
+    return createLimitedStreamReader(opened.connection, stream);
+  };
+
+  it('says of what was never stored, or has gone by its limits, that it is not there', async () => {
+    const limited = await openLimited({ max_msgs: 3 });
+    assert.equal(await limited.readLast(`${stream}.never`), undefined);
+    assert.deepEqual(await limited.readSubject(`${stream}.single`), []);
+    const each = await openLimited({ max_msgs_per_subject: 2 });
+    assert.equal(await each.readLast(`${stream}.never`), undefined);
+    assert.equal((await each.readSubject(`${stream}.many`)).length, 2);
+  });
+
+  it('does not say so of what cannot be read', async () => {
+    const limited = await openLimited({ max_msgs_per_subject: 100 });
+    await damage(turnByteOf('single-1'));
+    await assert.rejects(limited.readLast(`${stream}.single`), isDamaged);
+    await assert.rejects(limited.readSubject(`${stream}.single`), isDamaged);
+    const leader = createLeaderReader(opened.connection, stream);
+    await assert.rejects(leader.readLast(`${stream}.single`), isDamaged);
+    assert.equal((await limited.readLast(`${stream}.many`))?.sequence, 5);
+  });
+
+  it('does not say so while messages are missing that no limit has taken', async () => {
+    const limited = await openLimited({});
+    await api(opened.connection, `STREAM.MSG.DELETE.${stream}`, { seq: 3 });
+    await assert.rejects(limited.readLast(`${stream}.never`), isDamaged);
+    assert.equal((await limited.readLast(`${stream}.many`))?.sequence, 5);
   });
 });
 

@@ -12,7 +12,7 @@ import { createFollower } from '../../jetstream/follower.ts';
 import { createKeyValueStore } from '../../jetstream/key-value-store.ts';
 import { ensureChannelStream, provision } from '../../jetstream/provision.ts';
 import { createPublisher, createRequester } from '../../jetstream/requester.ts';
-import { createStreamReader } from '../../jetstream/stream-reader.ts';
+import { createLimitedStreamReader } from '../../jetstream/limited-stream.ts';
 import { createSubscriber } from '../../jetstream/subscriber.ts';
 import type { Appender } from '../../engine/ports.ts';
 import type { Names } from '../../messages/subjects.ts';
@@ -25,7 +25,7 @@ type Appenders = (stream: string) => Appender;
 
 const sideOf = (connection: JetStreamConnection, names: Names, appenderOf: Appenders): ServerSide => ({
   statuses: appenderOf(names.streams.status),
-  statusReader: createStreamReader(connection, names.streams.status),
+  statusReader: createLimitedStreamReader(connection, names.streams.status),
   statusFollower: createFollower(connection, names.streams.status),
   deadFollower: createFollower(connection, names.streams.dead),
   dead: appenderOf(names.streams.dead),

@@ -26,6 +26,7 @@ import { announcePlaces, endStrays, type Places } from '../../engine/supervision
 import { createSupervisor, type Supervisor } from '../../engine/supervision/supervisor.ts';
 import type { ComputeDriver } from '../../engine/supervision/ports.ts';
 import { createKeyValueStore } from '../../jetstream/key-value-store.ts';
+import { createLimitedStreamReader } from '../../jetstream/limited-stream.ts';
 import { createStreamReader } from '../../jetstream/stream-reader.ts';
 import { createWholeStreamReader } from '../../jetstream/whole-stream.ts';
 import { configFault, loadConfig } from '../../runtime/config-table.ts';
@@ -203,7 +204,7 @@ export const openSupervision = (instance: Instance): Supervision => {
         ...{ directory, planner, drivers, settings, clock, log, signal, onReport },
         random: Math.random,
         metrics: instance.vitals.metrics,
-        recall: createRecall({ names, statusReader: createStreamReader(connection, names.streams.status), log }),
+        recall: createRecall({ names, statusReader: createLimitedStreamReader(connection, names.streams.status), log }),
         onPlanned: shipper.learn,
         onObserved: shipper.attend,
         leases: createLeaseWatch({

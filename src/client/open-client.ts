@@ -16,6 +16,7 @@ import { uuidSource } from '../runtime/ids.ts';
 import { connectionOptions, type ServerConfig } from '../runtime/connection-options.ts';
 import { createLogger } from '../runtime/logger.ts';
 import type { InstanceConfig } from '../runtime/instance-config.ts';
+import { faultOfFailure } from './fault-of-failure.ts';
 import { nobodyThere } from './nobody-there.ts';
 import { readLogs } from './read-logs.ts';
 import { sendCommand } from './send-command.ts';
@@ -49,7 +50,8 @@ const connect = ({ config, signal }: ClientOptions, log: Log): Promise<JetStream
     ...(signal === undefined ? {} : { signal }),
   });
 
-const readAnswer = (data: Uint8Array): ReturnType<typeof ok<unknown>> | ReturnType<typeof err<Rejection>> => {
+/** Faults: that which the query-responder answered with, and DOCUMENT_INVALID. */
+export const readAnswer = (data: Uint8Array): ReturnType<typeof ok<unknown>> | ReturnType<typeof err<Rejection>> => {
   const reply = decodeJson(data);
   if (!isJsonObject(reply)) {
     throw new Fault('DOCUMENT_INVALID', 'the query-responder answered with something that is no JSON object', {
@@ -58,13 +60,7 @@ const readAnswer = (data: Uint8Array): ReturnType<typeof ok<unknown>> | ReturnTy
   }
   const { error, failure } = reply;
   if (isJsonObject(error) && typeof error['code'] === 'string') return err(error as unknown as Rejection);
-  if (isJsonObject(failure)) {
-    const isRetryable = failure['isRetryable'] === true;
-    throw new Fault(isRetryable ? 'JS_UNAVAILABLE' : 'JS_REFUSED', String(failure['message']), {
-      retry: isRetryable ? 'later' : 'never',
-      details: { code: failure['code'] },
-    });
-  }
+  if (isJsonObject(failure)) throw faultOfFailure(failure);
   return ok(reply);
 };
 

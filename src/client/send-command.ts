@@ -2,13 +2,14 @@
 // second request and never a second event.
 
 import { decodeJson, encodeJson } from '../core/decode.ts';
-import { Fault, faultCodes, isFault, type FaultCode } from '../core/fault.ts';
+import { Fault, isFault, type FaultCode } from '../core/fault.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Receipt, Verb } from '../messages/commands.ts';
 import { commandHeaders } from '../messages/envelope.ts';
 import type { Names } from '../messages/subjects.ts';
 import { traceparentOf } from '../messages/trace.ts';
 import type { Clock, IdSource, Requester } from '../engine/ports.ts';
+import { faultOfFailure } from './fault-of-failure.ts';
 import { nobodyThere } from './nobody-there.ts';
 import type { SendOptions } from './types.ts';
 
@@ -57,20 +58,11 @@ const headersOf = (
   return headers;
 };
 
-const faultOf = (failure: JsonObject): Fault => {
-  const { code, message, isRetryable } = failure;
-  const known = typeof code === 'string' && Object.hasOwn(faultCodes, code) ? (code as FaultCode) : undefined;
-  return new Fault(known ?? (isRetryable === true ? 'JS_UNAVAILABLE' : 'JS_REFUSED'), String(message), {
-    retry: isRetryable === true ? 'later' : 'never',
-    details: { code },
-  });
-};
-
 /** The receipt in a reply. Throws the Fault that the handler answered with, or DOCUMENT_INVALID for what is no receipt. */
 export const readReply = (data: Uint8Array): Receipt => {
   const reply = decodeJson(data);
   if (isJsonObject(reply)) {
-    if (isJsonObject(reply['failure'])) throw faultOf(reply['failure']);
+    if (isJsonObject(reply['failure'])) throw faultOfFailure(reply['failure']);
     if (typeof reply['accepted'] === 'boolean' && Array.isArray(reply['events'])) return reply as unknown as Receipt;
   }
   throw new Fault('DOCUMENT_INVALID', 'the command-handler answered with something that is no receipt', {
@@ -91,7 +83,8 @@ const explain = (error: unknown, names: Names, subject: string, commandId: strin
 
 /** Nobody makes room, starts a process, or restores a stream within the time that a caller waits. */
 const NOT_SOON: ReadonlySet<FaultCode> = new Set([
-  ...(['NATS_NO_RESPONDERS', 'NATS_UNREACHABLE', 'JS_STORE_FULL', 'STREAM_DAMAGED', 'VIEW_DAMAGED'] as const),
+  ...(['NATS_NO_RESPONDERS', 'NATS_UNREACHABLE', 'JS_STORE_FULL'] as const),
+  ...(['STREAM_DAMAGED', 'VIEW_DAMAGED', 'DOCUMENT_INVALID'] as const),
 ]);
 const mayWorkLater = (error: unknown): boolean =>
   isFault(error) && error.retry !== 'never' && !NOT_SOON.has(error.code);

@@ -3,7 +3,7 @@
 // out in the order in which they were published; the outcome is recorded before the ack, so no crash loses it.
 
 import { encodeJson } from '../core/decode.ts';
-import { Fault, isFault } from '../core/fault.ts';
+import { isFault, type Fault } from '../core/fault.ts';
 import type { CommandFailure, Receipt } from '../messages/commands.ts';
 import { mayHoldSecret, WITHHELD } from '../messages/manifest/delicate.ts';
 import { createCommandMeter } from './command-meter.ts';
@@ -11,6 +11,7 @@ import { givenCommandId, readCommandRequest, type CommandRequest } from './comma
 import type { CommandExecutor, Sequencing } from './execute-command.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Outcomes } from './outcomes.ts';
+import { failureOf } from './failure-of.ts';
 import { noMetrics } from './no-metrics.ts';
 import { fittingReceipt } from './receipts.ts';
 import type { Clock, Delivery, IdSource, Log, Metrics, ServiceRequest, WorkQueue, StoredMessage } from './ports.ts';
@@ -51,11 +52,12 @@ const fields = (request: CommandRequest, receipt: Receipt, startedMs: number, cl
 
 const toFailure = (commandId: string, error: unknown): CommandFailure => ({
   commandId,
-  failure:
-    error instanceof Fault
-      ? { code: error.code, message: error.message, isRetryable: error.retry !== 'never' }
-      : { code: 'INTERNAL', message: 'the command-handler has a bug; its log says more', isRetryable: false },
+  failure: failureOf(error, SOURCE),
 });
+
+/** Trying again helps neither a bug nor a command whose stored outcome cannot be read. */
+const isHopeless = (error: unknown): boolean =>
+  !isFault(error) || error.retry === 'never' || error.code === 'DOCUMENT_INVALID';
 
 const unreadable = (commandId: string, subject: string, rejection: Receipt['rejection']): Receipt => ({
   commandId,
@@ -113,6 +115,15 @@ export const createCommandDoors = (options: DoorOptions) => {
   const keepable = (delivery: Delivery): StoredMessage =>
     mayHoldSecret(delivery.data) ? { ...delivery, data: new TextEncoder().encode(WITHHELD) } : delivery;
 
+  /** An outcome that is there and cannot be read stays as it is: the dead letter says what became of the command. */
+  const recordAtLast = async (...[origin, receipt]: Parameters<Outcomes['record']>): Promise<void> => {
+    try {
+      await options.outcomes.record(origin, receipt);
+    } catch (error) {
+      if (!isFault(error, 'DOCUMENT_INVALID')) throw error;
+    }
+  };
+
   const giveUp = async (delivery: Delivery, request: CommandRequest, error: unknown): Promise<void> => {
     const failure = toFailure(request.commandId, error).failure;
     await options.deadLetters(
@@ -120,13 +131,8 @@ export const createCommandDoors = (options: DoorOptions) => {
       keepable(delivery),
     );
     const rejection = { code: 'INTERNAL', message: failure.message, details: [] } as const;
-    await options.outcomes.record(request, {
-      commandId: request.commandId,
-      verb: request.verb,
-      accepted: false,
-      events: [],
-      rejection,
-    });
+    const { commandId, verb } = request;
+    await recordAtLast(request, { commandId, verb, accepted: false, events: [], rejection });
     await settle(delivery);
   };
 
@@ -140,7 +146,7 @@ export const createCommandDoors = (options: DoorOptions) => {
     // Who looks for the id that was given finds nothing: the refusal itself says where it is.
     const where = givenCommandId(delivery) === undefined ? `; this is the outcome of command "${commandId}"` : '';
     const told = { ...rejection, message: `${rejection.message}${where}` };
-    await options.outcomes.record(blank, unreadable(commandId, delivery.subject, told));
+    await recordAtLast(blank, unreadable(commandId, delivery.subject, told));
     await settle(delivery);
     log.info({ commandId, code: rejection.code }, 'command set aside');
   };
@@ -171,7 +177,7 @@ export const createCommandDoors = (options: DoorOptions) => {
       return 'settled';
     } catch (error) {
       sequencing.halt();
-      const isBug = !isFault(error) || error.retry === 'never';
+      const isBug = isHopeless(error);
       const bugCount = (bugs.get(delivery.sequence) ?? 0) + (isBug ? 1 : 0);
       bugs.set(delivery.sequence, bugCount);
       log[isBug ? 'error' : 'warn']({ commandId, sequence: delivery.sequence, err: error }, 'durable command failed');

@@ -17,8 +17,9 @@ import { fittingReceipt } from './receipts.ts';
 const MAX_OUTCOME_BYTES = 1000 * 1024;
 
 export type Outcomes = {
+  /** Undefined: there is none. Faults: DOCUMENT_INVALID (there is one that cannot be read), those of the reader. */
   find(commandId: string): Promise<Receipt | undefined>;
-  /** The outcome that is stored: `receipt`, or the one that another copy has recorded under this id before. */
+  /** The outcome that is stored: `receipt`, or the one that another copy has recorded under this id before. Faults as above. */
   record(
     request: Pick<
       CommandRequest,
@@ -39,6 +40,17 @@ export const receiptIn = (data: Uint8Array): Receipt | undefined => {
   return isReceipt && isJsonObject(entity) ? (receipt as unknown as Receipt) : undefined;
 };
 
+/** Faults: DOCUMENT_INVALID. What cannot be read is neither "none" nor another's answer. */
+const mustRead = (commandId: string, data: Uint8Array): Receipt => {
+  const receipt = receiptIn(data);
+  if (receipt !== undefined) return receipt;
+  throw new Fault(
+    'DOCUMENT_INVALID',
+    `what is stored as the outcome of command "${commandId}" cannot be read, so nobody knows whether it was carried out; look at the thing itself, and send the command under a new id`,
+    { details: { commandId } },
+  );
+};
+
 export const createOutcomes = (options: {
   readonly names: Names;
   /** Sees everything that was ever acknowledged: a replica that is behind would have a command carried out twice. */
@@ -49,7 +61,7 @@ export const createOutcomes = (options: {
   const { names, reader, appender, clock } = options;
   const find = async (commandId: string): Promise<Receipt | undefined> => {
     const message = await reader.readLast(names.outcome(commandId));
-    return message === undefined ? undefined : receiptIn(message.data);
+    return message === undefined ? undefined : mustRead(commandId, message.data);
   };
   return {
     find,
@@ -91,7 +103,7 @@ export const createOutcomes = (options: {
         const kept = await reader.readLast(names.outcome(commandId));
         if (kept === undefined)
           throw new Fault('STREAM_DAMAGED', `the outcome of command "${commandId}" is stored and cannot be read`);
-        return receiptIn(kept.data) ?? receipt;
+        return mustRead(commandId, kept.data);
       }
     },
   };

@@ -5,6 +5,7 @@ import type { Rejection } from '../core/rejection.ts';
 import type { Result } from '../core/result.ts';
 import type { Answer, createAnswerer } from './answer-query.ts';
 import { tooLarge } from './answer-room.ts';
+import { failureOf } from './failure-of.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { queryVerbs } from '../messages/queries.ts';
 import { noMetrics } from './no-metrics.ts';
@@ -70,9 +71,7 @@ export const createQueryDoor = (options: {
       count(verb, beganMs, code === undefined ? undefined : { result: 'refused', code });
       log.debug({ verb, code, durationMs: clock.nowMs() - startedMs }, 'query answered');
     } catch (error) {
-      const failure = isFault(error)
-        ? { code: error.code, message: error.message, isRetryable: error.retry !== 'never' }
-        : { code: 'INTERNAL', message: 'the query-responder has a bug; its log says more', isRetryable: false };
+      const failure = failureOf(error, 'query-responder');
       count(verb, beganMs, { result: 'failed', code: failure.code });
       request.respond(encode({ failure }), { code: failure.isRetryable ? 503 : 500, description: failure.code });
       log[isFault(error) ? 'warn' : 'error']({ verb, err: error }, 'query failed');

@@ -114,7 +114,13 @@ export type Receipt = {
 /** The answer on `rpc` when the command could be neither accepted nor refused: send the same command id again. */
 export type CommandFailure = {
   readonly commandId: string;
-  readonly failure: { readonly code: string; readonly message: string; readonly isRetryable: boolean };
+  readonly failure: {
+    readonly code: string;
+    readonly message: string;
+    readonly isRetryable: boolean;
+    /** Not before that. */
+    readonly retryAfterMs?: number;
+  };
 };
 
 /** Stored in OPSTREAM_OUTCOMES; its data is the Receipt. */

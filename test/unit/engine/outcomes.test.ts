@@ -36,3 +36,13 @@ it('an outcome that cannot be stored is a fault, not an answer', async () => {
   stream.failures.push(new Fault('NATS_TIMEOUT', 'no answer'));
   await assert.rejects(outcomesOn(stream).record(request, receiptOf('first')), { code: 'NATS_TIMEOUT' });
 });
+
+it('an outcome that cannot be read is a fault: neither none, nor what is being recorded', async () => {
+  const stream = memoryStream();
+  const [subject, data] = [namesFor('opstream').outcome('c-1'), new TextEncoder().encode('{"data":')];
+  await stream.appender.append([{ subject, id: 'x', data, expectedLastSequence: 0 }]);
+  const isUnreadable = { code: 'DOCUMENT_INVALID', retry: 'later' };
+  await assert.rejects(outcomesOn(stream).find('c-1'), isUnreadable);
+  await assert.rejects(outcomesOn(stream).record(request, receiptOf('mine')), isUnreadable);
+  assert.equal(await outcomesOn(stream).find('c-2'), undefined);
+});

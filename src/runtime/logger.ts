@@ -7,6 +7,8 @@ import type { LogLevel } from './instance-config.ts';
 
 const SECRET_NAME =
   /pass(word|wd|phrase)|secret|token|authorization|api-?_?key|credential|cookie|private-?_?key|^env(ironmentVars)?$/i;
+/** What is named so holds a secret, unless it is a number or a boolean. */
+export const isSecretName = (name: string): boolean => SECRET_NAME.test(name);
 const URL_CREDENTIALS = /(:\/\/)[^/@\s]+@/g;
 const BLANK = '[redacted]';
 const MAX_DEPTH = 6;
@@ -34,7 +36,7 @@ const clean = (value: unknown, depth: number): unknown => {
   const result: Record<string, unknown> = {};
   for (const [name, item] of Object.entries(value)) {
     const harmless = item === undefined || item === null || typeof item === 'number' || typeof item === 'boolean';
-    result[name] = !harmless && SECRET_NAME.test(name) ? BLANK : clean(item, depth + 1);
+    result[name] = !harmless && isSecretName(name) ? BLANK : clean(item, depth + 1);
   }
   return result;
 };

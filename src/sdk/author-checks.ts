@@ -5,6 +5,7 @@
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import type { LifecycleStatus, RuntimeStatus } from '../messages/entity.ts';
 import { nearestName } from '../messages/validation/nearest.ts';
+import { CHANGES } from './last-change.ts';
 import type { ReconcileResult, StatusUpdate } from './types.ts';
 
 const LIFECYCLES: readonly LifecycleStatus[] = ['pending', 'active', 'error', 'deleting', 'deleted'];
@@ -44,9 +45,20 @@ const assertCondition = (key: string, condition: unknown): void => {
   if (typeof message !== 'string') throw wrong(`message of condition ${type} of ${key}`, 'a text', message);
 };
 
+const assertConditions = (key: string, conditions: unknown): void => {
+  if (!Array.isArray(conditions)) throw wrong(`conditions of ${key}`, 'a list', conditions);
+  for (const condition of conditions as readonly unknown[]) assertCondition(key, condition);
+};
+
+const assertChange = (key: string, change: unknown): void => {
+  const { what, message } = isJsonObject(change) ? change : {};
+  if (!CHANGES.some((one) => one === what)) throw wrong(`change.what of ${key}`, `one of ${CHANGES.join(', ')}`, what);
+  if (!isTextOrNone(message)) throw wrong(`change.message of ${key}`, 'a text', message);
+};
+
 /** Throws a TypeError for what is no status. */
 export const assertUpdate = (update: StatusUpdate): void => {
-  const { key, status, runtime, run, conditions, externalId, message, properties } = update;
+  const { key, status, runtime, run, conditions, externalId, message, properties, change } = update;
   if (!LIFECYCLES.includes(status)) throw wrong(`status of ${key}`, `one of ${LIFECYCLES.join(', ')}`, status);
   if (runtime !== undefined && !RUNTIMES.includes(runtime))
     throw wrong(`runtime of ${key}`, `one of ${RUNTIMES.join(', ')}`, runtime);
@@ -55,9 +67,8 @@ export const assertUpdate = (update: StatusUpdate): void => {
   if (!isTextOrNone(message)) throw wrong(`message of ${key}`, 'a text', message);
   if (properties !== undefined && !isJsonObject(properties))
     throw wrong(`properties of ${key}`, 'an object', properties);
-  if (conditions === undefined) return;
-  if (!Array.isArray(conditions)) throw wrong(`conditions of ${key}`, 'a list', conditions);
-  for (const condition of conditions as readonly unknown[]) assertCondition(key, condition);
+  if (change !== undefined) assertChange(key, change);
+  if (conditions !== undefined) assertConditions(key, conditions);
 };
 
 /** What a reconcile returned. Nothing at all is `{}`. Throws a TypeError for anything else. */

@@ -2,10 +2,11 @@
 // it reported. A status answers the entity that the reconcile read, not a newer one that arrived meanwhile.
 
 import { Fault } from '../core/fault.ts';
-import type { Clock } from '../engine/ports.ts';
+import type { Clock, Log } from '../engine/ports.ts';
 import type { Entity, EntityKey } from '../messages/entity.ts';
 import type { Provenance } from '../messages/envelope.ts';
 import { assertUpdate } from './author-checks.ts';
+import { logChange } from './last-change.ts';
 import { sameStatus, statusFrom } from './status-rules.ts';
 import type { EntityStatusStore, EntityStore, OController, StatusUpdate } from './types.ts';
 
@@ -13,14 +14,19 @@ import type { EntityStatusStore, EntityStore, OController, StatusUpdate } from '
 export type ReconcileRecord = {
   entity: Entity;
   provenance: Provenance | undefined;
+  /** Of the reconcile. */
+  readonly log: (() => Log) | undefined;
   reported: boolean;
   /** It was given up on: what it reports from then on is refused. */
   isFenced: boolean;
 };
 
 export type Controller = OController & {
-  /** From here to `end`, updates of the key answer `entity`, or a newer one once the reconcile has read it. */
-  begin(entity: Entity, provenance: Provenance | undefined): ReconcileRecord;
+  /**
+   * From here to `end`, updates of the key answer `entity`, or a newer one once the reconcile has read it. `log`: where what was changed outside
+   * is said; default: nowhere.
+   */
+  begin(entity: Entity, provenance: Provenance | undefined, log?: () => Log): ReconcileRecord;
   end(key: EntityKey): void;
   /** The SDK's own word: like `updateEntityStatus`, also of a key whose reconcile was given up on. */
   report(update: StatusUpdate): Promise<void>;
@@ -67,8 +73,8 @@ export const createController = (options: ControllerOptions): Controller => {
   };
 
   return {
-    begin: (entity, provenance) => {
-      const record: ReconcileRecord = { entity, provenance, reported: false, isFenced: false };
+    begin: (entity, provenance, log) => {
+      const record: ReconcileRecord = { entity, provenance, log, reported: false, isFenced: false };
       active.set(entity.key, record);
       return record;
     },
@@ -91,6 +97,10 @@ export const createController = (options: ControllerOptions): Controller => {
     report: (update) => store(update, () => {}),
     updateEntityStatus: async (update) => {
       assertUpdate(update);
+      if (update.change !== undefined) {
+        const log = active.get(update.key)?.log;
+        if (log !== undefined) logChange(log(), update);
+      }
       await store(update, assertNotFenced);
     },
   };

@@ -62,6 +62,9 @@ export { createJqRunner } from '../jq/jq-runner.ts';
 export { createMemoryEntityStatusStore, createMemoryEntityStore } from './memory-stores.ts';
 export { createMessageHandler } from './message-handler.ts';
 export { conditionsFor, notReady, ready, reconciling, stalled } from './conditions.ts';
+export { differenceText, type DifferenceOptions } from './difference.ts';
+export { CHANGES, type ChangeReason, type ExternalChange } from './last-change.ts';
+export { leftToSettleMs, notSeenYet } from './settling.ts';
 export { componentTable } from './config.ts';
 export {
   booleanEntry,

@@ -174,7 +174,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
   const reconcile = async (entity: Entity, turn: Turn): Promise<WorkOutcome> => {
     const { key } = entity;
     const provenance = await entities.provenance?.(key);
-    const record = controller.begin(entity, provenance);
+    const record = controller.begin(entity, provenance, () => one.context.log);
     const beganMs = metrics.nowMs();
     const one = startReconcile({
       request: requestOf(entity),

@@ -16,6 +16,7 @@ import {
 } from '../messages/entity.ts';
 import { conditionsFor, notReady, reconciling, stalled } from './conditions.ts';
 import { carriedOver } from './carried-over.ts';
+import { withLastChange } from './last-change.ts';
 import { withSuspension } from './suspension.ts';
 import type { ReportedCondition, StatusUpdate } from './types.ts';
 
@@ -63,7 +64,8 @@ export const statusFrom = (
   const state = runtime ?? run?.state;
   if (state !== undefined) next.runtime = state;
   if (run !== undefined) next.run = withAction(run, entity);
-  const conditions = withSuspension(update.conditions ?? conditionsFor(status, message), entity);
+  const said = withLastChange(update.conditions ?? conditionsFor(status, message), update.change, before, now);
+  const conditions = withSuspension(said, entity);
   next.conditions = datedConditions(conditions, before, entity, now);
   if (externalId !== undefined) next.externalId = externalId;
   if (message !== undefined) next.message = message;

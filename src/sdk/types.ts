@@ -15,6 +15,7 @@ import type {
   RuntimeStatus,
 } from '../messages/entity.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { ExternalChange } from './last-change.ts';
 import type { TracedFetch } from './traced-fetch.ts';
 
 /** The resource type of an entity: `resource.type` of its manifest. */
@@ -84,7 +85,7 @@ export interface Reconciler {
 }
 
 /**
- * What a reconciler wants to say of an entity, whole each time: what is left out is not so any more. The SDK fills in uid,
+ * What a reconciler wants to say of an entity, whole each time: what is left out is not so any more, but for the last `change`. The SDK fills in uid,
  * generation, sequence, operator and transition times. Without `conditions` they follow from `status`: `active` is Ready, `pending`
  * and `deleting` are Reconciling, `error` is neither.
  */
@@ -98,6 +99,10 @@ export type StatusUpdate = {
   readonly externalId?: string;
   readonly message?: string;
   readonly properties?: JsonObject;
+  /**
+   * What was just done to the thing outside, said once, in the report after it: the condition LastChange from then on, and a line in the log.
+   */
+  readonly change?: ExternalChange;
 };
 
 export type ReportedCondition = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;

@@ -2,6 +2,7 @@
 
 import type {
   Entity,
+  ExternalChange,
   JsonObject,
   LifecycleStatus,
   ObservedRun,
@@ -40,18 +41,20 @@ type RunReport = {
   readonly properties: JsonObject;
   /** Default: those that follow from the run. */
   readonly conditions?: readonly ReportedCondition[];
+  readonly change?: ExternalChange;
 };
 
 /** The status of a resource with a run. The run's message is the status' message. */
 export const runUpdate = (
   entity: Entity,
   run: ObservedRun,
-  { status, properties, conditions }: RunReport,
+  { status, properties, conditions, change }: RunReport,
 ): StatusUpdate => ({
   key: entity.key,
   ...{ status, run, properties },
   runtime: run.state,
   conditions: conditions ?? conditionsOf(run),
+  ...(change === undefined ? {} : { change }),
   ...(run.externalId === undefined ? {} : { externalId: run.externalId }),
   ...(run.message === undefined ? {} : { message: run.message }),
 });

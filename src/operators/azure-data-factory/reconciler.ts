@@ -55,9 +55,10 @@ const suspendedUpdate = (work: Work, runId: string, status: EntityStatus | undef
 
 const goneUpdate = (work: Work, status: EntityStatus | undefined): StatusUpdate => {
   const run = known(work, status)?.run;
-  const conditions = [notReady('Deleted', 'nothing of it runs any more')];
-  if (run === undefined || !hasEnded(run.state)) return { key: work.entity.key, status: 'deleted', conditions };
-  return runUpdate(work.entity, run, { status: 'deleted', properties: status?.properties ?? {}, conditions });
+  const message = 'nothing of it runs any more';
+  const said = { conditions: [notReady('Deleted', message)], change: { what: 'Deleted', message } } as const;
+  if (run === undefined || !hasEnded(run.state)) return { key: work.entity.key, status: 'deleted', ...said };
+  return runUpdate(work.entity, run, { status: 'deleted', properties: status?.properties ?? {}, ...said });
 };
 
 export const createAdfReconciler = ({ settings, api, now = Date.now }: ReconcilerOptions): Reconciler => {
@@ -93,7 +94,6 @@ export const createAdfReconciler = ({ settings, api, now = Date.now }: Reconcile
         return {};
       case 'gone':
         await parts.report(goneUpdate(work, status));
-        work.context.log.info({ key: work.entity.key, change: 'Deleted' }, 'nothing of it runs any more');
         return {};
     }
   };

@@ -16,6 +16,7 @@ import {
   outcomeOf,
   reconciling,
   stalled,
+  type ChangeReason,
   type JsonObject,
   type ReconcileResult,
 } from '../../sdk/index.ts';
@@ -49,18 +50,20 @@ export const createStarter = (parts: Parts) => {
 
   const confirm = async (
     { entity }: Work,
-    runId: string,
+    what: Extract<ChangeReason, 'Created' | 'Adopted'>,
     adfRunId: string,
     target: Target,
     intent: Intent,
   ): Promise<ReconcileResult> => {
+    const { runId } = intent;
+    const change = { what, message: `run ${adfRunId} of pipeline ${target.pipelineName}` };
     ledger.claim(adfRunId, entity.key);
     ledger.keepAnswer(runId, adfRunId);
     await report(
       runUpdate(
         entity,
         { id: runId, state: 'pending', externalId: adfRunId },
-        { status: 'active', properties: recordProperties(target, confirmedIntent(intent)) },
+        { status: 'active', properties: recordProperties(target, confirmedIntent(intent)), change },
       ),
     );
     ledger.settle(runId);
@@ -161,7 +164,7 @@ export const createStarter = (parts: Parts) => {
       return onCreateFailed(work, target, intent, error);
     }
     work.context.log.info({ runId, adfRunId, pipeline: target.pipelineName }, 'pipeline run started');
-    return confirm(work, runId, adfRunId, target, intent);
+    return confirm(work, 'Created', adfRunId, target, intent);
   };
 
   const start = async (work: Work, runId: string): Promise<ReconcileResult> => {
@@ -245,12 +248,12 @@ export const createStarter = (parts: Parts) => {
     if ('problems' in made) return refuse(work, runId, made.problems.join('; '));
     const target = 'request' in made ? made.request.target : made;
     const answered = ledger.answerFor(runId);
-    if (answered !== undefined) return confirm(work, runId, answered, target, intent);
+    if (answered !== undefined) return confirm(work, 'Created', answered, target, intent);
     const lookedAtMs = now();
     const match = await patiently(search(work, target, intent));
     if (match !== undefined && mayTake(match, target, intent)) {
       context.log.warn({ runId, ...match }, 'pipeline run found that was started before, taken over');
-      return confirm(work, runId, match.adfRunId, target, intent);
+      return confirm(work, 'Adopted', match.adfRunId, target, intent);
     }
     const leftMs = Date.parse(intent.at) + searchGraceMs - lookedAtMs;
     if (match === undefined && leftMs <= 0) return giveUp(work, runId, onMissing, target, intent);

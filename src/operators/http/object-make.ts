@@ -1,12 +1,12 @@
 // A thing that is not there: found and adopted, restored, or made. A request to make one is intended in the status before it is sent; as long as
 // it is not known what became of it, nothing is made again before it was looked for.
 
-import { Fault, isFault, outcomeOf, type HttpObject } from '../../sdk/index.ts';
+import { Fault, isFault, leftToSettleMs, outcomeOf, type ChangeReason, type HttpObject } from '../../sdk/index.ts';
 import { withLookUps } from './look-ups.ts';
 import type { Ledger } from './ledger.ts';
 import type { ObjectClaims } from './object-claims.ts';
 import type { ObjectRead } from './object-read.ts';
-import { idOf, intentTo, type Change } from './record.ts';
+import { idOf, intentTo } from './record.ts';
 import type { Answer } from './rest-client.ts';
 import { inputOf, ownerOf, updateOf, waiting, type Parts, type Waiting, type Work } from './work.ts';
 
@@ -16,7 +16,7 @@ export const WHAT = 'object';
 export type Made = {
   readonly kind: 'made';
   readonly objectId: string;
-  readonly how: Change['what'];
+  readonly how: ChangeReason;
   readonly answer?: Answer;
 };
 
@@ -104,7 +104,7 @@ export const createObjectMake = (
         const message = `a request to create it at ${intent.at} was not confirmed, and the manifest has no "find" to look for what it may have made; look outside, then delete and declare the resource anew`;
         throw new Fault('COMPONENT_TERMINAL', message, { retry: 'never' });
       }
-      const leftMs = intent?.what === WHAT ? Date.parse(intent.at) + definition.settleMs - now() : 0;
+      const leftMs = leftToSettleMs(intent?.what === WHAT ? intent.at : undefined, definition.settleMs, now());
       if (leftMs > 0) {
         const message = `a request to create it at ${intent?.at ?? ''} was not confirmed; what it may have made is looked for`;
         const afterMs = Math.min(leftMs, definition.pollIntervalMs);

@@ -1,7 +1,7 @@
 // Deletes the thing outside, and says what may be left of it. It is gone when it is gone: an API that answers "accepted" is read until it says
 // so.
 
-import { isNotThere, type HttpObject } from '../../sdk/index.ts';
+import { isNotThere, leftToSettleMs, type HttpObject } from '../../sdk/index.ts';
 import type { ObjectClaims } from './object-claims.ts';
 import { WHAT, type ObjectMake } from './object-make.ts';
 import { absenceIn, type ObjectRead } from './object-read.ts';
@@ -22,8 +22,7 @@ export const createObjectRemove = (
   /** Whether it is read until it is gone: where the request says DELETE, or the manifest says what gone is. */
   const isWaitedFor = object.delete?.method === 'DELETE' || gone !== undefined;
 
-  const leftMsOf = (since: string | undefined): number =>
-    since === undefined ? 0 : Date.parse(since) + definition.settleMs - now();
+  const leftMsOf = (since: string | undefined): number => leftToSettleMs(since, definition.settleMs, now());
 
   const again = (work: Work, reason: string, message: string, leftMs: number): Waiting =>
     waiting(work, {

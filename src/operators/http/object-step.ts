@@ -2,16 +2,23 @@
 // every reconcile looks at the API again, and goes on from what the status says was intended. Each thing that is done to it is in the status and
 // in the log.
 
-import { Fault, type HttpObject } from '../../sdk/index.ts';
+import {
+  Fault,
+  leftToSettleMs,
+  notSeenYet,
+  type ChangeReason,
+  type ExternalChange,
+  type HttpObject,
+} from '../../sdk/index.ts';
 import { createLedger } from './ledger.ts';
 import { createObjectChange, type Changed } from './object-change.ts';
 import { createObjectClaims } from './object-claims.ts';
 import { createObjectMake, WHAT, type Made } from './object-make.ts';
 import { createObjectRead, type Observed } from './object-read.ts';
 import { createObjectRemove } from './object-remove.ts';
-import type { Change, Record } from './record.ts';
+import type { Record } from './record.ts';
 import type { Answer } from './rest-client.ts';
-import { updateOf, waiting, type Parts, type Report, type Waiting, type Work } from './work.ts';
+import { updateOf, type Parts, type Report, type Waiting, type Work } from './work.ts';
 
 /** `record`: what is known after it. `againAfterMs`: before the next resync. */
 export type Ensured = Observed &
@@ -22,7 +29,7 @@ type Reached = {
   readonly work: Work;
   readonly objectId: string;
   readonly answer: Answer;
-  readonly how?: Change['what'];
+  readonly how?: ChangeReason;
 };
 
 const persists = (difference: string, heldUntilMs: number): NonNullable<Report['further']> => [
@@ -46,14 +53,6 @@ export const createObjectStep = (parts: Parts, object: HttpObject) => {
   const change = createObjectChange(parts, object);
   const remove = createObjectRemove(parts, object, { claims, make, read });
 
-  /** Said in the log, and in each status from now on. */
-  const noted = (work: Work, objectId: string, what: Change['what'], message: string): Work => {
-    const { key } = work.entity;
-    work.context.log.info({ key, objectId, change: what, difference: message }, 'the thing outside was changed');
-    const kept = { ...work.record.kept, change: { what, at: new Date(now()).toISOString(), message } };
-    return { ...work, record: { ...work.record, kept } };
-  };
-
   /** Stores the id as soon as it is known. */
   const arrived = async (work: Work, { objectId, how }: Made): Promise<Work> => {
     const isNew = how !== 'Adopted';
@@ -61,29 +60,34 @@ export const createObjectStep = (parts: Parts, object: HttpObject) => {
     const kept = isNew ? { ...before, madeAt: new Date(now()).toISOString() } : before;
     const appliedGeneration = isNew ? work.entity.generation : 0;
     const record = { ...withoutIntent(work.record), objectId, appliedGeneration, kept };
-    const after = noted({ ...work, record }, objectId, how, '');
-    await parts.report(updateOf(after, { status: 'pending', withdraw: work.record.intent?.what === WHAT }));
+    const after = { ...work, record };
+    const withdraw = work.record.intent?.what === WHAT;
+    await parts.report(updateOf(after, { status: 'pending', withdraw, change: { what: how } }));
     return after;
   };
 
+  const unseen = (work: Work, message: string, afterMs: number): Waiting => ({
+    ...{ kind: 'wait', work, afterMs },
+    report: { status: 'pending', conditions: notSeenYet(message), message },
+  });
+
   const unseenYet = (work: Work, objectId: string): Waiting | undefined => {
     const { madeAt } = work.record.kept ?? {};
-    const leftMs = madeAt === undefined ? 0 : Date.parse(madeAt) + definition.settleMs - now();
+    const leftMs = leftToSettleMs(madeAt, definition.settleMs, now());
     if (leftMs <= 0) return undefined;
     const message = `${objectId} was made at ${madeAt ?? ''} and is not to be seen yet`;
-    const afterMs = Math.min(leftMs, definition.pollIntervalMs);
-    return waiting(work, { status: 'pending', reason: 'NotSeenYet', message, afterMs });
+    return unseen(work, message, Math.min(leftMs, definition.pollIntervalMs));
   };
 
   const restored = async (work: Work, objectId: string): Promise<Reached | Waiting> => {
     await make.restore(work, objectId);
     const record = { ...work.record, objectId, appliedGeneration: 0 };
-    const after = noted({ ...work, record }, objectId, 'Restored', '');
-    await parts.report(updateOf(after, { status: 'pending' }));
+    const after = { ...work, record };
+    await parts.report(updateOf(after, { status: 'pending', change: { what: 'Restored' } }));
     const seen = await read.look(after, objectId);
     if (seen.kind === 'there') return { work: after, objectId, answer: seen.answer, how: 'Restored' };
     const message = `${objectId} was restored and is not to be seen yet`;
-    return waiting(after, { status: 'pending', reason: 'NotSeenYet', message, afterMs: definition.pollIntervalMs });
+    return unseen(after, message, definition.pollIntervalMs);
   };
 
   const makeIt = async (work: Work): Promise<Reached | Waiting> => {
@@ -132,9 +136,9 @@ export const createObjectStep = (parts: Parts, object: HttpObject) => {
     const after = { ...work, record };
     if (done.count === 0) return after;
     const what = how ?? (isNew ? 'Updated' : 'DriftCorrected');
-    const said = noted(after, objectId, what, done.difference);
-    await parts.report(updateOf(said, { status: 'pending', withdraw: work.record.intent?.what === WHAT }));
-    return said;
+    const change: ExternalChange = { what, message: done.difference };
+    await parts.report(updateOf(after, { status: 'pending', withdraw: work.record.intent?.what === WHAT, change }));
+    return after;
   };
 
   return {

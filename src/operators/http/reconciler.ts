@@ -54,15 +54,14 @@ export const createHttpReconciler = (options: {
   };
 
   const gone = async (work: Work, { left, objectId }: Removed): Promise<void> => {
-    const { record, entity, context } = work;
+    const { record } = work;
     const goesOn = `run ${record.run?.externalId ?? ''} goes on: the manifest has no "cancel"`;
     const message = [left, isRunActive(work) ? goesOn : ''].filter((one) => one !== '').join('; ');
     const conditions = [notReady('Deleted', message === '' ? 'nothing of it is left' : message)];
-    await parts.report(updateOf(work, { status: 'deleted', conditions, ...(message === '' ? {} : { message }) }));
-    context.log.info(
-      { key: entity.key, externalId: objectId, change: 'Deleted', left: message },
-      'the thing outside was changed',
-    );
+    const change = { what: 'Deleted', message } as const;
+    const known = objectId === undefined ? {} : { record: { objectId } };
+    const said = message === '' ? {} : { message };
+    await parts.report(updateOf(work, { status: 'deleted', conditions, change, ...known, ...said }));
   };
 
   const remove = async (work: Work): Promise<ReconcileResult> => {

@@ -26,13 +26,6 @@ export type Intent = {
   readonly sent?: Sent;
 };
 
-/** What was last done to the thing outside, and why. `at` RFC 3339. */
-export type Change = {
-  readonly what: 'Created' | 'Adopted' | 'Updated' | 'DriftCorrected' | 'Recreated' | 'Restored';
-  readonly at: string;
-  readonly message: string;
-};
-
 /** A difference that is not of ours, and how often in a row it was put right. `at`: when last; RFC 3339. */
 export type Drift = { readonly difference: string; readonly count: number; readonly at: string };
 
@@ -44,7 +37,6 @@ export type Kept = {
   readonly startedAt?: string;
   /** When a request to delete it was accepted. */
   readonly deletedAt?: string;
-  readonly change?: Change;
   readonly drift?: Drift;
 };
 
@@ -91,12 +83,9 @@ const timeIn = (value: JsonObject, field: string): { readonly [name: string]: st
 /** Written by this program; what another made of it is not believed. */
 const keptIn = (value: JsonValue | undefined): Kept | undefined => {
   if (!isJsonObject(value)) return undefined;
-  const { change, drift } = value;
+  const { drift } = value;
   return {
     ...{ ...timeIn(value, 'madeAt'), ...timeIn(value, 'startedAt'), ...timeIn(value, 'deletedAt') },
-    ...(isJsonObject(change) && typeof change['what'] === 'string' && typeof change['message'] === 'string'
-      ? { change: change as unknown as Change }
-      : {}),
     ...(isJsonObject(drift) && typeof drift['count'] === 'number' && typeof drift['difference'] === 'string'
       ? { drift: drift as unknown as Drift }
       : {}),

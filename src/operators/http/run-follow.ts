@@ -5,6 +5,8 @@ import {
   Fault,
   isFault,
   isNotThere,
+  leftToSettleMs,
+  notSeenYet,
   type HttpAction,
   type JsonObject,
   type JsonValue,
@@ -99,10 +101,7 @@ export const createRunFollow = (parts: Parts) => {
   };
 
   /** Not to be seen, and it was started a moment ago. */
-  const isEarly = ({ record }: Work): boolean => {
-    const { startedAt } = record.kept ?? {};
-    return startedAt !== undefined && Date.parse(startedAt) + settleMs > now();
-  };
+  const isEarly = ({ record }: Work): boolean => leftToSettleMs(record.kept?.startedAt, settleMs, now()) > 0;
 
   return async (work: Work, action: HttpAction, base: Report): Promise<ReconcileResult> => {
     const { read } = action;
@@ -117,7 +116,7 @@ export const createRunFollow = (parts: Parts) => {
     if (seen.kind === 'unseen' && isEarly(work)) {
       const message = `run ${externalId} was started a moment ago and is not to be seen yet`;
       const run = observed(work, { state: work.record.run?.state ?? 'pending', externalId, message });
-      await parts.report(updateOf(work, { ...base, run, message }));
+      await parts.report(updateOf(work, { ...base, run, conditions: notSeenYet(message), message }));
       return { requeueAfterMs: pollIntervalMs };
     }
     const message = `run ${externalId} is not known to the API any more`;

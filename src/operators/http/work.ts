@@ -8,6 +8,7 @@ import {
   reconciling,
   type Entity,
   type EntityStatus,
+  type ExternalChange,
   type JsonObject,
   type ReconcileContext,
   type ReportedCondition,
@@ -69,6 +70,7 @@ export type Report = {
   readonly further?: readonly ReportedCondition[];
   readonly message?: string;
   readonly properties?: JsonObject;
+  readonly change?: ExternalChange;
 };
 
 /** Without what is undefined. */
@@ -96,22 +98,9 @@ export const waiting = (
 /** A resource that was declared anew under the same key owns nothing of the earlier one's. */
 export const ownerOf = ({ key, uid }: Pick<Entity, 'key' | 'uid'>): string => `${key} ${uid}`;
 
-const changeIn = ({ kept }: Pick<Record, 'kept'>): readonly ReportedCondition[] => {
-  if (kept?.change === undefined) return [];
-  const { what, at, message } = kept.change;
-  return [
-    { type: 'LastChange', status: 'True', reason: what, message: `${at}${message === '' ? '' : `: ${message}`}` },
-  ];
-};
-
 /** undefined: those that the SDK makes of the status. */
-const conditionsIn = (
-  after: Pick<Record, 'kept'>,
-  { status, message, conditions, further = [] }: Report,
-): Report['conditions'] => {
-  const beside = [...further, ...changeIn(after)];
-  return beside.length === 0 ? conditions : [...(conditions ?? conditionsFor(status, message)), ...beside];
-};
+const conditionsIn = ({ status, message, conditions, further = [] }: Report): Report['conditions'] =>
+  further.length === 0 ? conditions : [...(conditions ?? conditionsFor(status, message)), ...further];
 
 /** A status with the record after `report.record` is put over what was known; `withdraw`: without the intent. */
 export const updateOf = (work: Work, report: Report): StatusUpdate => {
@@ -121,12 +110,12 @@ export const updateOf = (work: Work, report: Report): StatusUpdate => {
   const before = status?.uid === entity.uid ? status.run : undefined;
   const run = report.run ?? before;
   const externalId = after.objectId ?? run?.externalId;
-  const conditions = conditionsIn(after, report);
+  const conditions = conditionsIn(report);
   return {
     key: entity.key,
     status: report.status,
     ...present({ run, externalId, runtime: run === undefined ? undefined : (report.runtime ?? run.state) }),
-    ...present({ conditions, message: report.message === '' ? undefined : report.message }),
+    ...present({ conditions, change: report.change, message: report.message === '' ? undefined : report.message }),
     properties: recordProperties(after, report.properties ?? synchronizedIn(status, entity)),
   };
 };

@@ -55,6 +55,11 @@ const mistakes: readonly [what: string, reconcile: (controller: OController) => 
     /^run\.state of .* must be one of pending, .*; found "done"$/,
   ],
   [
+    'a change of no kind',
+    reported({ change: { what: 'Changed' } }),
+    /^change\.what of .* must be one of Created, .*; found "Changed"$/,
+  ],
+  [
     'two opinions',
     reported({ runtime: 'failed', run: { id: 'r', state: 'succeeded' } }),
     /^runtime of .* must be run\.state/,

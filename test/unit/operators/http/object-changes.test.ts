@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { EntityStatus, Log } from '../../../../src/sdk/index.ts';
+import type { EntityStatus } from '../../../../src/sdk/index.ts';
+import { listeningLog } from '../../../support/told-changes.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 import { component, deleted, object, thing, update } from './object-component.ts';
 
@@ -11,19 +12,9 @@ const changing = { ...object, update };
 
 const conditionOf = (status: EntityStatus, type: string) => status.conditions.find((one) => one.type === type);
 
-const listening = () => {
-  const facts: Record<string, unknown>[] = [];
-  const log: Log = {
-    ...{ debug: () => {}, warn: () => {}, error: () => {} },
-    info: (fact: object) => void facts.push(fact as Record<string, unknown>),
-    child: () => log,
-  } as unknown as Log;
-  return { log, changes: () => facts.filter(({ change }) => change !== undefined).map(({ change }) => change) };
-};
-
 describe('every change of a thing', () => {
   it('is in the status with what differed, and in the log', async () => {
-    const { log, changes } = listening();
+    const { log, changes } = listeningLog();
     const it = await component({ object: changing }, {}, { log });
     const changeAt = async (sequence: number) => conditionOf(await it.at(sequence), 'LastChange');
     await it.declare(thing(1, 1, 'one'));
@@ -42,7 +33,8 @@ describe('every change of a thing', () => {
     await it.declare(thing(4, 2, 'two'));
     assert.deepEqual(await changeAt(4), { ...drift, observedGeneration: 2 }, 'it stays until there is another');
     await it.declare(deleted(thing(4, 2, 'two'), 5));
-    await it.until(({ status }) => status === 'deleted', 'the end');
+    const end = await it.until(({ status }) => status === 'deleted', 'the end');
+    assert.equal(conditionOf(end, 'LastChange')?.reason, 'Deleted');
     await waitFor(() => changes().length === 4, { what: 'the log' });
     assert.deepEqual(changes(), ['Created', 'Updated', 'DriftCorrected', 'Deleted']);
   });
@@ -69,6 +61,35 @@ describe('every change of a thing', () => {
     await it.declare(thing(3, 3, '9007199254740995'));
     const updated = conditionOf(await it.at(3), 'LastChange');
     assert.match(updated?.message ?? '', /Z$/, 'what is the same does not differ');
+  });
+
+  it('stays said when the next look fails', async () => {
+    let isBroken = false;
+    const read = () => (isBroken ? { status: 500, body: {} } : undefined);
+    const it = await component({ object: changing }, { read });
+    await it.declare(thing(1, 1, 'one'));
+    const made = conditionOf(await it.at(1), 'LastChange');
+    isBroken = true;
+    await it.declare(thing(2, 1, 'one'));
+    const isFailed = ({ conditions }: EntityStatus): boolean =>
+      conditions.some(({ reason }) => reason === 'ReconcileFailed');
+    const failed = await it.until(isFailed, 'the failure');
+    assert.deepEqual(conditionOf(failed, 'LastChange'), made);
+  });
+
+  it('tells nothing that is named like a secret', async () => {
+    const body = {
+      text: '{{ .spec.text }}',
+      access: { token: '{{ .spec.text }}-1' },
+      hooks: [{ password: '{{ .spec.text }}-2' }],
+    };
+    const it = await component({ object: { ...changing, update: { ...update, body } } });
+    for (const [index, text] of ['one', 'two', 'three'].entries()) {
+      await it.declare(thing(index + 1, index + 1, text));
+      await it.at(index + 1);
+    }
+    const message = conditionOf(await it.at(3), 'LastChange')?.message ?? '';
+    assert.match(message, /text: "two", wanted "three"; access\.token differs; hooks differs$/);
   });
 
   it('tells no secret', async () => {

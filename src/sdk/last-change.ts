@@ -1,0 +1,52 @@
+// What a reconcile has just done to the thing outside, for the condition LastChange: each correction is seen in the status, in the history and in the
+// component's log. An author names it once, as `change` of the report after it; the SDK dates it and keeps it in every later status of the
+// resource until there is another one, also in those that the SDK itself makes. Called by status-rules.ts and controller.ts.
+
+import type { Log } from '../engine/ports.ts';
+import type { Condition } from '../messages/entity.ts';
+import type { ReportedCondition, StatusUpdate } from './types.ts';
+
+/**
+ * `Created`: made for the first time. `Adopted`: it was there and is the resource's from now on. `Updated`: brought to what the resource asks
+ * for by now. `DriftCorrected`: brought back to what it was asked to be before. `Recreated`: it was gone. `Restored`: brought back from
+ * where it was deleted to. `Deleted`: with the resource; the message says what is left.
+ */
+export type ChangeReason = (typeof CHANGES)[number];
+export const CHANGES = ['Created', 'Adopted', 'Updated', 'DriftCorrected', 'Recreated', 'Restored', 'Deleted'] as const;
+
+/** `message`: what differed (see `differenceText`), what was made, what is left; without secrets. Default: nothing. */
+export type ExternalChange = { readonly what: ChangeReason; readonly message?: string };
+
+const TYPE = 'LastChange';
+const MAX_MESSAGE_LENGTH = 1000;
+
+const textOf = ({ message = '' }: ExternalChange): string =>
+  message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH)}…` : message;
+
+const conditionOf = (change: ExternalChange, now: string): ReportedCondition => {
+  const text = textOf(change);
+  return { type: TYPE, status: 'True', reason: change.what, message: text === '' ? now : `${now}: ${text}` };
+};
+
+const isLastChange = ({ type }: Pick<ReportedCondition, 'type'>): boolean => type === TYPE;
+
+/** The conditions of a report with LastChange: of the change that it names, else as it was `before`. `now`: RFC 3339. */
+export const withLastChange = (
+  reported: readonly ReportedCondition[],
+  change: ExternalChange | undefined,
+  before: readonly Condition[],
+  now: string,
+): readonly ReportedCondition[] => {
+  const own = reported.filter((condition) => !isLastChange(condition));
+  if (change !== undefined) return [...own, conditionOf(change, now)];
+  const last = reported.find(isLastChange) ?? before.find(isLastChange);
+  return last === undefined ? own : [...own, last];
+};
+
+/** The thing outside is as it is by then, whether or not the status can be stored: so it is said before that. */
+export const logChange = (log: Log, { key, externalId, change }: StatusUpdate): void => {
+  if (change === undefined) return;
+  const text = textOf(change);
+  const facts = { key, ...(externalId === undefined ? {} : { externalId }), change: change.what };
+  log.info({ ...facts, ...(text === '' ? {} : { difference: text }) }, 'the thing outside was changed');
+};

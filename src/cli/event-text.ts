@@ -6,12 +6,14 @@ import { initialOperatorState } from '../domain/operator/state.ts';
 import { initialResourceState } from '../domain/resource/state.ts';
 import { initialSecretState } from '../domain/secret/state.ts';
 import { takeIn, type States } from '../domain/take-in.ts';
+import type { LeftStorage } from '../messages/left-behind.ts';
 import { masked } from '../messages/manifest/sealed.ts';
 import { NO_WORKSPACE, printable } from '../messages/names.ts';
 import { decodeEvent } from '../messages/stored-event.ts';
 import type { OwnEvent } from '../messages/own-events.ts';
 import { kinds, type Kind } from '../messages/subjects.ts';
 import type { HistoryEntry } from '../messages/queries.ts';
+import { storageText } from './left-behind-text.ts';
 
 const textIn = (event: JsonObject, field: string): string => {
   const value = event[field];
@@ -41,8 +43,14 @@ const endText = (data: JsonObject): string => {
   return `${textIn(data, 'state')}${externalId === '' ? '' : ` (${printable(externalId)})`}`;
 };
 
+/** `keeps stream x (12 messages), bucket y (unreadable)` */
+const keptText = (storage: JsonValue | undefined): string => {
+  const kept = Array.isArray(storage) ? (storage as readonly JsonValue[]).filter(isJsonObject) : [];
+  return kept.length === 0 ? '' : `keeps ${kept.map((one) => storageText(one as unknown as LeftStorage)).join(', ')}`;
+};
+
 const leftText = (leftBehind: JsonValue | undefined): string => {
-  if (!isJsonObject(leftBehind)) return '';
+  if (!isJsonObject(leftBehind) || leftBehind['total'] === 0) return '';
   const items = Array.isArray(leftBehind['items']) ? (leftBehind['items'] as readonly JsonValue[]) : [];
   const ids = items.flatMap((item) => (isJsonObject(item) ? [printable(textIn(item, 'externalId'))] : []));
   const [only = ''] = ids;
@@ -56,6 +64,7 @@ const eventFacts = (data: JsonObject): readonly string[] => [
   endText(data),
   data['force'] === true || data['forced'] === true ? 'forced' : '',
   leftText(data['leftBehind']),
+  keptText(isJsonObject(data['leftBehind']) ? data['leftBehind']['storage'] : undefined),
 ];
 
 const statusFacts = (data: JsonObject): readonly string[] => {

@@ -8,6 +8,7 @@ import type { OperatorDocument } from '../messages/queries.ts';
 import type { Names } from '../messages/subjects.ts';
 import type { Aggregate } from './aggregates.ts';
 import { createOperatorDirectory } from './operator-directory.ts';
+import type { StoragePlace } from './operator-storage.ts';
 import type { StreamReader } from './ports.ts';
 
 export type OperatorsAt = {
@@ -16,6 +17,8 @@ export type OperatorsAt = {
   readonly operators: readonly OperatorDocument[];
   /** Of the last message on the subject of one operator; 0: there is none. */
   lastOf(subject: string): number;
+  /** See the directory. */
+  storageNamedBy(operator: string): readonly StoragePlace[];
 };
 
 /** Reads what has come since the last look. */
@@ -30,7 +33,8 @@ export const createChannelClaims = (names: Names, reader: Pick<StreamReader, 're
       lastOf.set(message.subject, Math.max(message.sequence, lastOf.get(message.subject) ?? 0));
       sequence = Math.max(sequence, message.sequence);
     }
-    return { sequence, operators: directory.all(), lastOf: (subject) => lastOf.get(subject) ?? 0 };
+    const { storageNamedBy } = directory;
+    return { sequence, operators: directory.all(), lastOf: (subject) => lastOf.get(subject) ?? 0, storageNamedBy };
   };
 };
 

@@ -34,8 +34,10 @@ export const decideFinalize = async (
         `operator "${ref.name}" may still be found by commands under way; send it again`,
       );
     }
-    const dependents = isMeant ? await context.relations.dependentsOf(ref.name) : NOTHING_LEFT;
-    return decideOperator({ type: 'finalize', uid, dependents }, operator, ref.name);
+    if (!isMeant) return decideOperator({ type: 'finalize', uid, dependents: NOTHING_LEFT }, operator, ref.name);
+    const dependents = await context.relations.dependentsOf(ref.name);
+    const storage = await context.relations.storageLeftBy(known);
+    return decideOperator({ type: 'finalize', uid, dependents, storage }, operator, ref.name);
   }
   const { entity } = resource;
   const lastStatus = entity?.uid === uid ? await context.relations.lastStatusOf(entity) : undefined;

@@ -164,6 +164,7 @@ export type {
   ServiceRequest,
   Subscriber,
 } from './request-ports.ts';
+export type { OperatorStorage, StorageFacts, StorageRef } from './storage-ports.ts';
 
 /** `token` grows with every holder: the fencing token. `lost` aborts when the lease could not be renewed in time. */
 export type Lease = {

@@ -6,8 +6,14 @@ import { decodeJson, encodeJson } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import { isJsonObject } from '../core/json.ts';
 import { STATUS_TYPE, type Entity, type EntityStatus } from '../messages/entity.ts';
-import { boundedItems, MAX_LEFT_BEHIND, type LeftBehind, type LeftBehindItem } from '../messages/left-behind.ts';
-import type { ListAnswer, Summary } from '../messages/queries.ts';
+import {
+  boundedItems,
+  MAX_LEFT_BEHIND,
+  type LeftBehind,
+  type LeftBehindItem,
+  type LeftStorage,
+} from '../messages/left-behind.ts';
+import type { ListAnswer, OperatorDocument, Summary } from '../messages/queries.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import type { Names } from '../messages/subjects.ts';
 import { damagedView } from '../messages/view-documents.ts';
@@ -34,6 +40,8 @@ export type Relations = {
   usersOfSecret(workspace: string, name: string): Promise<SecretUsers>;
   /** Names of operators for "did you mean"; none when nobody answers. */
   operatorNames(): Promise<readonly string[]>;
+  /** Streams and buckets that stay when the operator goes (left-storage.ts). Faults: what other operators there are cannot be read. */
+  storageLeftBy(operator: OperatorDocument): Promise<readonly LeftStorage[]>;
 };
 
 const itemOf = (summary: Summary): LeftBehindItem => ({
@@ -57,8 +65,9 @@ export const createRelations = (options: {
   readonly clock: Clock;
   /** Default: those of `names`. */
   readonly own?: OwnEvents;
+  readonly storageLeftBy: Relations['storageLeftBy'];
 }): Relations => {
-  const { names, events, statuses, requester, clock, own = createOwnEvents(names) } = options;
+  const { names, events, statuses, requester, clock, own = createOwnEvents(names), storageLeftBy } = options;
   let known: { readonly names: readonly string[]; readonly atMs: number } | undefined;
 
   const list = async (query: object, timeoutMs: number): Promise<ListAnswer | undefined> => {
@@ -82,6 +91,8 @@ export const createRelations = (options: {
   };
 
   return {
+    storageLeftBy,
+
     dependentsOf: async (operator) => {
       const minSequence = await events.lastSequence();
       const query = { type: 'resource', operator, limit: MAX_LEFT_BEHIND, minSequence, waitMs: WAIT_MS };

@@ -5,6 +5,9 @@ import type { JetStreamConnection } from './connection.ts';
 import { ensureStream } from './provision.ts';
 import { readStreamDefinitions } from './stream-definitions.ts';
 
+/** By it a bucket is known to have been made here: its name alone may be somebody else's. */
+export const STATE_BUCKET_DESCRIPTION = 'Desired state as a component keeps it: entity.<workspace>.<name>';
+
 /** Makes the bucket when it is missing. Faults: STREAM_DRIFT, JS_REFUSED (no right to make streams). */
 export const ensureStateBucket = async (
   connection: JetStreamConnection,
@@ -17,7 +20,7 @@ export const ensureStateBucket = async (
   await ensureStream(connection, {
     ...like,
     name: `KV_${bucket}`,
-    description: 'Desired state as a component keeps it: entity.<workspace>.<name>',
+    description: STATE_BUCKET_DESCRIPTION,
     subjects: [`$KV.${bucket}.>`],
   });
 };

@@ -19,6 +19,9 @@ export const toToken = (text: string): string => {
   return `${plain}-${hash}`.replaceAll(/^-+/g, '').replaceAll(/-+/g, '-');
 };
 
+/** The bucket of the entities that a component keeps. `queue`: as `queueOf` gives it. */
+export const stateBucketOf = (prefix: string, queue: string): string => toToken(`${prefix}-state-${queue}`);
+
 /** `name`: ELECTION_CLUSTER_NAME, else the queue. Of a component, so that no process of the instance has the same one. */
 export const leaseNameOf = (name: string): string => toToken(`component-${name}`);
 

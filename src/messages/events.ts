@@ -16,7 +16,7 @@ export type OperatorEventData = {
   readonly 'io.opstream.operator.restart-requested.v1': { readonly component?: string };
   /** `force`: the operator goes although resources need it; they stay declared, and `leftBehind` says which they were then. */
   readonly 'io.opstream.operator.deletion-requested.v1': { readonly force?: true; readonly leftBehind?: LeftBehind };
-  /** `leftBehind`: the resources that were still declared when it was gone. */
+  /** `leftBehind`: the resources that were still declared when it was gone, and the streams and buckets that stay. */
   readonly 'io.opstream.operator.deleted.v1': { readonly leftBehind?: LeftBehind };
 };
 

@@ -1,5 +1,6 @@
 // What a forced deletion, or a release, leaves outside: things that no component will be asked to remove. Named in the event, so that the
-// history says who left what where, and in the receipt. Bounded: an operator may have any number of resources.
+// history says who left what where, and in the receipt. Bounded: an operator may have any number of resources. And what a deleted operator
+// leaves on the NATS server: streams and buckets that hold something, cannot be read, or are not opstream's to remove.
 
 import type { RuntimeStatus, ShownStatus } from './entity.ts';
 
@@ -18,8 +19,30 @@ export type LeftBehindItem = {
   readonly runtime?: RuntimeStatus;
 };
 
-/** `items` are the first of `total`, by workspace and name: as many as MAX_LEFT_BEHIND and MAX_LEFT_BEHIND_BYTES allow. */
-export type LeftBehind = { readonly total: number; readonly items: readonly LeftBehindItem[] };
+/**
+ * `NotEmpty`: it goes by itself once it is empty and nobody uses it. `Unreadable`: nobody can say whether it is empty. `NotOurs`: opstream did
+ * not make it, or it has subjects that no manifest of the operator names; it is never removed.
+ */
+export type LeftStorageReason = 'NotEmpty' | 'Unreadable' | 'NotOurs';
+
+/** A command stream or a component's state bucket that outlives its operator. */
+export type LeftStorage = {
+  readonly kind: 'stream' | 'bucket';
+  readonly name: string;
+  readonly reason: LeftStorageReason;
+  /** As the server counts them; absent: unknown. */
+  readonly messages?: number;
+};
+
+/**
+ * `items` are the first of `total`, by workspace and name: as many as MAX_LEFT_BEHIND and MAX_LEFT_BEHIND_BYTES allow. `storage` is of a
+ * deleted operator only, and not counted in `total`; absent: none.
+ */
+export type LeftBehind = {
+  readonly total: number;
+  readonly items: readonly LeftBehindItem[];
+  readonly storage?: readonly LeftStorage[];
+};
 
 export const MAX_LEFT_BEHIND = 200;
 /** They go into an event, and external ids are as long as a component likes. */
@@ -39,7 +62,10 @@ export const boundedItems = (items: readonly LeftBehindItem[]): readonly LeftBeh
 /** Several of them as one; undefined when nothing is left behind. */
 export const joinLeftBehind = (parts: readonly LeftBehind[]): LeftBehind | undefined => {
   const total = parts.reduce((sum, part) => sum + part.total, 0);
-  return total === 0 ? undefined : { total, items: boundedItems(parts.flatMap(({ items }) => items)) };
+  const storage = parts.flatMap((part) => part.storage ?? []);
+  if (total === 0 && storage.length === 0) return undefined;
+  const items = boundedItems(parts.flatMap((part) => part.items));
+  return storage.length === 0 ? { total, items } : { total, items, storage };
 };
 
 /** What the data of an event says is left behind. */

@@ -35,7 +35,11 @@ export const isRunOrNone = (value: unknown): boolean =>
   value === undefined || (isJsonObject(value) && typeof value['id'] === 'string');
 
 const isLeftBehind = (value: unknown): boolean =>
-  isJsonObject(value) && isCount(value['total']) && Array.isArray(value['items']) && value['items'].every(isJsonObject);
+  isJsonObject(value) &&
+  isCount(value['total']) &&
+  Array.isArray(value['items']) &&
+  value['items'].every(isJsonObject) &&
+  (value['storage'] === undefined || (Array.isArray(value['storage']) && value['storage'].every(isJsonObject)));
 
 const prefixed = (problem: string | undefined): string | undefined =>
   problem === undefined ? undefined : `data.${problem}`;

@@ -9,6 +9,8 @@ import { whileLeading } from '../engine/lead.ts';
 import { createOutcomeIndex } from '../engine/outcome-index.ts';
 import { createOutcomes } from '../engine/outcomes.ts';
 import { createChannelClaims } from '../engine/channel-claims.ts';
+import { createLeftStorage } from '../engine/left-storage.ts';
+import { lastOperatorStatus } from '../engine/operator-care.ts';
 import { createCensus } from '../engine/census.ts';
 import { createSnapshots } from '../engine/snapshots.ts';
 import { createRelations } from '../engine/relations.ts';
@@ -18,6 +20,7 @@ import { createEraser } from '../jetstream/erase-message.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { createLeaderReader, createLimitedStreamReader } from '../jetstream/limited-stream.ts';
+import { createOperatorStorage } from '../jetstream/operator-storage.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createServiceHost } from '../jetstream/service-host.ts';
 import { createWorkQueue } from '../jetstream/work-queue.ts';
@@ -46,6 +49,12 @@ await runProcess('command-handler', async (signal, context) => {
   const outcomeIndex = createOutcomeIndex({ names, follower: createFollower(connection, streams.outcomes), log });
   const following = outcomeIndex.follow(signal);
   const jq = createJqRunner();
+  // What was reported last decides whether a deletion ends: a replica that is behind would not know.
+  const statuses = {
+    ...createLimitedStreamReader(connection, streams.status),
+    ...createLeaderReader(connection, streams.status),
+  };
+  const claims = createChannelClaims(names, reader);
   const executor = createCommandExecutor({
     names,
     aggregates: createAggregates({
@@ -68,18 +77,19 @@ await runProcess('command-handler', async (signal, context) => {
       entities: createKeyValueStore(connection, names.buckets.entities),
     }),
     jq,
-    claims: createChannelClaims(names, reader),
+    claims,
     checkWhole: reader.checkWhole,
     relations: createRelations({
       names,
       events: reader,
-      // What was reported last decides whether a deletion ends: a replica that is behind would not know.
-      statuses: {
-        ...createLimitedStreamReader(connection, streams.status),
-        ...createLeaderReader(connection, streams.status),
-      },
+      statuses,
       requester: createRequester(connection),
       clock,
+      storageLeftBy: createLeftStorage({
+        ...{ prefix: names.prefix, claims, storage: createOperatorStorage(connection, names.prefix) },
+        hasOwnServer: async ({ name }) =>
+          (await lastOperatorStatus(statuses, names, name)).status?.nats?.location === 'own',
+      }),
     }),
   });
   const doors = createCommandDoors({

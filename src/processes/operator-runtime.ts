@@ -9,6 +9,9 @@ import { createCensus } from '../engine/census.ts';
 import { DELETION_GRACE_MS } from '../engine/decide-finalize.ts';
 import { createOperatorCare, lastOperatorStatus } from '../engine/operator-care.ts';
 import { createOperatorDirectory } from '../engine/operator-directory.ts';
+import { createStorageSweep } from '../engine/storage-sweep.ts';
+import { EXTERNAL } from '../engine/supervision/drivers.ts';
+import { serverWish } from '../engine/own-server/place.ts';
 import { runRunEnds } from '../engine/run-ends-loop.ts';
 import { runDispatch } from '../engine/dispatch-loop.ts';
 import { createReleasedStatus } from '../engine/released-status.ts';
@@ -18,6 +21,7 @@ import { createSnapshots } from '../engine/snapshots.ts';
 import { readChannelPosition } from '../jetstream/channel-position.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
+import { createOperatorStorage } from '../jetstream/operator-storage.ts';
 import { ensureChannelStream } from '../jetstream/provision.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createLimitedStreamReader } from '../jetstream/limited-stream.ts';
@@ -28,6 +32,7 @@ import { serveReport } from './common/report-service.ts';
 import { openOwnServers } from './common/own-servers.ts';
 import { openSupervision, type Supervision } from './common/supervision.ts';
 import type { Lease } from '../engine/ports.ts';
+import type { OperatorDocument } from '../messages/queries.ts';
 import type { Instance } from './common/open-instance.ts';
 
 const FIRST_LOOK_MS = 3000;
@@ -96,7 +101,21 @@ const work = async (
     }),
     ensureChannel: async (stream, subjects, operator) => {
       if (await servers.ensureChannel(operator, stream, subjects)) return;
+      await storageSweep.settled(stream);
       await ensureChannelStream(connection, { prefix: names.prefix, stream, subjects, ...replicas });
+    },
+  });
+  const driversOf = (operator: OperatorDocument): readonly string[] =>
+    operator.manifest.operator.components
+      .map(({ compute }) => supervision.computes.get(compute) ?? EXTERNAL)
+      .filter((driver) => driver !== EXTERNAL);
+  const storageSweep = createStorageSweep({
+    ...{ prefix: names.prefix, directory, leases: positions, clock, log, signal },
+    storage: createOperatorStorage(connection, names.prefix),
+    instancesOf: (operator) => supervisor.instancesOf(operator.name, driversOf(operator)),
+    hasOwnServer: (operator) => serverWish(operator, supervision.computes)?.location === 'own',
+    refresh: async () => {
+      for (const message of await reader.readSubject(names.operatorEventFilter)) directory.absorb(message);
     },
   });
   const supervising = supervisor.run();
@@ -140,6 +159,7 @@ const work = async (
     supervising,
     servers.run(),
     sweep.run(),
+    storageSweep.run(),
     runDispatch({
       names,
       follower: createFollower(connection, streams.events),

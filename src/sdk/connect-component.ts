@@ -28,7 +28,7 @@ import { createWorkQueue } from '../jetstream/work-queue.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import type { Names } from '../messages/subjects.ts';
 import { createBucketEntityStore } from './bucket-entity-store.ts';
-import { toToken } from '../messages/component-names.ts';
+import { stateBucketOf } from '../messages/component-names.ts';
 import type { ComponentConfig } from './config.ts';
 import { connectionOptions } from '../runtime/connection-options.ts';
 import type { EntityStore } from './types.ts';
@@ -94,7 +94,7 @@ export const connectComponent = async (options: {
     },
     openEntityStore: async () => {
       const { prefix, replicas } = config;
-      const bucket = toToken(`${prefix}-state-${config.queue}`);
+      const bucket = stateBucketOf(prefix, config.queue);
       await ensureStateBucket(connection, { prefix, bucket, ...(replicas === undefined ? {} : { replicas }) });
       return createBucketEntityStore({
         ...{ bucket, log },

@@ -136,6 +136,7 @@ export const memoryHandler = (
       statusAt: async () => undefined,
       operatorNames: async () => [],
       usersOfSecret: async () => ({ total: 0, operators: [] }),
+      storageLeftBy: async () => [],
       ...relations,
     },
   });

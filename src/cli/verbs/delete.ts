@@ -4,12 +4,15 @@
 import { isJsonObject } from '../../core/json.ts';
 import { exitCodes } from '../../runtime/lifecycle.ts';
 import { DEFAULT_WORKSPACE, type Receipt } from '../../messages/commands.ts';
+import { leftBehindIn } from '../../messages/left-behind.ts';
 import { isToken, NO_WORKSPACE, printable } from '../../messages/names.ts';
 import type { Client, Identity } from '../../client/types.ts';
 import { has, listOf, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import type { SourceDocument } from '../joined-manifests.ts';
-import { leftBehindLines } from '../left-behind-text.ts';
+
+import { readHistory } from '../history-pages.ts';
+import { leftBehindLines, leftStorageLines } from '../left-behind-text.ts';
 import { readManifests } from '../manifest-files.ts';
 import {
   outputOf,
@@ -84,6 +87,15 @@ const tell = (context: CliContext, identity: Identity, receipt: Receipt): void =
   for (const line of lines) terminal.note(line);
 };
 
+/** What stays is known when the operator is gone: its last event names it. */
+const tellStorage = async (context: CliContext, client: Client, operator: Identity): Promise<void> => {
+  const history = await readHistory(client, operator);
+  const events = history.ok ? history.value.filter(({ stream }) => stream === 'events') : [];
+  const data = events.at(-1)?.event['data'];
+  const storage = (isJsonObject(data) ? leftBehindIn(data) : undefined)?.storage ?? [];
+  for (const line of leftStorageLines(storage, operator.name)) context.terminal.note(line);
+};
+
 const deleteAll = async (args: ParsedArguments, context: CliContext, client: Client, targets: readonly Identity[]) => {
   const output = outputOf(args);
   const waits: WaitTarget[] = [];
@@ -124,6 +136,7 @@ export const deleteVerb: Verb = {
   notes: [
     'With --force an operator goes although it has resources: they stay declared, without anybody who looks after them.',
     'With --force a resource is released at once: its component is not asked, and what it has outside stays.',
+    'With --wait it says which streams and buckets of an operator stay on the NATS server; `opstream history` says it later too.',
     'Manifests of operators and their resources together: the operators are deleted when the resources are gone.',
   ],
   run: async (args, context) => {
@@ -149,10 +162,13 @@ export const deleteVerb: Verb = {
       const deleted = await deleteAll(args, context, client, group);
       code = Math.max(code, deleted.code);
       if (isDryRun || (timeoutMs === undefined && !mustWait)) continue;
-      code = Math.max(
-        code,
-        await waitForAll(context, client, deleted.waits, { timeoutMs: timeoutMs ?? DEFAULT_WAIT_MS, untilGone: true }),
-      );
+      const waited = await waitForAll(context, client, deleted.waits, {
+        timeoutMs: timeoutMs ?? DEFAULT_WAIT_MS,
+        untilGone: true,
+      });
+      code = Math.max(code, waited);
+      if (group === operators && waited === exitCodes.done)
+        for (const { identity } of deleted.waits) await tellStorage(context, client, identity);
       if (code !== exitCodes.done && mustWait) {
         const staying = group === resources ? operators : secrets;
         for (const one of staying) terminal.warn(`${spoken(one)} stays: not all that needs it is gone`);

@@ -6,7 +6,7 @@ import { diff } from '../../messages/patch.ts';
 import { err, ok } from '../../core/result.ts';
 import { reject } from '../../core/rejection.ts';
 import type { NewOperatorEvent } from '../../messages/events.ts';
-import type { LeftBehind } from '../../messages/left-behind.ts';
+import type { LeftBehind, LeftStorage } from '../../messages/left-behind.ts';
 import type { OperatorManifest } from '../../messages/manifest/types.ts';
 import type { JsonValue } from '../../core/json.ts';
 import { nearestName } from '../../messages/validation/nearest.ts';
@@ -31,7 +31,13 @@ export type OperatorCommand =
   /** `manifest`: the stored one with its credentials under another key. No change to anybody: the generation stays. */
   | { readonly type: 'reseal'; readonly manifest: OperatorManifest }
   | { readonly type: 'restart'; readonly component?: string; readonly expectedGeneration?: number }
-  | { readonly type: 'finalize'; readonly uid: string; readonly dependents: LeftBehind };
+  | {
+      readonly type: 'finalize';
+      readonly uid: string;
+      readonly dependents: LeftBehind;
+      /** The streams and buckets that stay. */
+      readonly storage?: readonly LeftStorage[];
+    };
 
 /** Listed in a refusal, at most. */
 const MAX_LISTED = 20;
@@ -51,7 +57,10 @@ const hasResources = (name: string, { total, items }: LeftBehind) => {
   );
 };
 
-const left = (dependents: LeftBehind) => (dependents.total === 0 ? {} : { leftBehind: dependents });
+const left = (dependents: LeftBehind, storage: readonly LeftStorage[] = []) => {
+  if (dependents.total === 0 && storage.length === 0) return {};
+  return { leftBehind: storage.length === 0 ? dependents : { ...dependents, storage } };
+};
 
 const decideDelete = (
   command: Extract<OperatorCommand, { type: 'delete' }>,
@@ -151,7 +160,11 @@ export const decideOperator = (
       if (operator.deletionForced !== true && command.dependents.total > 0)
         return hasResources(name, command.dependents);
       return ok([
-        { type: 'io.opstream.operator.deleted.v1', generation: state.generation, data: left(command.dependents) },
+        {
+          type: 'io.opstream.operator.deleted.v1',
+          generation: state.generation,
+          data: left(command.dependents, command.storage),
+        },
       ]);
   }
 };

@@ -18,6 +18,7 @@ import {
 } from './decide.ts';
 import { recalledHistory, type Recall } from './component-history.ts';
 import { parseInstanceId } from './instance-id.ts';
+import { createLastLook, type InstancesOf } from './last-look.ts';
 import type { LeaseWatch } from './lease-watch.ts';
 import { createOrders } from './orders.ts';
 import { createSupervisionMeter } from './supervision-meter.ts';
@@ -53,6 +54,8 @@ export type Supervisor = {
   wake(): void;
   /** Undefined: not looked at since this generation. */
   reportOf(operator: OperatorDocument): ComponentsReport | undefined;
+  /** As the last round saw it. */
+  readonly instancesOf: InstancesOf;
   /** Resolves when the first round is over. */
   readonly looked: Promise<void>;
 };
@@ -75,6 +78,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
   const histories = new Map<string, ComponentHistory>();
   const plans = new Map<string, { readonly plan: Plan; readonly sequence: number; readonly atMs: number }>();
   const reports = new Map<string, { readonly text: string; readonly report: ComponentsReport }>();
+  const lastLook = createLastLook();
   let haveLooked = (): void => undefined;
   const looked = new Promise<void>((resolve) => (haveLooked = resolve));
   let waking = new AbortController();
@@ -239,6 +243,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
           ),
         ),
     );
+    lastLook.saw(seen);
     meter.observed(seen.observed);
     options.onObserved?.(seen.observed);
   };
@@ -261,6 +266,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
   return {
     wake,
     looked,
+    instancesOf: lastLook.instancesOf,
     reportOf: (operator) => {
       const known = reports.get(operator.name)?.report;
       if (known?.generation === operator.generation) return known;

@@ -102,6 +102,19 @@ describe('an operator', () => {
     assert.equal(state.operator, undefined);
   });
 
+  it('names the streams and buckets that stay in its last event, and nothing when none does', () => {
+    const storage = [{ kind: 'stream', name: 'adf', reason: 'NotEmpty', messages: 2 }] as const;
+    for (const [kept, data] of [
+      [storage, { leftBehind: { ...NOTHING_LEFT, storage } }],
+      [[], {}],
+    ] as const) {
+      const { state } = play([apply(), { type: 'delete', dependents: NOTHING_LEFT }]);
+      const command = { type: 'finalize', uid: 'event-0', dependents: NOTHING_LEFT, storage: kept } as const;
+      const decision = decideOperator(command, state, 'adf-operator');
+      assert.deepEqual(decision.ok && decision.value.map((event) => event.data), [data]);
+    }
+  });
+
   it('whose deletion waits for its resources can be forced afterwards', () => {
     const { outcomes, state } = play([
       apply(),

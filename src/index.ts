@@ -29,9 +29,9 @@ export type {
 export { commandHeaders, type CloudEvent } from './messages/envelope.ts';
 export type { DomainEvent, OperatorEvent, ResourceEvent } from './messages/events.ts';
 export type { LeftBehind, LeftBehindItem } from './messages/left-behind.ts';
-export type { Finding, Severity } from './messages/manifest/lint/finding.ts';
-export type { Manifest, OperatorManifest, ResourceManifest } from './messages/manifest/types.ts';
-export { parseManifests } from './messages/manifest/parse.ts';
+export type { Finding, Severity } from './messages/finding.ts';
+export type { Manifest, OperatorManifest, ResourceManifest } from './messages/manifest-types.ts';
+export { parseManifests } from './manifest/parse.ts';
 export type {
   GetAnswer,
   HistoryAnswer,

@@ -26,7 +26,7 @@ const runLink = async (role) => {
   const { connectNats } = await import('../../dist/jetstream/connection.js');
   const { createFollower } = await import('../../dist/jetstream/follower.js');
   const { rawHeaders } = await import('../../dist/jetstream/raw-headers.js');
-  const { silentLog } = await import('../../dist/runtime/logger.js');
+  const { silentLog } = await import('../../dist/program/logger.js');
   const { reads, writes } = chain.find((link) => link.role === role);
   const stop = new AbortController();
   process.once('SIGTERM', () => stop.abort());

@@ -7,10 +7,10 @@ import { root } from '../setup.mjs';
 const dist = (path) => import(`../../dist/${path}`);
 
 export const startInstance = async ({ natsServer, syncAlways, name }) => {
-  const { endLeftovers, startEmbedded } = await dist('cli/up/embedded.js');
-  const { supervise } = await dist('cli/up/supervised.js');
+  const { endLeftovers, startEmbedded } = await dist('embedded/embedded.js');
+  const { supervise } = await dist('embedded/supervised.js');
   const { connectNats } = await dist('jetstream/connection.js');
-  const { silentLog } = await dist('runtime/logger.js');
+  const { silentLog } = await dist('program/logger.js');
   const directory = join(root, '.opstream', name);
   await endLeftovers(directory);
   rmSync(directory, { recursive: true, force: true });

@@ -210,11 +210,11 @@ export const consumeAndParse = async ({ connection }, upToSequence, stream = 'OP
 export const rebuild = async ({ connection }, upToSequence, round, { stream = 'OPSTREAM_EVENTS', names } = {}) => {
   const { createFollower } = await dist('jetstream/follower.js');
   const { createKeyValueStore } = await dist('jetstream/key-value-store.js');
-  const { rebuildView } = await dist('engine/rebuild.js');
+  const { rebuildView } = await dist('engine/projection/rebuild.js');
   const { entities } = await dist('views/desired-state.js');
   const { namesFor } = await dist('messages/subjects.js');
-  const { silentLog } = await dist('runtime/logger.js');
-  const { systemClock } = await dist('runtime/clock.js');
+  const { silentLog } = await dist('program/logger.js');
+  const { systemClock } = await dist('program/clock.js');
   const bucket = `bench-rebuild-${round}`;
   await createStream(connection, {
     name: `KV_${bucket}`,

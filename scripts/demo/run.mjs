@@ -18,11 +18,11 @@ const expectCode = (code, expected, what) => {
 };
 
 export const runDemo = async ({ natsServer }) => {
-  const { endLeftovers, startEmbedded } = await import('../../dist/cli/up/embedded.js');
-  const { exampleOf } = await import('../../dist/cli/up/example.js');
-  const { supervise } = await import('../../dist/cli/up/supervised.js');
-  const { awaitServices } = await import('../../dist/cli/up/await-services.js');
-  const { silentLog } = await import('../../dist/runtime/logger.js');
+  const { endLeftovers, startEmbedded } = await import('../../dist/embedded/embedded.js');
+  const { exampleOf } = await import('../../dist/embedded/example.js');
+  const { supervise } = await import('../../dist/embedded/supervised.js');
+  const { awaitServices } = await import('../../dist/embedded/await-services.js');
+  const { silentLog } = await import('../../dist/program/logger.js');
   const stop = new AbortController();
   const started = [];
   const stopAll = async () => {
@@ -135,9 +135,9 @@ export const runDemo = async ({ natsServer }) => {
 /** Calls `ask` with a client until it gives something; at most 15 s. */
 const withClient = async (environment, signal, ask) => {
   const { openClient } = await import('../../dist/client/open-client.js');
-  const { silentLog } = await import('../../dist/runtime/logger.js');
-  const { systemClock } = await import('../../dist/runtime/clock.js');
-  const { uuidSource } = await import('../../dist/runtime/ids.js');
+  const { silentLog } = await import('../../dist/program/logger.js');
+  const { systemClock } = await import('../../dist/program/clock.js');
+  const { uuidSource } = await import('../../dist/program/ids.js');
   const config = { natsUrl: environment.OPSTREAM_NATS_URL, prefix: 'opstream' };
   const client = await openClient({ config, log: silentLog, ids: uuidSource, clock: systemClock, signal });
   try {

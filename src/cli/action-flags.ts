@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
-import { parseManifests } from '../messages/manifest/parse.ts';
+import { parseManifests } from '../manifest/parse.ts';
 import { has, listOf, textOf, type ParsedArguments } from './arguments.ts';
 import { tokenOf, UsageError } from './verb.ts';
 

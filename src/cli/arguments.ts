@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { err, ok, type Result } from '../core/result.ts';
-import { nearestName } from '../messages/validation/nearest.ts';
+import { nearestName } from '../json-schema/nearest.ts';
 import type { ValueRule } from './flag-values.ts';
 
 type FlagHead = { readonly short?: string; readonly about: string };

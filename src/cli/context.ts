@@ -2,10 +2,11 @@
 
 import type { Client } from '../client/types.ts';
 import type { Names } from '../messages/subjects.ts';
-import type { Environment } from '../runtime/config-table.ts';
-import type { InstanceConfig } from '../runtime/instance-config.ts';
-import type { Clock, IdSource, Log } from '../engine/ports.ts';
-import type { Terminal } from './terminal.ts';
+import type { Environment } from '../program/config-table.ts';
+import type { InstanceConfig } from '../program/instance-config.ts';
+import type { Clock, IdSource } from '../engine/ports/clock.ts';
+import type { Log } from '../engine/ports/log.ts';
+import type { Terminal } from '../program/terminal.ts';
 
 export type CliContext = {
   readonly terminal: Terminal;

@@ -1,6 +1,6 @@
 // Findings of the lint for people: `file.yaml:LINE:COLUMN severity: message [CODE]`, and the hint below it. Pure.
 
-import type { Finding } from '../messages/manifest/lint/finding.ts';
+import type { Finding } from '../messages/finding.ts';
 import type { JoinedManifests } from './joined-manifests.ts';
 
 type Places = Pick<JoinedManifests, 'place'>;

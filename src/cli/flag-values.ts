@@ -1,9 +1,9 @@
 // What the value of a flag may be. Each flag that takes a value names one of these (`is`), and the parser of arguments asks it for every value
 // before the verb runs. So nothing is sent, started or written while a flag of the same call is wrong. Pure.
 
-import { isToken, printable, TOKEN_RULE } from '../messages/names.ts';
-import { nearestName } from '../messages/validation/nearest.ts';
-import { DURATION_RULE, parseDurationMs } from '../runtime/duration.ts';
+import { isToken, printable, TOKEN_RULE } from '../core/names.ts';
+import { nearestName } from '../json-schema/nearest.ts';
+import { DURATION_RULE, parseDurationMs } from '../program/duration.ts';
 
 /** What was expected and found, when `text` will not do. */
 export type ValueRule = (text: string) => string | undefined;

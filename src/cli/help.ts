@@ -1,7 +1,7 @@
 // The texts of `opstream help`, from the table of verbs and the configuration tables. Pure.
 
-import { describeConfig } from '../runtime/config-table.ts';
-import { logEntries, natsEntries } from '../runtime/instance-config.ts';
+import { describeConfig } from '../program/config-table.ts';
+import { logEntries, natsEntries } from '../program/instance-config.ts';
 import type { FlagSpec, FlagSpecs } from './arguments.ts';
 import { anyText } from './flag-values.ts';
 import type { Verb } from './verb.ts';

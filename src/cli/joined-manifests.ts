@@ -3,8 +3,8 @@
 
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { RejectionDetail } from '../core/rejection.ts';
-import { MAX_COMMAND_BYTES } from '../messages/manifest/limits.ts';
-import { parseManifests } from '../messages/manifest/parse.ts';
+import { MAX_COMMAND_BYTES } from '../json-schema/limits.ts';
+import { parseManifests } from '../manifest/parse.ts';
 
 export type SourceFile = {
   /** As the user named it; `-` is stdin. */

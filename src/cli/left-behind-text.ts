@@ -2,7 +2,7 @@
 
 import type { LeftBehind, LeftBehindItem, LeftStorage } from '../messages/left-behind.ts';
 import type { Identity } from '../client/types.ts';
-import { printable } from '../messages/names.ts';
+import { printable } from '../core/names.ts';
 
 const itemLine = (item: LeftBehindItem): string => {
   const { workspace, name, operator, resourceType, externalName, externalId, status, runtime } = item;

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // The program `opstream`. Answers go to stdout, everything else to stderr; nothing is logged unless --log-level asks for it.
 
-import { runProcess } from '../runtime/lifecycle.ts';
-import { currentUser } from '../runtime/environment.ts';
+import { runProcess } from '../program/lifecycle.ts';
+import { currentUser } from '../program/environment.ts';
 import { runCli } from './run.ts';
-import { processTerminal, readStdin } from './terminal.ts';
+import { processTerminal, readStdin } from '../program/terminal.ts';
 import { allVerbs } from './verbs/index.ts';
 
 await runProcess(

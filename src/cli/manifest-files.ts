@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { MAX_COMMAND_BYTES } from '../messages/manifest/limits.ts';
+import { MAX_COMMAND_BYTES } from '../json-schema/limits.ts';
 import type { CliContext } from './context.ts';
 import { joinManifests, type JoinedManifests, type SourceFile } from './joined-manifests.ts';
 import { withSecretFiles } from './secret-files.ts';

@@ -3,18 +3,19 @@
 
 import { isFault, type Fault } from '../core/fault.ts';
 import { DEFAULT_ACTOR } from '../messages/commands.ts';
-import { nearestName } from '../messages/validation/nearest.ts';
+import { nearestName } from '../json-schema/nearest.ts';
 import { namesFor } from '../messages/subjects.ts';
-import { loadConfig, type Environment } from '../runtime/config-table.ts';
-import { exitCodeOf, exitCodes } from '../runtime/lifecycle.ts';
-import { instanceTable } from '../runtime/instance-config.ts';
+import { loadConfig, type Environment } from '../program/config-table.ts';
+import { exitCodeOf, exitCodes } from '../program/lifecycle.ts';
+import { instanceTable } from '../program/instance-config.ts';
 import { openClient } from '../client/open-client.ts';
 import type { Client } from '../client/types.ts';
-import type { Clock, IdSource, Log } from '../engine/ports.ts';
+import type { Clock, IdSource } from '../engine/ports/clock.ts';
+import type { Log } from '../engine/ports/log.ts';
 import { parseArguments, textOf, type ParsedArguments } from './arguments.ts';
 import type { CliContext } from './context.ts';
 import { globalFlags, overview, verbHelp, verbUsage } from './help.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../program/terminal.ts';
 import { UsageError, type Verb } from './verb.ts';
 import { withoutUser } from '../core/server-address.ts';
 

@@ -4,8 +4,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { decodeText } from '../core/decode.ts';
-import { parseManifests } from '../messages/manifest/parse.ts';
-import { MAX_DOCUMENT_BYTES } from '../messages/manifest/limits.ts';
+import { parseManifests } from '../manifest/parse.ts';
+import { MAX_DOCUMENT_BYTES } from '../json-schema/limits.ts';
 import type { SourceFile } from './joined-manifests.ts';
 import { UsageError } from './verb.ts';
 

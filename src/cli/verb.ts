@@ -1,10 +1,10 @@
 // What a verb of the CLI is, and the flags that many of them share. A verb returns its exit code; it throws Faults, and UsageError for
 // arguments that are wrong in a way that the flag table cannot tell.
 
-import { formatDurationMs, parseDurationMs } from '../runtime/duration.ts';
+import { formatDurationMs, parseDurationMs } from '../program/duration.ts';
 import { textOf, type FlagSpec, type FlagSpecs, type ParsedArguments } from './arguments.ts';
 import { DEFAULT_WORKSPACE } from '../messages/commands.ts';
-import { NO_WORKSPACE } from '../messages/names.ts';
+import { NO_WORKSPACE } from '../core/names.ts';
 import type { Identity } from '../client/types.ts';
 import type { Kind } from '../messages/subjects.ts';
 import type { CliContext } from './context.ts';

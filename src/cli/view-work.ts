@@ -1,18 +1,18 @@
 // The work of `opstream verify` and `opstream rebuild`: each view is built anew in a shadow bucket in the memory of the server and compared with
 // the live one; what differs is written when that was asked for.
 
-import { createViewComparison, type Comparison } from '../engine/compare-view.ts';
+import { createViewComparison, type Comparison } from '../engine/projection/compare-view.ts';
 import { connectNats, type JetStreamConnection } from '../jetstream/connection.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { createScratchBucket, readBucket } from '../jetstream/scratch-bucket.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
-import { connectionOptions } from '../runtime/connection-options.ts';
+import { connectionOptions } from '../program/connection-options.ts';
 import { entities, operators, secrets } from '../views/desired-state.ts';
 import { entityStatuses, operatorStatuses } from '../views/observed-state.ts';
 import { isFault } from '../core/fault.ts';
 import type { Projection } from '../views/projection.ts';
-import { silentLog } from '../runtime/logger.ts';
+import { silentLog } from '../program/logger.ts';
 import type { CliContext } from './context.ts';
 
 const MAX_SHOWN = 20;

@@ -1,7 +1,7 @@
 // get --watch: the table once, then the rows that change, as they change. Live messages only say that it is time to look again; a look is
 // made at most every 200 ms however much happens, and every 5 s anyway.
 
-import { exitCodes } from '../runtime/lifecycle.ts';
+import { exitCodes } from '../program/lifecycle.ts';
 import type { Client } from '../client/types.ts';
 import type { Summary } from '../messages/queries.ts';
 import { has, textOf, type ParsedArguments } from './arguments.ts';

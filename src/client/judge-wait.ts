@@ -1,7 +1,7 @@
 // Whether what was asked for is done, from the answer to a query. Pure; called by wait-ready.ts. What counts is the very generation, event or
 // run of the command: neither the end of an earlier run nor a state from before the command.
 
-import { secretUsesOf, type SecretPlace } from '../messages/manifest/secret-references.ts';
+import { secretUsesOf, type SecretPlace } from '../manifest/secret-references.ts';
 import { SUSPENDED } from '../messages/entity.ts';
 import type { GetAnswer, RunRow } from '../messages/queries.ts';
 import type { ObservedStatus } from './types.ts';

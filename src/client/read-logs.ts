@@ -6,7 +6,7 @@ import { createStreamReader, type DirectReader } from '../jetstream/stream-reade
 import { decodeLogMessage, type LoggedLine } from '../messages/component-log.ts';
 import type { JetStreamConnection } from '../jetstream/connection.ts';
 import type { Names } from '../messages/subjects.ts';
-import type { StoredMessage } from '../engine/ports.ts';
+import type { StoredMessage } from '../engine/ports/streams.ts';
 
 /** Absent: all of them. */
 export type LogSelection = { readonly operator: string; readonly component?: string; readonly replica?: number };

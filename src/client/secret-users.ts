@@ -2,7 +2,7 @@
 // secret; the verdict on one operator is in judge-wait.ts.
 
 import { isFault } from '../core/fault.ts';
-import type { SecretPlace } from '../messages/manifest/secret-references.ts';
+import type { SecretPlace } from '../manifest/secret-references.ts';
 import type { GetAnswer, Summary } from '../messages/queries.ts';
 import { judgeUse, type Verdict } from './judge-wait.ts';
 import type { Client } from './types.ts';

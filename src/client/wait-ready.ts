@@ -4,9 +4,9 @@
 import { decodeEvent, decodeStatusEvent } from '../messages/stored-event.ts';
 import { encodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
-import { NO_WORKSPACE } from '../messages/names.ts';
+import { NO_WORKSPACE } from '../core/names.ts';
 import { OPERATOR_NOT_READY, type GetAnswer, type RunRow } from '../messages/queries.ts';
-import type { Clock } from '../engine/ports.ts';
+import type { Clock } from '../engine/ports/clock.ts';
 import { currentRunOf, isAnother, judgeChange, judgeRow, judgeRun, type Verdict } from './judge-wait.ts';
 import { judgeUsers } from './secret-users.ts';
 import type { Client, Identity, LiveMessage, ObservedStatus, Progress, WaitOptions, WaitOutcome } from './types.ts';

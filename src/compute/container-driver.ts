@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Fault, isFault } from '../core/fault.ts';
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { ComputeDriver, InstanceSpec, InstanceState } from '../engine/supervision/ports.ts';
 import { isHostNetwork, runArguments, SECRETS_MOUNT, splitVariables } from './container-arguments.ts';
 import type { ContainerFacts } from './container-facts.ts';

@@ -1,7 +1,7 @@
 // Brings the image of an instance onto this machine when it is not there, with the credentials of its registry. Used by the container driver.
 
 import { Fault } from '../core/fault.ts';
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { InstanceSpec } from '../engine/supervision/ports.ts';
 import type { ContainerFiles } from './container-files.ts';
 import { lastLine, type ContainerInventory } from './container-inventory.ts';

@@ -11,7 +11,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { Fault } from '../core/fault.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import { parseManifests } from '../messages/manifest/parse.ts';
+import { parseManifests } from '../manifest/parse.ts';
 
 export type LocalImage = {
   readonly command: readonly string[];

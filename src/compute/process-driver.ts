@@ -7,7 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, openSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Fault, isFault } from '../core/fault.ts';
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { ComputeDriver, InstanceSpec, InstanceState } from '../engine/supervision/ports.ts';
 import { AT_WORK_VARIABLE } from '../messages/at-work.ts';
 import { lockFolder } from './folder-lock.ts';

@@ -1,6 +1,6 @@
 // The appends that wait to be sent, and which of them may go together. Appends with a subject in common keep their order.
 
-import type { AppendMessage } from '../engine/ports.ts';
+import type { AppendMessage } from '../engine/ports/streams.ts';
 
 /** One append on its way. */
 export type Unit = {

@@ -6,7 +6,7 @@
 // looked at before it is believed (a single server and a cluster answer a repeated append differently).
 
 import { Fault, isFault } from '../core/fault.ts';
-import type { Appender, AppendMessage } from '../engine/ports.ts';
+import type { Appender, AppendMessage } from '../engine/ports/streams.ts';
 import { createAppendQueue, type Unit } from './append-queue.ts';
 import { createCommitPacer, TRIAL_SINGLES, type CommitPacer, type CommitWay } from './commit-pacer.ts';
 import type { JetStreamConnection } from './connection.ts';

@@ -1,5 +1,5 @@
 // Where the stream of a channel stands and how far its consumers have taken one of its subjects: what the operator-runtime looks at before it
-// sends a command again (engine/debt.ts says what the fields mean).
+// sends a command again (engine/dispatch/debt.ts says what the fields mean).
 
 import type { JetStreamConnection } from './connection.ts';
 import { faultOfApi, type ApiError } from './faults.ts';

@@ -6,7 +6,7 @@ import { connect, credsAuthenticator, Events, nkeyAuthenticator } from 'nats';
 import type { ConnectionOptions, NatsConnection, Status, TlsOptions } from 'nats';
 import { Fault } from '../core/fault.ts';
 import { withoutUser } from '../core/server-address.ts';
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import { toFault } from './faults.ts';
 import { guardReplies } from './guarded-replies.ts';
 import { pause } from './pause.ts';

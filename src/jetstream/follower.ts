@@ -7,7 +7,7 @@
 
 import { createInbox, type Msg, type Subscription } from 'nats';
 import { isFault } from '../core/fault.ts';
-import type { FollowOptions, StoredMessage, StreamFollower } from '../engine/ports.ts';
+import type { FollowOptions, StoredMessage, StreamFollower } from '../engine/ports/streams.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { headerReader } from './message-headers.ts';

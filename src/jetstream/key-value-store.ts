@@ -5,8 +5,9 @@
 // believed only when what is stored behind the expected revision is not the very value that was sent.
 
 import { isFault, type Fault } from '../core/fault.ts';
-import { isToken } from '../messages/names.ts';
-import type { KeyValueEntry, KeyValueStore, KeyValueWrite, StoredMessage } from '../engine/ports.ts';
+import { isToken } from '../core/names.ts';
+import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from '../engine/ports/buckets.ts';
+import type { StoredMessage } from '../engine/ports/streams.ts';
 import { createCommitPacer, type CommitPacer } from './commit-pacer.ts';
 import { isRepeatable } from './faults.ts';
 import { inBatches, isChecked, isSame, runAll, subjectOfKey, subjectPrefix, toWrite } from './key-value-writes.ts';

@@ -1,6 +1,7 @@
 // Small pure pieces of the key-value store: what a write looks like on the stream, and how writes are split.
 
-import type { KeyValueWrite, StoredMessage } from '../engine/ports.ts';
+import type { KeyValueWrite } from '../engine/ports/buckets.ts';
+import type { StoredMessage } from '../engine/ports/streams.ts';
 import { REACHED_HEADER } from '../messages/envelope.ts';
 import { headerLine } from './raw-headers.ts';
 import { MAX_BATCH_MESSAGES, type Write } from './stored-write.ts';

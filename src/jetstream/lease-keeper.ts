@@ -11,8 +11,10 @@
 import { decodeJson, encodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import { isJsonObject } from '../core/json.ts';
-import { assertToken } from '../messages/names.ts';
-import type { Clock, Lease, LeaseKeeper, Log } from '../engine/ports.ts';
+import { assertToken } from '../core/names.ts';
+import type { Clock } from '../engine/ports/clock.ts';
+import type { Lease, LeaseKeeper } from '../engine/ports/leases.ts';
+import type { Log } from '../engine/ports/log.ts';
 import { ATTEMPT_TIMEOUT_MS } from './stored-write.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import { pause } from './pause.ts';

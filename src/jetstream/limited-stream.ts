@@ -4,7 +4,7 @@
 
 import { Fault } from '../core/fault.ts';
 import { unexplainedIn } from '../core/stream-holes.ts';
-import type { StoredMessage, StreamReader } from '../engine/ports.ts';
+import type { StoredMessage, StreamReader } from '../engine/ports/streams.ts';
 import { askInfo, createNoneConfirmer } from './confirm-none.ts';
 import { readFromLeader, repeatRead } from './leader-read.ts';
 import { createStreamReader } from './stream-reader.ts';

@@ -3,7 +3,7 @@
 // when the deletion of an operator ends, and by the operator-runtime afterwards.
 
 import { Fault } from '../core/fault.ts';
-import type { OperatorStorage, StorageFacts, StorageRef } from '../engine/ports.ts';
+import type { OperatorStorage, StorageFacts, StorageRef } from '../engine/ports/storage.ts';
 import { isMarker } from '../messages/view-documents.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import type { JetStreamConnection } from './connection.ts';

@@ -1,7 +1,7 @@
 // Whether the stream already holds an append that was refused as a conflict or a duplicate: it may be an earlier attempt whose answer was
 // lost. Asked of the leader, because a direct get may be a moment behind.
 
-import type { AppendMessage } from '../engine/ports.ts';
+import type { AppendMessage } from '../engine/ports/streams.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { readFromLeader } from './leader-read.ts';
 

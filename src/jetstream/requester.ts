@@ -1,6 +1,6 @@
 // Requests and plain publishes for the rooms that know no NATS.
 
-import type { Publisher, Requester } from '../engine/ports.ts';
+import type { Publisher, Requester } from '../engine/ports/services.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { headerReader } from './message-headers.ts';
 import { rawHeaders } from './raw-headers.ts';

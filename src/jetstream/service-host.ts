@@ -5,7 +5,8 @@
 
 import type { ServiceMsg } from 'nats';
 import { encodeJson } from '../core/decode.ts';
-import type { Log, ServiceHost } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
+import type { ServiceHost } from '../engine/ports/services.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { isInbox } from './guarded-replies.ts';
 import { headerReader } from './message-headers.ts';

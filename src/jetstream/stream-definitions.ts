@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isToken } from '../messages/names.ts';
+import { isToken } from '../core/names.ts';
 
 /** A stream configuration in the server's own terms. */
 export type StreamDefinition = { readonly name: string; readonly subjects: readonly string[] } & Readonly<

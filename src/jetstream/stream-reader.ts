@@ -5,7 +5,7 @@
 
 import type { Msg } from 'nats';
 import { Fault } from '../core/fault.ts';
-import type { StoredMessage, StreamReader } from '../engine/ports.ts';
+import type { StoredMessage, StreamReader } from '../engine/ports/streams.ts';
 import { streamDamaged } from '../core/stream-holes.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import { repeatRead } from './leader-read.ts';

@@ -1,6 +1,6 @@
 // Plain core subscriptions for the rooms that know no NATS: for messages that need no answer, which a micro service does not take.
 
-import type { Subscriber } from '../engine/ports.ts';
+import type { Subscriber } from '../engine/ports/services.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { headerReader } from './message-headers.ts';
 

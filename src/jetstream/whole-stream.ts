@@ -6,7 +6,7 @@
 
 import { Fault } from '../core/fault.ts';
 import { holeInState, streamDamaged, type StreamState } from '../core/stream-holes.ts';
-import type { StoredMessage } from '../engine/ports.ts';
+import type { StoredMessage } from '../engine/ports/streams.ts';
 import { askInfo, createNoneConfirmer } from './confirm-none.ts';
 import { readFromLeader, repeatRead } from './leader-read.ts';
 import { createStreamReader, type DirectReader } from './stream-reader.ts';

@@ -4,7 +4,7 @@
 
 import { AckPolicy, DeliverPolicy, type ConsumerMessages, type JsMsg } from 'nats';
 import { isFault } from '../core/fault.ts';
-import type { Delivery, WorkQueue } from '../engine/ports.ts';
+import type { Delivery, WorkQueue } from '../engine/ports/streams.ts';
 import { toFault } from './faults.ts';
 import type { JetStreamConnection } from './connection.ts';
 import { headerReader } from './message-headers.ts';

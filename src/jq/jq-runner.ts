@@ -6,7 +6,7 @@ import { err, ok, type Result } from '../core/result.ts';
 import { reject } from '../core/rejection.ts';
 import { parseExactJson } from '../core/exact-json.ts';
 import type { JsonValue } from '../core/json.ts';
-import type { JqRunner } from '../engine/ports.ts';
+import type { JqRunner } from '../engine/ports/jq.ts';
 import { createJqWorker, type JobResult, type JqWorker } from './jq-worker.ts';
 import type { JqJob } from './worker-messages.ts';
 

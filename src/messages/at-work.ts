@@ -1,7 +1,7 @@
 // The file in which a component keeps what it works on, so that somebody can say it after the component has died in any way: fixed places, one
 // key each, written before a reconcile begins and emptied after it. Written by the SDK, read by the process driver. Pure.
 
-import { isToken } from './names.ts';
+import { isToken } from '../core/names.ts';
 
 /** A key is two names and a dot. */
 export const PLACE_BYTES = 160;

@@ -1,7 +1,7 @@
 // What a component made with the SDK calls its durable consumer, its lease and its bucket: made of its variables, by the component (sdk/config)
 // and by the operator-runtime, which looks at the lease of what it supervises. Pure.
 
-import { isToken } from './names.ts';
+import { isToken } from '../core/names.ts';
 import { fnv1a } from './subjects.ts';
 
 /** What a durable consumer may be called, made of any text. */

@@ -5,7 +5,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { Operation } from './patch.ts';
 import type { CloudEvent } from './envelope.ts';
 import type { LeftBehind } from './left-behind.ts';
-import type { OperatorManifest, ResourceManifest, SecretManifest } from './manifest/types.ts';
+import type { OperatorManifest, ResourceManifest, SecretManifest } from './manifest-types.ts';
 
 export type OperatorEventData = {
   /** First event of an operator, and of one that is registered again after its deletion. */

@@ -7,7 +7,7 @@
 
 import { decodeEventOf, decodeStatusEvent, type Decoded } from './stored-event.ts';
 import { refKey, shardOf, statusShardOf, type Names, type Ref, type StatusRef } from './subjects.ts';
-import { NO_WORKSPACE } from './names.ts';
+import { NO_WORKSPACE } from '../core/names.ts';
 import { entityKey, OPERATOR_STATUS_TYPE, STATUS_TYPE } from './entity.ts';
 import type { OperatorStatusEvent, StatusEvent } from './entity.ts';
 import type { DomainEvent } from './events.ts';

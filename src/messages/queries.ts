@@ -7,7 +7,7 @@ import type { Rejection } from '../core/rejection.ts';
 import type { Receipt } from './commands.ts';
 import type { Condition, Entity, EntityStatus, OperatorStatus, RuntimeStatus, ShownStatus } from './entity.ts';
 import type { RunEnd } from './events.ts';
-import type { OperatorManifest, SecretManifest } from './manifest/types.ts';
+import type { OperatorManifest, SecretManifest } from './manifest-types.ts';
 import type { Kind } from './subjects.ts';
 
 export const queryVerbs = ['get', 'list', 'status', 'history', 'outcome', 'runs'] as const;

@@ -5,7 +5,7 @@
 // means the empty value. A value may be quoted ("a,b") because labels here may hold anything.
 
 import { err, ok, type Result } from '../core/result.ts';
-import { printable } from './names.ts';
+import { printable } from '../core/names.ts';
 
 export type Requirement =
   | { readonly key: string; readonly operator: 'in' | 'notin'; readonly values: readonly string[] }

@@ -5,9 +5,9 @@ import { isDeepStrictEqual } from '../core/equal.ts';
 import { fromPointer, isJsonObject, toPointer, type JsonValue } from '../core/json.ts';
 import { reject, type RejectionDetail } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { printable } from './names.ts';
+import { printable } from '../core/names.ts';
 import { LIST_INDEX, type Operation } from './patch.ts';
-import { found } from './validation/problems.ts';
+import { found } from '../json-schema/problems.ts';
 
 /** At most this many operations. */
 export const MAX_PATCH_OPERATIONS = 1000;

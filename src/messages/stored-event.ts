@@ -4,7 +4,7 @@
 import { decodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import { operatorManifestProblem, resourceManifestProblem, secretManifestProblem } from './manifest/stored-shape.ts';
+import { operatorManifestProblem, resourceManifestProblem, secretManifestProblem } from './stored-shape.ts';
 import { isEventType, type DomainEvent } from './events.ts';
 import type { Kind } from './subjects.ts';
 import { OPERATOR_STATUS_TYPE, STATUS_TYPE, type OperatorStatusEvent, type StatusEvent } from './entity.ts';

@@ -1,7 +1,7 @@
 // Every subject, stream and bucket name, as pairs: one function to publish, one pattern to subscribe, one parser.
 // `prefix` is the instance (default "opstream"): two instances share a server without meeting.
 
-import { assertToken, isToken, NO_WORKSPACE } from './names.ts';
+import { assertToken, isToken, NO_WORKSPACE } from '../core/names.ts';
 
 export const SHARD_COUNT = 16;
 

@@ -4,7 +4,7 @@
 import { decodeJson } from '../core/decode.ts';
 import { Fault } from '../core/fault.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
-import { operatorManifestProblem, resourceManifestProblem, secretManifestProblem } from './manifest/stored-shape.ts';
+import { operatorManifestProblem, resourceManifestProblem, secretManifestProblem } from './stored-shape.ts';
 import { isCount, isRunOrNone, statusProblem } from './stored-event.ts';
 import { OPERATOR_STATUS_TYPE, STATUS_TYPE, type Entity } from './entity.ts';
 import type { Kind } from './subjects.ts';

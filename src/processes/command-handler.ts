@@ -2,19 +2,19 @@
 // The command-handler: answers opstream.rpc.<verb> (every copy, one queue group) and carries out opstream.cmd.<verb> (the copy that holds
 // the lease `command-intake`). The only writer of OPSTREAM_EVENTS.
 
-import { createAggregates } from '../engine/aggregates.ts';
-import { createCommandDoors } from '../engine/command-doors.ts';
-import { APPEND_DEADLINE_MS, createCommandExecutor } from '../engine/execute-command.ts';
-import { whileLeading } from '../engine/lead.ts';
-import { createOutcomeIndex } from '../engine/outcome-index.ts';
-import { createOutcomes } from '../engine/outcomes.ts';
-import { createChannelClaims } from '../engine/channel-claims.ts';
-import { createLeftStorage } from '../engine/left-storage.ts';
-import { lastOperatorStatus } from '../engine/operator-care.ts';
-import { createCensus } from '../engine/census.ts';
-import { createSnapshots } from '../engine/snapshots.ts';
-import { createRelations } from '../engine/relations.ts';
-import { createSpecSchemas } from '../engine/spec-schemas.ts';
+import { createAggregates } from '../engine/commands/aggregates.ts';
+import { createCommandDoors } from '../engine/commands/command-doors.ts';
+import { APPEND_DEADLINE_MS, createCommandExecutor } from '../engine/commands/execute-command.ts';
+import { whileLeading } from '../engine/loops/lead.ts';
+import { createOutcomeIndex } from '../engine/commands/outcome-index.ts';
+import { createOutcomes } from '../engine/commands/outcomes.ts';
+import { createChannelClaims } from '../engine/commands/channel-claims.ts';
+import { createLeftStorage } from '../engine/commands/left-storage.ts';
+import { lastOperatorStatus } from '../engine/dispatch/operator-care.ts';
+import { createCensus } from '../engine/evolution/census.ts';
+import { createSnapshots } from '../engine/history/snapshots.ts';
+import { createRelations } from '../engine/commands/relations.ts';
+import { createSpecSchemas } from '../engine/commands/spec-schemas.ts';
 import { createAppender } from '../jetstream/appender.ts';
 import { createEraser } from '../jetstream/erase-message.ts';
 import { createFollower } from '../jetstream/follower.ts';
@@ -27,7 +27,7 @@ import { createWorkQueue } from '../jetstream/work-queue.ts';
 import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { createJqRunner } from '../jq/jq-runner.ts';
 import { verbs } from '../messages/commands.ts';
-import { runProcess } from '../runtime/lifecycle.ts';
+import { runProcess } from '../program/lifecycle.ts';
 import { openInstance, VERSION } from './common/open-instance.ts';
 import { explainFault } from './common/store-problem.ts';
 import { openVault } from './common/open-vault.ts';

@@ -2,22 +2,22 @@
 // The operator-runtime: tells components what is wanted, makes the operators' channels, and finishes deletions. One copy works (lease
 // `operator-runtime`), others stand by.
 
-import { createAdoption } from '../engine/adoption.ts';
-import { createAnswerSweep } from '../engine/answer-sweep.ts';
-import { createFinalizer, runFinalization } from '../engine/finalize-loop.ts';
-import { createCensus } from '../engine/census.ts';
-import { DELETION_GRACE_MS } from '../engine/decide-finalize.ts';
-import { createOperatorCare, lastOperatorStatus } from '../engine/operator-care.ts';
-import { createOperatorDirectory } from '../engine/operator-directory.ts';
-import { createStorageSweep } from '../engine/storage-sweep.ts';
+import { createAdoption } from '../engine/dispatch/adoption.ts';
+import { createAnswerSweep } from '../engine/dispatch/answer-sweep.ts';
+import { createFinalizer, runFinalization } from '../engine/dispatch/finalize-loop.ts';
+import { createCensus } from '../engine/evolution/census.ts';
+import { DELETION_GRACE_MS } from '../engine/commands/decide-finalize.ts';
+import { createOperatorCare, lastOperatorStatus } from '../engine/dispatch/operator-care.ts';
+import { createOperatorDirectory } from '../engine/history/operator-directory.ts';
+import { createStorageSweep } from '../engine/dispatch/storage-sweep.ts';
 import { EXTERNAL } from '../engine/supervision/drivers.ts';
 import { serverWish } from '../engine/own-server/place.ts';
-import { runRunEnds } from '../engine/run-ends-loop.ts';
-import { runDispatch } from '../engine/dispatch-loop.ts';
-import { createReleasedStatus } from '../engine/released-status.ts';
-import { createValidityWatch } from '../engine/validity-watch.ts';
-import { whileLeading } from '../engine/lead.ts';
-import { createSnapshots } from '../engine/snapshots.ts';
+import { runRunEnds } from '../engine/dispatch/run-ends-loop.ts';
+import { runDispatch } from '../engine/dispatch/dispatch-loop.ts';
+import { createReleasedStatus } from '../engine/dispatch/released-status.ts';
+import { createValidityWatch } from '../engine/evolution/validity-watch.ts';
+import { whileLeading } from '../engine/loops/lead.ts';
+import { createSnapshots } from '../engine/history/snapshots.ts';
 import { readChannelPosition } from '../jetstream/channel-position.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
@@ -26,12 +26,12 @@ import { ensureChannelStream } from '../jetstream/provision.ts';
 import { createRequester } from '../jetstream/requester.ts';
 import { createLimitedStreamReader } from '../jetstream/limited-stream.ts';
 import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
-import { runProcess } from '../runtime/lifecycle.ts';
+import { runProcess } from '../program/lifecycle.ts';
 import { openInstance } from './common/open-instance.ts';
 import { serveReport } from './common/report-service.ts';
 import { openOwnServers } from './common/own-servers.ts';
 import { openSupervision, type Supervision } from './common/supervision.ts';
-import type { Lease } from '../engine/ports.ts';
+import type { Lease } from '../engine/ports/leases.ts';
 import type { OperatorDocument } from '../messages/queries.ts';
 import type { Instance } from './common/open-instance.ts';
 

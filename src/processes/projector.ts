@@ -3,19 +3,19 @@
 // `projector`), others stand by. Stateless: everything it knows is in the buckets.
 
 import { isFault } from '../core/fault.ts';
-import { whileLeading } from '../engine/lead.ts';
-import { measuredFollower } from '../engine/measured-follower.ts';
-import { runProjection } from '../engine/projection-loop.ts';
+import { whileLeading } from '../engine/loops/lead.ts';
+import { measuredFollower } from '../engine/loops/measured-follower.ts';
+import { runProjection } from '../engine/projection/projection-loop.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { createStreamReader } from '../jetstream/stream-reader.ts';
 import { entities, operators, secrets } from '../views/desired-state.ts';
 import { entityStatuses, operatorStatuses } from '../views/observed-state.ts';
-import { runProcess } from '../runtime/lifecycle.ts';
+import { runProcess } from '../program/lifecycle.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { openInstance } from './common/open-instance.ts';
 import { serveReport } from './common/report-service.ts';
-import type { StreamFollower } from '../engine/ports.ts';
+import type { StreamFollower } from '../engine/ports/streams.ts';
 
 const DAMAGED_RETRY_MS = 2000;
 

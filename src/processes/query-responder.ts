@@ -2,10 +2,10 @@
 // The query-responder: answers opstream.query.<verb>. Every copy answers (one queue group); it registers when it has read the views.
 
 import { encodeJson } from '../core/decode.ts';
-import { createAnswerer } from '../engine/answer-query.ts';
-import { createOutcomes } from '../engine/outcomes.ts';
-import { createQueryDoor } from '../engine/query-door.ts';
-import { createViewMirror } from '../engine/view-mirror.ts';
+import { createAnswerer } from '../engine/queries/answer-query.ts';
+import { createOutcomes } from '../engine/commands/outcomes.ts';
+import { createQueryDoor } from '../engine/queries/query-door.ts';
+import { createViewMirror } from '../engine/queries/view-mirror.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { createLimitedStreamReader } from '../jetstream/limited-stream.ts';
@@ -14,7 +14,7 @@ import { createServiceHost } from '../jetstream/service-host.ts';
 import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { queryVerbs } from '../messages/queries.ts';
-import { runProcess } from '../runtime/lifecycle.ts';
+import { runProcess } from '../program/lifecycle.ts';
 import { createDirectory } from '../views/directory.ts';
 import { openInstance, VERSION } from './common/open-instance.ts';
 

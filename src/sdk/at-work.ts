@@ -3,7 +3,7 @@
 // driver that started the component names a file.
 
 import { openSync, writeSync } from 'node:fs';
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import { MAX_PLACES, PLACE_BYTES, placeText } from '../messages/at-work.ts';
 
 export type AtWork = {

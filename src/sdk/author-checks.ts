@@ -4,7 +4,7 @@
 
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import type { LifecycleStatus, RuntimeStatus } from '../messages/entity.ts';
-import { nearestName } from '../messages/validation/nearest.ts';
+import { nearestName } from '../json-schema/nearest.ts';
 import { CHANGES } from './last-change.ts';
 import type { ReconcileResult, StatusUpdate } from './types.ts';
 

@@ -5,9 +5,11 @@
 import { decodeText, encodeText } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
-import type { KeyValueEntry, KeyValueStore, KeyValueWrite, Log, StreamFollower } from '../engine/ports.ts';
+import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from '../engine/ports/buckets.ts';
+import type { Log } from '../engine/ports/log.ts';
+import type { StreamFollower } from '../engine/ports/streams.ts';
 import type { Entity, EntityKey } from '../messages/entity.ts';
-import { resourceManifestProblem } from '../messages/manifest/stored-shape.ts';
+import { resourceManifestProblem } from '../messages/stored-shape.ts';
 import type { Provenance } from '../messages/envelope.ts';
 import { createPacked } from './packed.ts';
 import type { EntityStore } from './types.ts';

@@ -2,9 +2,10 @@
 // set aside with its reason and acknowledged; when the store or the server is away, the delivery comes again.
 
 import { isFault } from '../core/fault.ts';
-import { backOffMs } from '../engine/back-off.ts';
-import type { DeadLetters } from '../engine/dead-letters.ts';
-import type { Log, StoredMessage } from '../engine/ports.ts';
+import { backOffMs } from '../engine/loops/back-off.ts';
+import type { DeadLetters } from '../engine/loops/dead-letters.ts';
+import type { Log } from '../engine/ports/log.ts';
+import type { StoredMessage } from '../engine/ports/streams.ts';
 import type { EntityCommand } from '../messages/entity.ts';
 import { parseEntityCommand } from './entity-command.ts';
 import type { ComponentMetrics } from './metrics.ts';

@@ -2,8 +2,8 @@
 // queries and keeps house. Over ports only; run-operator.ts connects it to a server and makes a program of it.
 
 import { Fault, isFault } from '../core/fault.ts';
-import { whileLeading } from '../engine/lead.ts';
-import type { LeaseKeeper } from '../engine/ports.ts';
+import { whileLeading } from '../engine/loops/lead.ts';
+import type { LeaseKeeper } from '../engine/ports/leases.ts';
 import type { HangReport } from '../messages/component-names.ts';
 import { createMessageHandler } from './message-handler.ts';
 import type { HungReconcile } from './reconcile-watch.ts';

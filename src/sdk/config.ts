@@ -14,10 +14,10 @@ import {
   textEntry,
   type ConfigOf,
   type Environment,
-} from '../runtime/config-table.ts';
+} from '../program/config-table.ts';
 import { AT_WORK_VARIABLE } from '../messages/at-work.ts';
 import { leaseNameOf, queueOf } from '../messages/component-names.ts';
-import { instanceTable, tokenEntry } from '../runtime/instance-config.ts';
+import { instanceTable, tokenEntry } from '../program/instance-config.ts';
 
 const SUBJECT = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 const STREAM_NAME = /^[A-Za-z0-9_-]{1,255}$/;

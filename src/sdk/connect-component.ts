@@ -1,19 +1,13 @@
 // The component's side of the server: everything of the jetstream room that it uses, made from its configuration.
 
 import { isFault } from '../core/fault.ts';
-import { observeLeadership } from '../engine/leadership.ts';
-import type {
-  Appender,
-  Clock,
-  LeaseKeeper,
-  Log,
-  Metrics,
-  Publisher,
-  StreamFollower,
-  StreamReader,
-  Subscriber,
-  WorkQueue,
-} from '../engine/ports.ts';
+import { observeLeadership } from '../engine/loops/leadership.ts';
+import type { Appender, StreamFollower, StreamReader, WorkQueue } from '../engine/ports/streams.ts';
+import type { Clock } from '../engine/ports/clock.ts';
+import type { LeaseKeeper } from '../engine/ports/leases.ts';
+import type { Log } from '../engine/ports/log.ts';
+import type { Metrics } from '../engine/ports/metrics.ts';
+import type { Publisher, Subscriber } from '../engine/ports/services.ts';
 import { createAppender } from '../jetstream/appender.ts';
 import { connectNats } from '../jetstream/connection.ts';
 import { createFollower } from '../jetstream/follower.ts';
@@ -30,7 +24,7 @@ import type { Names } from '../messages/subjects.ts';
 import { createBucketEntityStore } from './bucket-entity-store.ts';
 import { stateBucketOf } from '../messages/component-names.ts';
 import type { ComponentConfig } from './config.ts';
-import { connectionOptions } from '../runtime/connection-options.ts';
+import { connectionOptions } from '../program/connection-options.ts';
 import type { EntityStore } from './types.ts';
 
 export type ComponentPorts = {

@@ -2,7 +2,8 @@
 // it reported. A status answers the entity that the reconcile read, not a newer one that arrived meanwhile.
 
 import { Fault } from '../core/fault.ts';
-import type { Clock, Log } from '../engine/ports.ts';
+import type { Clock } from '../engine/ports/clock.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { Entity, EntityKey } from '../messages/entity.ts';
 import type { Provenance } from '../messages/envelope.ts';
 import { assertUpdate } from './author-checks.ts';

@@ -3,7 +3,7 @@
 // common. Bounded: a status is one message.
 
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
-import { isSecretName } from '../runtime/logger.ts';
+import { isSecretName } from '../program/logger.ts';
 
 const MAX_PLACES = 10;
 const MAX_VALUE = 80;

@@ -7,7 +7,7 @@ import { reject, type Rejection } from '../core/rejection.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { COMMAND_TYPE, entityKey, type EntityCommand, type EntityKey, type EntityQuery } from '../messages/entity.ts';
 import type { Provenance } from '../messages/envelope.ts';
-import { isToken, printable, TOKEN_RULE } from '../messages/names.ts';
+import { isToken, printable, TOKEN_RULE } from '../core/names.ts';
 import { validTraceparent, validTracestate } from '../messages/trace.ts';
 
 const isPosition = (value: JsonValue | undefined): boolean => Number.isSafeInteger(value) && Number(value) > 0;

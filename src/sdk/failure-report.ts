@@ -1,7 +1,7 @@
 // What a failed reconcile says in the status of its resource: at the first of equal failures, and of one that needs a person always, since it
 // names the time of the next try. Called by reconcile-loop.ts.
 
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { Entity } from '../messages/entity.ts';
 import type { Controller } from './controller.ts';
 import { failureUpdate, type Problem } from './status-rules.ts';

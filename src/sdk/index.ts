@@ -34,8 +34,10 @@ export type {
 } from '../messages/entity.ts';
 export type { TracedFetch } from './traced-fetch.ts';
 export type { Provenance } from '../messages/envelope.ts';
-export type { ResourceManifest } from '../messages/manifest/types.ts';
-export type { Clock, JqRunner, Log } from '../engine/ports.ts';
+export type { ResourceManifest } from '../messages/manifest-types.ts';
+export type { Clock } from '../engine/ports/clock.ts';
+export type { JqRunner } from '../engine/ports/jq.ts';
+export type { Log } from '../engine/ports/log.ts';
 export type {
   HttpAction,
   HttpAuth,
@@ -48,8 +50,8 @@ export type {
   HttpOperation,
   HttpRun,
   HttpTypeSpec,
-} from '../messages/manifest/http-types.ts';
-export { expressionsIn } from '../messages/manifest/http-schema.ts';
+} from '../messages/http-types.ts';
+export { expressionsIn } from '../manifest/http-schema.ts';
 export { readOperatorManifest } from './operator-manifest.ts';
 export {
   createClientCredentials,
@@ -79,5 +81,5 @@ export {
   type ConfigOf,
   type ConfigTable,
   type Environment,
-} from '../runtime/config-table.ts';
-export { formatDurationMs, parseDurationMs } from '../runtime/duration.ts';
+} from '../program/config-table.ts';
+export { formatDurationMs, parseDurationMs } from '../program/duration.ts';

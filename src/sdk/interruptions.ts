@@ -1,7 +1,7 @@
 // Ends the reconcile of an entity that is suspended while it is under way: its signal aborts, as at the loss of the lead. Used by the
 // reconcile loop, which counts such an end as no failure.
 
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { EntityKey } from '../messages/entity.ts';
 import type { RunningReconcile } from './reconcile-context.ts';
 import { suspensionReason } from './suspension.ts';

@@ -2,7 +2,7 @@
 // component's log. An author names it once, as `change` of the report after it; the SDK dates it and keeps it in every later status of the
 // resource until there is another one, also in those that the SDK itself makes. Called by status-rules.ts and controller.ts.
 
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { Condition } from '../messages/entity.ts';
 import type { ReportedCondition, StatusUpdate } from './types.ts';
 

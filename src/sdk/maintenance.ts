@@ -2,7 +2,8 @@
 // component's store. It counts from when the status that says so was stored, so a restart does not make anything stay longer.
 
 import { isFault } from '../core/fault.ts';
-import type { Clock, Log } from '../engine/ports.ts';
+import type { Clock } from '../engine/ports/clock.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { Entity, EntityKey } from '../messages/entity.ts';
 import type { EntityStore } from './types.ts';
 

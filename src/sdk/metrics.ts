@@ -1,8 +1,8 @@
 // What a component counts, in the words of its parts, onto the series of messages/metric-catalogue.ts. Also the text that its METRIC_PORT
 // serves is of these.
 
-import { noMetrics } from '../engine/no-metrics.ts';
-import type { Counter, Metrics } from '../engine/ports.ts';
+import { noMetrics } from '../engine/ports/no-metrics.ts';
+import type { Counter, Metrics } from '../engine/ports/metrics.ts';
 import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import type { ExternalCall } from './traced-fetch.ts';
 

@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { Fault } from '../core/fault.ts';
-import { parseManifests } from '../messages/manifest/parse.ts';
-import type { OperatorManifest } from '../messages/manifest/types.ts';
-import { validateManifest } from '../messages/manifest/validate.ts';
+import { parseManifests } from '../manifest/parse.ts';
+import type { OperatorManifest } from '../messages/manifest-types.ts';
+import { validateManifest } from '../manifest/validate.ts';
 
 const wrong = (path: string, problem: string): Fault =>
   new Fault('CONFIG_INVALID', `${path}: ${problem}`, { retry: 'never' });

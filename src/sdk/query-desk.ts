@@ -4,7 +4,8 @@
 import { encodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import { reject } from '../core/rejection.ts';
-import type { Log, Publisher, ReceivedMessage } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
+import type { Publisher, ReceivedMessage } from '../engine/ports/services.ts';
 import type { EntityAnswer } from '../messages/entity.ts';
 import { parseEntityQuery } from './entity-command.ts';
 import type { ComponentMetrics } from './metrics.ts';

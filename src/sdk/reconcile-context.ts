@@ -1,6 +1,6 @@
 // The context of one reconcile. Its signal and logger are made when somebody asks for them: most reconciles are short and many.
 
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import { createTracedFetch, type ExternalCall, type TracedFetch } from './traced-fetch.ts';
 import type { ReconcileContext, ReconcileRequest } from './types.ts';
 

@@ -3,9 +3,10 @@
 
 import { isFault } from '../core/fault.ts';
 import type { Writable } from '../core/writable.ts';
-import { backOffMs, defaultBackOff, type BackOff } from '../engine/back-off.ts';
-import type { Clock, Log } from '../engine/ports.ts';
-import { createWorkLine, type WorkLine, type WorkOutcome } from '../engine/work-line.ts';
+import { backOffMs, defaultBackOff, type BackOff } from '../engine/loops/back-off.ts';
+import type { Clock } from '../engine/ports/clock.ts';
+import type { Log } from '../engine/ports/log.ts';
+import { createWorkLine, type WorkLine, type WorkOutcome } from '../engine/loops/work-line.ts';
 import { failureReasons, type Entity, type EntityKey } from '../messages/entity.ts';
 import type { Controller, ReconcileRecord } from './controller.ts';
 import type { ComponentMetrics } from './metrics.ts';

@@ -3,7 +3,8 @@
 // reconcile-loop.ts. One sweep instead of a timer per reconcile.
 
 import { formatDurationMs } from '../core/duration.ts';
-import type { Clock, Log } from '../engine/ports.ts';
+import type { Clock } from '../engine/ports/clock.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { EntityKey } from '../messages/entity.ts';
 import type { RunningReconcile } from './reconcile-context.ts';
 

@@ -2,17 +2,17 @@
 // codes) and the server; what it does is in component.ts.
 
 import { isFault } from '../core/fault.ts';
-import { countedDeadLetters, createDeadLetters } from '../engine/dead-letters.ts';
-import type { Log } from '../engine/ports.ts';
+import { countedDeadLetters, createDeadLetters } from '../engine/loops/dead-letters.ts';
+import type { Log } from '../engine/ports/log.ts';
 import { metricCatalogue, metricsOf } from '../messages/metric-catalogue.ts';
 import { namesFor } from '../messages/subjects.ts';
-import type { ConfigTable, Environment } from '../runtime/config-table.ts';
-import { describeConfig } from '../runtime/config-table.ts';
-import { processName } from '../runtime/environment.ts';
-import { keepHeapSmall } from '../runtime/heap.ts';
-import { runProcess, type ProcessContext } from '../runtime/lifecycle.ts';
-import { createMetrics } from '../runtime/metrics.ts';
-import { serveMetrics } from '../runtime/metrics-server.ts';
+import type { ConfigTable, Environment } from '../program/config-table.ts';
+import { describeConfig } from '../program/config-table.ts';
+import { processName } from '../program/environment.ts';
+import { keepHeapSmall } from '../program/heap.ts';
+import { runProcess, type ProcessContext } from '../program/lifecycle.ts';
+import { createMetrics } from '../program/metrics.ts';
+import { serveMetrics } from '../program/metrics-server.ts';
 import { createAtWork } from './at-work.ts';
 import { runComponent, type ComponentStage } from './component.ts';
 import { componentConfig, componentTable, type ComponentConfig } from './config.ts';

@@ -4,7 +4,8 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { isFault } from '../core/fault.ts';
-import type { Clock, Log } from '../engine/ports.ts';
+import type { Clock } from '../engine/ports/clock.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { EntityKey, EntityStatus } from '../messages/entity.ts';
 import type { Provenance } from '../messages/envelope.ts';
 import type { EntityStatusStore } from './types.ts';

@@ -4,12 +4,13 @@
 
 import { decodeText, encodeText } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
-import type { Appender, Clock, IdSource, StoredMessage, StreamFollower, StreamReader } from '../engine/ports.ts';
+import type { Appender, StoredMessage, StreamFollower, StreamReader } from '../engine/ports/streams.ts';
+import type { Clock, IdSource } from '../engine/ports/clock.ts';
 import { STATUS_TYPE, type EntityKey, type EntityStatus, type StatusEvent } from '../messages/entity.ts';
 import { schemaUri, type Provenance } from '../messages/envelope.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { refKey, resourceRef, type Names } from '../messages/subjects.ts';
-import { lastOwnStatus, type LastStatus } from '../engine/last-own-status.ts';
+import { lastOwnStatus, type LastStatus } from '../engine/history/last-own-status.ts';
 import { createPacked, type Packed, type StoredText } from './packed.ts';
 import type { EntityStatusStore } from './types.ts';
 

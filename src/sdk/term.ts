@@ -1,17 +1,12 @@
 // One term of leadership, from the loading of the entities to the end of the last reconcile. Ends when the program stops, the lease
 // is lost, or a component with a newer lease is met.
 
-import type { DeadLetters } from '../engine/dead-letters.ts';
-import type {
-  Clock,
-  Delivery,
-  Lease,
-  Log,
-  Publisher,
-  ReceivedMessage,
-  Subscriber,
-  WorkQueue,
-} from '../engine/ports.ts';
+import type { DeadLetters } from '../engine/loops/dead-letters.ts';
+import type { Clock } from '../engine/ports/clock.ts';
+import type { Delivery, WorkQueue } from '../engine/ports/streams.ts';
+import type { Lease } from '../engine/ports/leases.ts';
+import type { Log } from '../engine/ports/log.ts';
+import type { Publisher, ReceivedMessage, Subscriber } from '../engine/ports/services.ts';
 import { createCommandIntake, type CommandIntake } from './command-intake.ts';
 import type { ComponentConfig } from './config.ts';
 import { createController } from './controller.ts';

@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { Fault } from '../core/fault.ts';
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import { formatTraceparent, parseTraceparent } from '../messages/trace.ts';
 
 /**

@@ -1,7 +1,7 @@
 // What a component author implements and is given. Names are the seed's (Go: Reconciler, OController, MessageHandler,
 // EntityStore, EntityStatusStore); Go's context became `ReconcileContext`. runOperator() puts the parts together.
 
-import type { Log } from '../engine/ports.ts';
+import type { Log } from '../engine/ports/log.ts';
 import type { CloudEvent, Provenance } from '../messages/envelope.ts';
 import type {
   Condition,

@@ -3,7 +3,7 @@
 
 import { hkdfSync } from 'node:crypto';
 import { Fault } from '../core/fault.ts';
-import { KEY_ID_RULE } from '../messages/manifest/sealed.ts';
+import { KEY_ID_RULE } from '../manifest/sealed.ts';
 
 /** Two keys from the one that is given, so that neither says anything of the other. */
 export type SealingKey = { readonly id: string; readonly encryption: Uint8Array; readonly fingerprint: Uint8Array };

@@ -3,8 +3,8 @@
 
 import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Fault } from '../core/fault.ts';
-import { parseSealed, sealedText } from '../messages/manifest/sealed.ts';
-import type { Vault } from '../engine/ports.ts';
+import { parseSealed, sealedText } from '../manifest/sealed.ts';
+import type { Vault } from '../engine/ports/vault.ts';
 import type { SealingKey } from './key-ring.ts';
 import type { KeySource } from './key-source.ts';
 

@@ -9,7 +9,7 @@ import {
   type SecretDocument,
   type Summary,
 } from '../messages/queries.ts';
-import { refersToSecret } from '../messages/manifest/secret-references.ts';
+import { refersToSecret } from '../manifest/secret-references.ts';
 import type { Kind } from '../messages/subjects.ts';
 import type { Entity, EntityStatus, OperatorStatus } from '../messages/entity.ts';
 import { parseSelector, selects, type Selector } from '../messages/selector.ts';

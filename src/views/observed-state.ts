@@ -2,7 +2,7 @@
 // carries the whole observed state, so the document is the last one; the status `deleted` removes it. Nothing here depends on
 // OPSTREAM_EVENTS: two streams have no order between them, and a view that needed one could not be rebuilt equal.
 
-import { NO_WORKSPACE } from '../messages/names.ts';
+import { NO_WORKSPACE } from '../core/names.ts';
 import { createOwnEvents, type OwnEvents } from '../messages/own-events.ts';
 import { viewKeys, type StatusRef } from '../messages/subjects.ts';
 import type { ProjectionOf, Step, ViewDocument, ViewMessage } from './projection.ts';

@@ -1,4 +1,4 @@
-// A projection: how the messages of one stream become the documents of one bucket. Pure; engine/projection-loop.ts runs it.
+// A projection: how the messages of one stream become the documents of one bucket. Pure; engine/projection/projection-loop.ts runs it.
 
 import type { OwnEvents, StoredFact } from '../messages/own-events.ts';
 import type { Names } from '../messages/subjects.ts';

@@ -9,7 +9,7 @@ import { connectNats } from '../../src/jetstream/connection.ts';
 import { createRequester } from '../../src/jetstream/requester.ts';
 import { commandHeaders } from '../../src/messages/envelope.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
-import { silentLog } from '../../src/runtime/logger.ts';
+import { silentLog } from '../../src/program/logger.ts';
 import { temporaryFolder, track } from '../support/children.ts';
 import { cliProgram, dataFolder, startUp, untilUp, type CliResult } from '../support/instance.ts';
 import { leakGuard, root, type TestProcess } from '../support/processes.ts';

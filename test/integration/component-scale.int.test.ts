@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { connectNats, type JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { provision } from '../../src/jetstream/provision.ts';
 import { createStreamReader } from '../../src/jetstream/stream-reader.ts';
-import { silentLog } from '../../src/runtime/logger.ts';
+import { silentLog } from '../../src/program/logger.ts';
 import { startStandIn, type StandIn } from '../../src/stand-ins/azure-data-factory/server.ts';
 import { openLane } from '../support/adf-lane.ts';
 import { buildPrograms } from '../support/built-programs.ts';

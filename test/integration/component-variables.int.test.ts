@@ -9,8 +9,8 @@ import { ensureChannelStream, provision } from '../../src/jetstream/provision.ts
 import type { JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { createStreamReader } from '../../src/jetstream/stream-reader.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { uuidSource } from '../../src/runtime/ids.ts';
+import { systemClock } from '../../src/program/clock.ts';
+import { uuidSource } from '../../src/program/ids.ts';
 import { operate, type OController } from '../../src/sdk/index.ts';
 import { environmentFor } from '../unit/operators/azure-data-factory/support.ts';
 import { commandFor, entityAt } from '../support/entities.ts';

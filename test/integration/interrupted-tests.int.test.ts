@@ -48,7 +48,7 @@ test('a test file that is killed takes along what its instances left running, an
   await waitFor(() => !pids.some(isAlive) && !existsSync(folder), { what: 'the end of what it left' });
 });
 
-const guarded = JSON.stringify(new URL('../../src/cli/up/kill-on-exit.ts', import.meta.url).href);
+const guarded = JSON.stringify(new URL('../../src/embedded/kill-on-exit.ts', import.meta.url).href);
 
 test('a kill -9 of a program with a guarded folder ends its children and removes the folder', async () => {
   const place = temporaryFolder();

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { openViewWriter } from '../../src/engine/view-writer.ts';
+import { openViewWriter } from '../../src/engine/projection/view-writer.ts';
 import type { Projection } from '../../src/views/projection.ts';
 import { silentLog } from '../support/silent-log.ts';
 import type { StreamConfig } from 'nats';
 import { Fault, isFault } from '../../src/core/fault.ts';
-import type { KeyValueEntry, Log } from '../../src/engine/ports.ts';
+import type { KeyValueEntry } from '../../src/engine/ports/buckets.ts';
+import type { Log } from '../../src/engine/ports/log.ts';
 import { createCommitPacer, type CommitPacer, type CommitWay } from '../../src/jetstream/commit-pacer.ts';
 import { connectNats, type JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { createKeyValueStore } from '../../src/jetstream/key-value-store.ts';

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Lease, LeaseKeeper } from '../../src/engine/ports.ts';
+import type { Lease, LeaseKeeper } from '../../src/engine/ports/leases.ts';
 import type { JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { createLeaseKeeper } from '../../src/jetstream/lease-keeper.ts';
 import { provision } from '../../src/jetstream/provision.ts';
 import { rawHeaders } from '../../src/jetstream/raw-headers.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { systemClock } from '../../src/program/clock.ts';
 import { ended, leakGuard, track } from '../support/children.ts';
 import { api, bytes, keptLog, openConnection, textOf } from '../support/jetstream.ts';
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';
@@ -71,7 +71,7 @@ const startHolder = async (name: string): Promise<ChildProcess> => {
   const script = `
     import { connectNats } from ${source('src/jetstream/connection.ts')};
     import { createLeaseKeeper } from ${source('src/jetstream/lease-keeper.ts')};
-    import { systemClock } from ${source('src/runtime/clock.ts')};
+    import { systemClock } from ${source('src/program/clock.ts')};
     import { silentLog as log } from ${source('test/support/silent-log.ts')};
     const connection = await connectNats({ url: ${JSON.stringify(server.url)}, name: 'holder', log });
     const keeper = createLeaseKeeper(connection, { bucket: '${BUCKET}', clock: systemClock, log });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { StreamConfig } from 'nats';
 import { isFault } from '../../src/core/fault.ts';
-import type { Log } from '../../src/engine/ports.ts';
+import type { Log } from '../../src/engine/ports/log.ts';
 import { createAppender } from '../../src/jetstream/appender.ts';
 import { connectNats, type JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { createPublisher, createRequester } from '../../src/jetstream/requester.ts';

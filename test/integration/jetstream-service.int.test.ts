@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { isFault } from '../../src/core/fault.ts';
-import type { ServiceRequest } from '../../src/engine/ports.ts';
+import type { ServiceRequest } from '../../src/engine/ports/services.ts';
 import type { JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { provision } from '../../src/jetstream/provision.ts';
 import { isInbox } from '../../src/jetstream/guarded-replies.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { isFault } from '../../src/core/fault.ts';
-import type { Delivery } from '../../src/engine/ports.ts';
+import type { Delivery } from '../../src/engine/ports/streams.ts';
 import type { JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { createWorkQueue, type WorkQueueOptions } from '../../src/jetstream/work-queue.ts';
 import { leakGuard } from '../support/children.ts';

@@ -26,7 +26,7 @@ const run = (script: string, env: Readonly<Record<string, string>> = {}, argv: r
 };
 
 const program = (main: string): string =>
-  `import { runProcess } from ${source('runtime/lifecycle.ts')};
+  `import { runProcess } from ${source('program/lifecycle.ts')};
    import { Fault } from ${source('core/fault.ts')};
    await runProcess('test', async (signal, context) => { ${main} }, { stopDeadlineMs: 500 });`;
 

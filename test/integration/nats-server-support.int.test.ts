@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { connectNats } from '../../src/jetstream/connection.ts';
 import { provision } from '../../src/jetstream/provision.ts';
-import { silentLog } from '../../src/runtime/logger.ts';
+import { silentLog } from '../../src/program/logger.ts';
 import { temporaryFolder } from '../support/children.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { leakGuard, root, startProcess } from '../support/processes.ts';

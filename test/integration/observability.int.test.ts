@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { exampleManifests } from '../../src/cli/up/example.ts';
+import { exampleManifests } from '../../src/embedded/example.ts';
 import { metricsOf, programs, type Program } from '../../src/messages/metric-catalogue.ts';
 import { startStandIn, type StandIn } from '../../src/stand-ins/azure-data-factory/server.ts';
 import { leakGuard } from '../support/children.ts';

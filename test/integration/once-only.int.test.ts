@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connectNats, type JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { provision } from '../../src/jetstream/provision.ts';
-import { silentLog } from '../../src/runtime/logger.ts';
+import { silentLog } from '../../src/program/logger.ts';
 import { startStandIn, type StandIn } from '../../src/stand-ins/azure-data-factory/server.ts';
 import { adminOf } from '../unit/operators/azure-data-factory/support.ts';
 import { openLane, type Lane } from '../support/adf-lane.ts';

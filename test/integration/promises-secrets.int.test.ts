@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { encodeJson } from '../../src/core/decode.ts';
 import type { JsonObject } from '../../src/core/json.ts';
-import { consumeSecrets, secretPlacesOf } from '../../src/engine/supervision/consume-secrets.ts';
+import { consumeSecrets, secretPlacesOf } from '../../src/engine/supervision/secrets/consume-secrets.ts';
 import { createRequester } from '../../src/jetstream/requester.ts';
 import { openKeySource } from '../../src/vault/key-source.ts';
 import { createVault } from '../../src/vault/vault.ts';

@@ -8,8 +8,8 @@ import { decodeJson } from '../../src/core/decode.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { createSubscriber } from '../../src/jetstream/subscriber.ts';
 import type { EntityAnswer } from '../../src/messages/entity.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { uuidSource } from '../../src/runtime/ids.ts';
+import { systemClock } from '../../src/program/clock.ts';
+import { uuidSource } from '../../src/program/ids.ts';
 import {
   operate,
   type Entity,

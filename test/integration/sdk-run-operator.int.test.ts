@@ -12,9 +12,9 @@ import { ensureChannelStream, provision } from '../../src/jetstream/provision.ts
 import { createRequester } from '../../src/jetstream/requester.ts';
 import type { Entity, EntityAnswer, StatusEvent } from '../../src/messages/entity.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { uuidSource } from '../../src/runtime/ids.ts';
-import { createLogger, silentLog } from '../../src/runtime/logger.ts';
+import { systemClock } from '../../src/program/clock.ts';
+import { uuidSource } from '../../src/program/ids.ts';
+import { createLogger, silentLog } from '../../src/program/logger.ts';
 import { operate, type OController, type ReconcileContext, type Reconciler } from '../../src/sdk/index.ts';
 import { commandFor, entityAt } from '../support/entities.ts';
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';

@@ -5,7 +5,7 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { isFault } from '../../src/core/fault.ts';
-import type { StreamReader } from '../../src/engine/ports.ts';
+import type { StreamReader } from '../../src/engine/ports/streams.ts';
 import { createAppender } from '../../src/jetstream/appender.ts';
 import { createLeaderReader, createLimitedStreamReader } from '../../src/jetstream/limited-stream.ts';
 import { createWholeStreamReader, type WholeStreamReader } from '../../src/jetstream/whole-stream.ts';

@@ -1,5 +1,5 @@
 // 40,000 events on one resource, in built processes: what the first command after a restart takes without a snapshot and with one, and that
-// commands from any part of that history are still known. The times are printed, not judged; unit/engine/snapshots counts what is read.
+// commands from any part of that history are still known. The times are printed, not judged; unit/engine/history/snapshots counts what is read.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';

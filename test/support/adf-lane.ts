@@ -12,7 +12,7 @@ import { createStreamReader } from '../../src/jetstream/stream-reader.ts';
 import type { Entity, EntityStatus } from '../../src/messages/entity.ts';
 import { decodeStatusEvent } from '../../src/messages/stored-event.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
-import { uuidSource } from '../../src/runtime/ids.ts';
+import { uuidSource } from '../../src/program/ids.ts';
 import { environmentFor, seedSpec } from '../unit/operators/azure-data-factory/support.ts';
 import type { StandIn } from '../../src/stand-ins/azure-data-factory/server.ts';
 import { temporaryFolder } from './children.ts';

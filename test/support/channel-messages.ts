@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openWitness } from '../../src/cli/contract/witness.ts';
+import { openWitness } from '../../src/contract/witness.ts';
 import { decodeJson, encodeJson } from '../../src/core/decode.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
 import { isJsonObject } from '../../src/core/json.ts';

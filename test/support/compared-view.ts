@@ -1,11 +1,11 @@
 // A view of a running instance held against its stream, as `opstream verify` does it.
 
-import { createViewComparison, type Comparison } from '../../src/engine/compare-view.ts';
+import { createViewComparison, type Comparison } from '../../src/engine/projection/compare-view.ts';
 import { createFollower } from '../../src/jetstream/follower.ts';
 import { createKeyValueStore } from '../../src/jetstream/key-value-store.ts';
 import { createScratchBucket, readBucket } from '../../src/jetstream/scratch-bucket.ts';
 import { createStreamReader } from '../../src/jetstream/stream-reader.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { systemClock } from '../../src/program/clock.ts';
 import { entities, operators, secrets } from '../../src/views/desired-state.ts';
 import { entityStatuses, operatorStatuses } from '../../src/views/observed-state.ts';
 import type { ProjectionOf } from '../../src/views/projection.ts';

@@ -1,8 +1,8 @@
 // A component for the type `dataset` of `operatorNamed`, made with the SDK: it reports every resource active as soon as it sees it, and
 // deleted when that is wanted, unless a test holds that back.
 
-import { systemClock } from '../../src/runtime/clock.ts';
-import { uuidSource } from '../../src/runtime/ids.ts';
+import { systemClock } from '../../src/program/clock.ts';
+import { uuidSource } from '../../src/program/ids.ts';
 import { operate, type OController, type Reconciler } from '../../src/sdk/index.ts';
 import type { RunningInstance } from './running-instance.ts';
 import { silentLog } from './silent-log.ts';

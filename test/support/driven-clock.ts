@@ -2,7 +2,7 @@
 // lets everything that follows from a wake-up run before time goes on.
 
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Clock } from '../../src/engine/ports.ts';
+import type { Clock } from '../../src/engine/ports/clock.ts';
 
 export type DrivenClock = Clock & {
   advance(byMs: number): Promise<void>;

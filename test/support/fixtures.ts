@@ -2,7 +2,7 @@
 
 import { schemaUri } from '../../src/messages/envelope.ts';
 import type { DomainEvent, NewEvent } from '../../src/messages/events.ts';
-import type { OperatorManifest, ResourceManifest } from '../../src/messages/manifest/types.ts';
+import type { OperatorManifest, ResourceManifest } from '../../src/messages/manifest-types.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 
 export const operatorManifest = (changes: Partial<OperatorManifest> = {}): OperatorManifest => ({

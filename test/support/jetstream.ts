@@ -2,7 +2,7 @@
 // a stream fast.
 
 import { connectNats, type JetStreamConnection } from '../../src/jetstream/connection.ts';
-import type { Log } from '../../src/engine/ports.ts';
+import type { Log } from '../../src/engine/ports/log.ts';
 import type { TestServer } from './nats-server.ts';
 
 export type LogLine = {

@@ -5,21 +5,16 @@ import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { decodeJson, encodeJson } from '../../src/core/decode.ts';
 import { Fault } from '../../src/core/fault.ts';
-import type {
-  Appender,
-  AppendMessage,
-  Delivery,
-  Lease,
-  ReceivedMessage,
-  StoredMessage,
-} from '../../src/engine/ports.ts';
+import type { Appender, AppendMessage, Delivery, StoredMessage } from '../../src/engine/ports/streams.ts';
+import type { Lease } from '../../src/engine/ports/leases.ts';
+import type { ReceivedMessage } from '../../src/engine/ports/services.ts';
 import type { StatusEvent } from '../../src/messages/entity.ts';
 import { ORIGIN_HEADER } from '../../src/messages/envelope.ts';
 import { namesFor } from '../../src/messages/subjects.ts';
-import { silentLog } from '../../src/runtime/logger.ts';
+import { silentLog } from '../../src/program/logger.ts';
 import { runComponent } from '../../src/sdk/component.ts';
 import { componentConfig } from '../../src/sdk/config.ts';
-import { createDeadLetters } from '../../src/engine/dead-letters.ts';
+import { createDeadLetters } from '../../src/engine/loops/dead-letters.ts';
 import { createMemoryEntityStore } from '../../src/sdk/memory-stores.ts';
 import { createComponentMetrics } from '../../src/sdk/metrics.ts';
 import { createStreamStatusStore } from '../../src/sdk/stream-status-store.ts';

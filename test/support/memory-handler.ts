@@ -1,27 +1,26 @@
 // A command-handler on streams in memory: the real executor, aggregates and outcomes. Two of them on one `memoryEvents` are two copies
 // on one server. A test can look at what is stored, write behind a handler's back, and fail single appends.
 
-import { createAggregates } from '../../src/engine/aggregates.ts';
-import type { CommandRequest } from '../../src/engine/command-request.ts';
-import { createCommandExecutor, type CommandExecutor, type ExecuteOptions } from '../../src/engine/execute-command.ts';
-import { createOutcomes } from '../../src/engine/outcomes.ts';
-import type { Relations } from '../../src/engine/relations.ts';
-import { createChannelClaims } from '../../src/engine/channel-claims.ts';
-import type { Census } from '../../src/engine/census.ts';
+import { createAggregates } from '../../src/engine/commands/aggregates.ts';
+import type { CommandRequest } from '../../src/engine/commands/command-request.ts';
+import {
+  createCommandExecutor,
+  type CommandExecutor,
+  type ExecuteOptions,
+} from '../../src/engine/commands/execute-command.ts';
+import { createOutcomes } from '../../src/engine/commands/outcomes.ts';
+import type { Relations } from '../../src/engine/commands/relations.ts';
+import { createChannelClaims } from '../../src/engine/commands/channel-claims.ts';
+import type { Census } from '../../src/engine/evolution/census.ts';
 import { createJqRunner } from '../../src/jq/jq-runner.ts';
-import { createSnapshots } from '../../src/engine/snapshots.ts';
-import { createSpecSchemas } from '../../src/engine/spec-schemas.ts';
+import { createSnapshots } from '../../src/engine/history/snapshots.ts';
+import { createSpecSchemas } from '../../src/engine/commands/spec-schemas.ts';
 import { decodeJson, encodeJson } from '../../src/core/decode.ts';
 import { Fault } from '../../src/core/fault.ts';
 import type { JsonObject } from '../../src/core/json.ts';
-import type {
-  Appender,
-  AppendMessage,
-  Clock,
-  KeyValueStore,
-  StoredMessage,
-  StreamReader,
-} from '../../src/engine/ports.ts';
+import type { Appender, AppendMessage, StoredMessage, StreamReader } from '../../src/engine/ports/streams.ts';
+import type { Clock } from '../../src/engine/ports/clock.ts';
+import type { KeyValueStore } from '../../src/engine/ports/buckets.ts';
 import { NOTHING_LEFT } from '../../src/messages/left-behind.ts';
 import type { Receipt, Verb } from '../../src/messages/commands.ts';
 import { namesFor } from '../../src/messages/subjects.ts';

@@ -2,15 +2,9 @@
 // The integration tests run the same loops on a real server; these are for the cases that a server makes hard to reach.
 
 import { Fault } from '../../src/core/fault.ts';
-import type {
-  Clock,
-  FollowOptions,
-  KeyValueEntry,
-  KeyValueStore,
-  KeyValueWrite,
-  StoredMessage,
-  StreamFollower,
-} from '../../src/engine/ports.ts';
+import type { Clock } from '../../src/engine/ports/clock.ts';
+import type { FollowOptions, StoredMessage, StreamFollower } from '../../src/engine/ports/streams.ts';
+import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from '../../src/engine/ports/buckets.ts';
 
 export type MemoryStore = KeyValueStore & {
   readonly entries: Map<string, KeyValueEntry>;

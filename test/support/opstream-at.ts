@@ -2,10 +2,10 @@
 // child for each call would only cost time.
 
 import { runCli } from '../../src/cli/run.ts';
-import { createTerminal } from '../../src/cli/terminal.ts';
+import { createTerminal } from '../../src/program/terminal.ts';
 import { allVerbs } from '../../src/cli/verbs/index.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { uuidSource } from '../../src/runtime/ids.ts';
+import { systemClock } from '../../src/program/clock.ts';
+import { uuidSource } from '../../src/program/ids.ts';
 import { silentLog } from './silent-log.ts';
 
 export type CliOutput = { readonly code: number; readonly out: string; readonly err: string };

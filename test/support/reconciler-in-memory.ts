@@ -2,8 +2,8 @@
 // crash: another process with the same stores and a larger fence.
 
 import { after } from 'node:test';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { silentLog } from '../../src/runtime/logger.ts';
+import { systemClock } from '../../src/program/clock.ts';
+import { silentLog } from '../../src/program/logger.ts';
 import { createController } from '../../src/sdk/controller.ts';
 import { createMemoryEntityStatusStore, createMemoryEntityStore } from '../../src/sdk/index.ts';
 import { createComponentMetrics } from '../../src/sdk/metrics.ts';

@@ -1,7 +1,7 @@
 // `opstream` in memory: the real verbs on a client that answers what a test says, and what they wrote and sent.
 
 import { runCli } from '../../src/cli/run.ts';
-import { createTerminal } from '../../src/cli/terminal.ts';
+import { createTerminal } from '../../src/program/terminal.ts';
 import { allVerbs } from '../../src/cli/verbs/index.ts';
 import type { Client, SendOptions, WaitOutcome } from '../../src/client/types.ts';
 import type { Fault } from '../../src/core/fault.ts';

@@ -1,8 +1,8 @@
 // A component for the runnable type `pipeline-run` of `operatorNamed`, made with the SDK and run in the process of the test: each run goes on
 // until the test lets it end (at once by default), a cancel ends it, and what was started is listed.
 
-import { systemClock } from '../../src/runtime/clock.ts';
-import { uuidSource } from '../../src/runtime/ids.ts';
+import { systemClock } from '../../src/program/clock.ts';
+import { uuidSource } from '../../src/program/ids.ts';
 import {
   operate,
   type Entity,

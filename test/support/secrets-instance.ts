@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/core/json.ts';
-import { createSecretReader } from '../../src/engine/supervision/secret-reader.ts';
+import { createSecretReader } from '../../src/engine/supervision/secrets/secret-reader.ts';
 import { createStreamReader } from '../../src/jetstream/stream-reader.ts';
 import { openKeySource } from '../../src/vault/key-source.ts';
 import { createVault } from '../../src/vault/vault.ts';

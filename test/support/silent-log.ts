@@ -1,6 +1,6 @@
 // A log that says nothing.
 
-import type { Log } from '../../src/engine/ports.ts';
+import type { Log } from '../../src/engine/ports/log.ts';
 
 export const silentLog: Log = {
   debug: () => undefined,

@@ -8,51 +8,45 @@ import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../src');
 
-const PURE = ['core', 'messages', 'domain', 'views'];
+const PURE = ['core', 'json-schema', 'messages', 'manifest', 'domain', 'views'];
+const LANGUAGE = ['core', 'json-schema', 'messages', 'manifest'];
+const BELOW_USERS = [...LANGUAGE, 'domain', 'views', 'engine', 'jetstream', 'program', 'jq', 'vault'];
 const allowed: Record<string, readonly string[]> = {
   core: [],
-  messages: ['core'],
-  domain: ['core', 'messages'],
-  views: ['core', 'messages', 'domain'],
-  engine: ['core', 'messages', 'domain', 'views'],
-  jetstream: ['core', 'messages', 'engine/ports.ts'],
-  runtime: ['core', 'messages', 'engine/ports.ts'],
-  jq: ['core', 'engine/ports.ts'],
-  compute: ['core', 'messages', 'engine/ports.ts', 'engine/supervision/ports.ts', 'engine/own-server/ports.ts'],
-  vault: ['core', 'messages', 'engine/ports.ts'],
-  sdk: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault'],
-  client: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault'],
-  cli: ['core', 'messages', 'domain', 'views', 'engine', 'jetstream', 'runtime', 'jq', 'vault', 'compute', 'client'],
-  processes: [
-    'core',
-    'messages',
-    'domain',
-    'views',
-    'engine',
-    'jetstream',
-    'runtime',
-    'jq',
-    'vault',
-    'compute',
-    'processes/common',
-  ],
+  'json-schema': ['core'],
+  messages: ['core', 'json-schema'],
+  manifest: ['core', 'json-schema', 'messages'],
+  domain: LANGUAGE,
+  views: [...LANGUAGE, 'domain'],
+  engine: [...LANGUAGE, 'domain', 'views'],
+  jetstream: ['core', 'messages', 'engine/ports'],
+  program: ['core', 'messages', 'engine/ports'],
+  jq: ['core', 'engine/ports'],
+  compute: [...LANGUAGE, 'engine/ports', 'engine/supervision/ports.ts', 'engine/own-server/ports.ts'],
+  vault: ['core', 'manifest', 'engine/ports'],
+  sdk: BELOW_USERS,
+  client: BELOW_USERS,
+  embedded: [...BELOW_USERS, 'compute'],
+  contract: [...BELOW_USERS, 'compute', 'client', 'embedded'],
+  cli: [...BELOW_USERS, 'compute', 'client', 'embedded', 'contract'],
+  processes: [...BELOW_USERS, 'compute', 'processes/common'],
   operators: ['sdk/index.ts'],
   'stand-ins': ['stand-ins/common'],
-  index: ['core', 'messages', 'client', 'domain'],
+  index: ['core', 'messages', 'manifest', 'client', 'domain'],
 };
 
 /** Packages and where they may be imported: a prefix of the file's path below src. */
 const packageHomes: Record<string, readonly string[]> = {
   nats: ['jetstream/'],
-  ajv: ['messages/validation/', 'messages/json-schema/'],
-  'ajv-formats': ['messages/json-schema/formats.ts'],
-  re2js: ['messages/validation/'],
-  yaml: ['messages/manifest/', 'cli/'],
+  ajv: ['manifest/bodies/shape.ts', 'json-schema/'],
+  'ajv-formats': ['json-schema/formats.ts'],
+  re2js: ['json-schema/'],
+  yaml: ['manifest/', 'cli/'],
   'fast-json-patch': ['messages/patch.ts'],
-  pino: ['runtime/'],
-  uuid: ['runtime/'],
+  pino: ['program/'],
+  uuid: ['program/'],
   'jq-wasm': ['jq/'],
-  'prom-client': ['runtime/', 'sdk/'],
+  'prom-client': ['program/', 'sdk/'],
 };
 
 type Import = { readonly file: string; readonly target: string };
@@ -122,7 +116,7 @@ describe('the rooms of src', () => {
   it('read the environment in one place', () => {
     const readers = files.filter((file) => /\bprocess\.env\b/.test(textOf(file)) && !file.startsWith('stand-ins/'));
     assert.deepEqual(
-      readers.filter((file) => !file.startsWith('runtime/')),
+      readers.filter((file) => !file.startsWith('program/')),
       [],
     );
   });

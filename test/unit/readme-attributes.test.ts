@@ -6,11 +6,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { allVerbs } from '../../src/cli/verbs/index.ts';
 import { isJsonObject, type JsonValue } from '../../src/core/json.ts';
-import { knownVariables } from '../../src/messages/manifest/lint/known-variables.ts';
-import { operatorSchema } from '../../src/messages/manifest/operator-schema.ts';
-import { parseManifests } from '../../src/messages/manifest/parse.ts';
-import { resourceSchema } from '../../src/messages/manifest/resource-schema.ts';
-import { secretSchema } from '../../src/messages/manifest/secret-schema.ts';
+import { knownVariables } from '../../src/manifest/lint/known-variables.ts';
+import { operatorSchema } from '../../src/manifest/operator-schema.ts';
+import { parseManifests } from '../../src/manifest/parse.ts';
+import { resourceSchema } from '../../src/manifest/resource-schema.ts';
+import { secretSchema } from '../../src/manifest/secret-schema.ts';
 import { settingsTable as azureSettings } from '../../src/operators/azure-data-factory/settings.ts';
 import { settingsTable as hightouchSettings } from '../../src/operators/hightouch/settings.ts';
 

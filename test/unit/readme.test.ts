@@ -5,7 +5,7 @@ import { rejectionCodes } from '../../src/core/rejection.ts';
 import { commandHeaders } from '../../src/messages/envelope.ts';
 import { queryVerbs } from '../../src/messages/queries.ts';
 import { metricCatalogue, programs, type MetricDefinition } from '../../src/messages/metric-catalogue.ts';
-import { instanceTable } from '../../src/runtime/instance-config.ts';
+import { instanceTable } from '../../src/program/instance-config.ts';
 import { componentTable } from '../../src/sdk/config.ts';
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');

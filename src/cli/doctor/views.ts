@@ -3,10 +3,10 @@
 
 import { isFault } from '../../core/fault.ts';
 import { isJsonObject } from '../../core/json.ts';
-import { sequenceIn } from '../../engine/position.ts';
-import { viewAhead } from '../../engine/view-trust.ts';
+import { sequenceIn } from '../../engine/loops/position.ts';
+import { viewAhead } from '../../engine/history/view-trust.ts';
 import type { Client } from '../../client/types.ts';
-import { printable } from '../../messages/names.ts';
+import { printable } from '../../core/names.ts';
 import { viewKeys, type Names } from '../../messages/subjects.ts';
 import { REBUILD_HINT } from '../../messages/view-documents.ts';
 import { ask, bad, good, numberIn, type Finding } from './findings.ts';

@@ -2,8 +2,8 @@
 
 import { isJsonObject } from '../../core/json.ts';
 import { DEFAULT_WORKSPACE, type ManifestVerb, type Receipt } from '../../messages/commands.ts';
-import { NO_WORKSPACE } from '../../messages/names.ts';
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { NO_WORKSPACE } from '../../core/names.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import { has, listOf, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { tooLargeMessage, type SourceDocument } from '../joined-manifests.ts';

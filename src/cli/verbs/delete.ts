@@ -2,10 +2,10 @@
 // an operator with resources cannot be deleted.
 
 import { isJsonObject } from '../../core/json.ts';
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import { DEFAULT_WORKSPACE, type Receipt } from '../../messages/commands.ts';
 import { leftBehindIn } from '../../messages/left-behind.ts';
-import { isToken, NO_WORKSPACE, printable } from '../../messages/names.ts';
+import { isToken, NO_WORKSPACE, printable } from '../../core/names.ts';
 import type { Client, Identity } from '../../client/types.ts';
 import { has, listOf, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';

@@ -3,10 +3,10 @@
 
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Receipt } from '../../messages/commands.ts';
-import { masked } from '../../messages/manifest/sealed.ts';
+import { masked } from '../../manifest/sealed.ts';
 import { applyStored, type Operation } from '../../messages/patch.ts';
-import { NO_WORKSPACE } from '../../messages/names.ts';
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { NO_WORKSPACE } from '../../core/names.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import type { Client, Identity } from '../../client/types.ts';
 import { has, listOf } from '../arguments.ts';
 import type { CliContext } from '../context.ts';

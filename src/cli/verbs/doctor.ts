@@ -2,7 +2,7 @@
 // to do when something is missing. Exit code 1 when something is.
 
 import { isJsonObject } from '../../core/json.ts';
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import type { Client } from '../../client/types.ts';
 import { holeInState } from '../../core/stream-holes.ts';
 import { compressionProblem } from '../../jetstream/compression.ts';

@@ -1,6 +1,6 @@
 // events: what happens, as it happens, in the whole instance or to one thing; with -n and without --follow, what happened to it so far.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import { concerns } from '../../client/wait-ready.ts';
 import type { LiveMessage } from '../../client/types.ts';
 import type { HistoryEntry } from '../../messages/queries.ts';

@@ -1,6 +1,6 @@
 // get: what is there, as the seed's table, whole as YAML (-d), or as JSON. Without -a only what the caller owns, in one workspace.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import {
   listedRuntimes,
   listedStatuses,

@@ -2,7 +2,7 @@
 // with the state after each (-d).
 
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import type { HistoryEntry } from '../../messages/queries.ts';
 import { has, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';

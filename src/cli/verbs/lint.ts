@@ -3,10 +3,10 @@
 
 import { isFault } from '../../core/fault.ts';
 import { DEFAULT_WORKSPACE } from '../../messages/commands.ts';
-import type { Finding } from '../../messages/manifest/lint/finding.ts';
-import { findingOf, lintDocuments } from '../../messages/manifest/lint/lint.ts';
-import { parseManifests } from '../../messages/manifest/parse.ts';
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import type { Finding } from '../../messages/finding.ts';
+import { findingOf, lintDocuments } from '../../manifest/lint/lint.ts';
+import { parseManifests } from '../../manifest/parse.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import { has, listOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { findingLines } from '../finding-text.ts';

@@ -1,11 +1,11 @@
 // logs: what the components of an operator print. Read from the stream, so that lines of instances that are gone are there too. Several
 // components or replicas are told apart by `[component/replica]`.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import type { Client } from '../../client/types.ts';
 import type { LogEntry } from '../../client/read-logs.ts';
-import { nearestName } from '../../messages/validation/nearest.ts';
-import { printable } from '../../messages/names.ts';
+import { nearestName } from '../../json-schema/nearest.ts';
+import { printable } from '../../core/names.ts';
 import { has, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { tellRejection } from '../reporting.ts';

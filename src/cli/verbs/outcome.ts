@@ -1,7 +1,7 @@
 // outcome: what became of a command that was published on opstream.cmd.<verb>.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
-import { isToken, TOKEN_RULE } from '../../messages/names.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
+import { isToken, TOKEN_RULE } from '../../core/names.ts';
 import { aDuration } from '../flag-values.ts';
 import { outputOf, printAs, tellRejection } from '../reporting.ts';
 import { commonFlags, durationOf, UsageError, type Verb } from '../verb.ts';

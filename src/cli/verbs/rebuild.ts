@@ -1,8 +1,8 @@
 // rebuild: builds views anew beside the live ones and writes what differs into these. Queries go on meanwhile, and so does the projector.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
-import { printable } from '../../messages/names.ts';
-import { nearestName } from '../../messages/validation/nearest.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
+import { printable } from '../../core/names.ts';
+import { nearestName } from '../../json-schema/nearest.ts';
 import { has } from '../arguments.ts';
 import { viewNames, workOnViews } from '../view-work.ts';
 import { UsageError, type Verb } from '../verb.ts';

@@ -1,7 +1,7 @@
 // release: a resource out of opstream without the word of its component. For one whose component is gone: what it has outside stays there,
 // and is named here for the last time.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import { has, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { leftBehindLines } from '../left-behind-text.ts';

@@ -1,10 +1,10 @@
 // reseal: puts sealed values under the current key, the second step of a rotation. Without a name: all secrets, and all operators (which may hold
 // an API key). What is under the current key already is left alone, so it can be repeated.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import type { Client, Identity } from '../../client/types.ts';
 import { MAX_PAGE_SIZE } from '../../messages/queries.ts';
-import { NO_WORKSPACE } from '../../messages/names.ts';
+import { NO_WORKSPACE } from '../../core/names.ts';
 import { has, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { sendVerb, tellRejection } from '../reporting.ts';

@@ -1,8 +1,8 @@
 // runs: every run of one resource, from who asked for it to how it ended. The newest first.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import type { RunRow } from '../../messages/queries.ts';
-import { printable } from '../../messages/names.ts';
+import { printable } from '../../core/names.ts';
 import { aCount } from '../flag-values.ts';
 import { outputOf, printAs, tellRejection } from '../reporting.ts';
 import { renderTable } from '../table.ts';

@@ -1,6 +1,6 @@
 // status: what was last observed of one thing. With --refresh the component itself is asked.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import { has } from '../arguments.ts';
 import { tellRejection } from '../reporting.ts';
 import { choiceOf, commonFlags, identityOf, spoken, targetOf, type Verb } from '../verb.ts';

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import type { TargetVerb } from '../../messages/commands.ts';
 import { ifRunningChoices } from '../../messages/events.ts';
 import { actionOf, withName } from '../action-flags.ts';

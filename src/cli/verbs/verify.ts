@@ -1,6 +1,6 @@
 // verify: proves that the KV documents are what the streams say, by building each view anew beside the live one. Changes nothing without --repair.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import { has } from '../arguments.ts';
 import { viewNames, workOnViews } from '../view-work.ts';
 import type { Verb } from '../verb.ts';

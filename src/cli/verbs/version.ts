@@ -1,6 +1,6 @@
 // version: of this program, and with --server of the NATS server it talks to.
 
-import { exitCodes } from '../../runtime/lifecycle.ts';
+import { exitCodes } from '../../program/lifecycle.ts';
 import { has } from '../arguments.ts';
 import type { Verb } from '../verb.ts';
 import { VERSION } from '../version.ts';

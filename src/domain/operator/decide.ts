@@ -7,9 +7,9 @@ import { err, ok } from '../../core/result.ts';
 import { reject } from '../../core/rejection.ts';
 import type { NewOperatorEvent } from '../../messages/events.ts';
 import type { LeftBehind, LeftStorage } from '../../messages/left-behind.ts';
-import type { OperatorManifest } from '../../messages/manifest/types.ts';
+import type { OperatorManifest } from '../../messages/manifest-types.ts';
 import type { JsonValue } from '../../core/json.ts';
-import { nearestName } from '../../messages/validation/nearest.ts';
+import { nearestName } from '../../json-schema/nearest.ts';
 import type { Decision } from '../decision.ts';
 import type { OperatorState } from './state.ts';
 

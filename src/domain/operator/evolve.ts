@@ -2,7 +2,7 @@
 // (Fault DOCUMENT_INVALID: a damaged event).
 
 import { applyStored } from '../../messages/patch.ts';
-import { operatorManifestProblem } from '../../messages/manifest/stored-shape.ts';
+import { operatorManifestProblem } from '../../messages/stored-shape.ts';
 import type { OperatorEvent } from '../../messages/events.ts';
 import type { OperatorState } from './state.ts';
 

@@ -3,7 +3,7 @@
 
 import { applyStored } from '../../messages/patch.ts';
 import type { Writable } from '../../core/writable.ts';
-import { resourceManifestProblem } from '../../messages/manifest/stored-shape.ts';
+import { resourceManifestProblem } from '../../messages/stored-shape.ts';
 import { entityKey, type Entity } from '../../messages/entity.ts';
 import type { ResourceEvent } from '../../messages/events.ts';
 import { cancelRun, dropWaiting, endRun, requestRun, type LaneMove } from './run-lane.ts';

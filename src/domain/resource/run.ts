@@ -2,7 +2,7 @@
 
 import { err, ok } from '../../core/result.ts';
 import { reject, type Rejection, type RejectionDetail } from '../../core/rejection.ts';
-import { nearestName } from '../../messages/validation/nearest.ts';
+import { nearestName } from '../../json-schema/nearest.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Entity } from '../../messages/entity.ts';
 import type { IfRunning, NewResourceEvent, RunRequest } from '../../messages/events.ts';

@@ -6,7 +6,7 @@ import { reject } from '../../core/rejection.ts';
 import { diff } from '../../messages/patch.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { NewSecretEvent } from '../../messages/events.ts';
-import type { SecretManifest } from '../../messages/manifest/types.ts';
+import type { SecretManifest } from '../../messages/manifest-types.ts';
 import type { Ref } from '../../messages/subjects.ts';
 import { versionConflict } from '../operator/decide.ts';
 import type { Decision, DecisionContext } from '../decision.ts';

@@ -1,7 +1,7 @@
 // Folds secret events. Total, but for a patch that does not fit (Fault DOCUMENT_INVALID: a damaged event).
 
 import { applyStored, type Operation } from '../../messages/patch.ts';
-import { secretManifestProblem } from '../../messages/manifest/stored-shape.ts';
+import { secretManifestProblem } from '../../messages/stored-shape.ts';
 import type { SecretEvent } from '../../messages/events.ts';
 import type { SecretState } from './state.ts';
 

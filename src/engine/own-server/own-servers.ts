@@ -4,12 +4,14 @@
 
 import { Fault, isFault } from '../../core/fault.ts';
 import type { ChannelServer } from '../../messages/entity.ts';
-import type { ComponentSpec } from '../../messages/manifest/types.ts';
+import type { ComponentSpec } from '../../messages/manifest-types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Names } from '../../messages/subjects.ts';
-import type { DeadLetters } from '../dead-letters.ts';
-import type { OperatorDirectory } from '../operator-directory.ts';
-import type { Clock, Log, Metrics } from '../ports.ts';
+import type { DeadLetters } from '../loops/dead-letters.ts';
+import type { OperatorDirectory } from '../history/operator-directory.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import type { ServerAccess } from '../supervision/plan.ts';
 import type { InstanceSpec } from '../supervision/ports.ts';
 import { serverInstance, serverProblem, serverWish, withServer, type ServerWish } from './place.ts';

@@ -1,7 +1,7 @@
 // Which NATS server an operator's channel is in: the instance's own (shared by all), or one that is run for this operator alone
 // (`natsClusterConfig`). The server is run like a component: same driver, restarts, report and log. Pure.
 
-import type { ComponentSpec } from '../../messages/manifest/types.ts';
+import type { ComponentSpec } from '../../messages/manifest-types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import { instanceId } from '../supervision/instance-id.ts';
 import { EXTERNAL, PROCESS } from '../supervision/drivers.ts';

@@ -1,16 +1,10 @@
 // What the care for operators' own servers needs of the world. compute/server-folder.ts keeps their folders; processes/common/own-servers.ts
 // makes the connections.
 
-import type {
-  Appender,
-  KeyValueStore,
-  Publisher,
-  Requester,
-  StreamFollower,
-  StreamReader,
-  Subscriber,
-} from '../ports.ts';
-import type { ChannelPosition } from '../debt.ts';
+import type { Appender, StreamFollower, StreamReader } from '../ports/streams.ts';
+import type { KeyValueStore } from '../ports/buckets.ts';
+import type { Publisher, Requester, Subscriber } from '../ports/services.ts';
+import type { ChannelPosition } from '../dispatch/debt.ts';
 
 /** An image that the process driver knows: the nats-server of this machine. */
 export const SERVER_IMAGE = 'opstream/nats-server';

@@ -5,8 +5,9 @@ import { decodeJson, encodeJson } from '../../core/decode.ts';
 import { isFault } from '../../core/fault.ts';
 import { isJsonObject } from '../../core/json.ts';
 import { reject } from '../../core/rejection.ts';
-import type { NatsApi } from '../../messages/manifest/types.ts';
-import type { Log, ReceivedMessage } from '../ports.ts';
+import type { NatsApi } from '../../messages/manifest-types.ts';
+import type { Log } from '../ports/log.ts';
+import type { ReceivedMessage } from '../ports/services.ts';
 import type { OwnServer, ServerSide } from './ports.ts';
 
 const QUEUE = 'operator-runtime-bridge';

@@ -1,7 +1,7 @@
 // Which components cannot reach their operator's own server, and why: it listens on 127.0.0.1 of the machine, which inside a network of its
 // own is something else. They are not started, and their state says so, like that of a server whose compute cannot run it.
 
-import type { ComponentSpec } from '../../messages/manifest/types.ts';
+import type { ComponentSpec } from '../../messages/manifest-types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import { EXTERNAL, PROCESS } from '../supervision/drivers.ts';
 import type { Planner } from '../supervision/planner.ts';

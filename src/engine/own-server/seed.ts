@@ -4,9 +4,9 @@
 import { decodeJson, encodeJson } from '../../core/decode.ts';
 import { isFault } from '../../core/fault.ts';
 import { isJsonObject } from '../../core/json.ts';
-import { NO_WORKSPACE } from '../../messages/names.ts';
+import { NO_WORKSPACE } from '../../core/names.ts';
 import type { Names } from '../../messages/subjects.ts';
-import type { StoredMessage } from '../ports.ts';
+import type { StoredMessage } from '../ports/streams.ts';
 import type { OwnServer, ServerSide } from './ports.ts';
 
 const SEEDED = 'checkpoint.seeded';

@@ -4,8 +4,9 @@
 import { isFault } from '../../core/fault.ts';
 import type { ComponentStatus, ReplicaHistory } from '../../messages/entity.ts';
 import type { Names } from '../../messages/subjects.ts';
-import { lastOperatorStatus } from '../operator-care.ts';
-import type { Log, StreamReader } from '../ports.ts';
+import { lastOperatorStatus } from '../dispatch/operator-care.ts';
+import type { Log } from '../ports/log.ts';
+import type { StreamReader } from '../ports/streams.ts';
 import type { ComponentHistory, SlotHistory } from './decide.ts';
 
 const timeText = (ms: number): string => new Date(ms).toISOString();

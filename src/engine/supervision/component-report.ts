@@ -2,7 +2,7 @@
 // (which name programs and images) and exit codes. Nothing in it changes while nothing happens, so that it is stored once.
 
 import type { ComponentInstanceStatus, ComponentStatus, Condition } from '../../messages/entity.ts';
-import type { ComponentSpec } from '../../messages/manifest/types.ts';
+import type { ComponentSpec } from '../../messages/manifest-types.ts';
 import {
   ENDED,
   isAlive,

@@ -8,7 +8,8 @@ import { decodeJson } from '../../core/decode.ts';
 import { isFault } from '../../core/fault.ts';
 import { isJsonObject } from '../../core/json.ts';
 import { leaseNameIn, type HangReport } from '../../messages/component-names.ts';
-import type { KeyValueStore, Log } from '../ports.ts';
+import type { KeyValueStore } from '../ports/buckets.ts';
+import type { Log } from '../ports/log.ts';
 import type { ObservedInstance } from './decide.ts';
 import type { InstanceSpec } from './ports.ts';
 

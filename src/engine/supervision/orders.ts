@@ -2,7 +2,7 @@
 // other. While there is an order to an instance no second one is given, and what is being started counts as there.
 
 import { isFault } from '../../core/fault.ts';
-import type { Log } from '../ports.ts';
+import type { Log } from '../ports/log.ts';
 import type { Action, ObservedInstance, SlotFailure } from './decide.ts';
 import { parseInstanceId } from './instance-id.ts';
 import type { ComputeDriver, InstanceSpec } from './ports.ts';

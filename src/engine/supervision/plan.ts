@@ -2,10 +2,10 @@
 // is a hash of what an instance is started with, secrets by their version and never by their value (a hash of a weak secret tells it);
 // `replicas` is not in it, so that scaling starts or stops copies and changes none.
 
-import type { ComponentSpec, NatsApi } from '../../messages/manifest/types.ts';
+import type { ComponentSpec, NatsApi } from '../../messages/manifest-types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import { withoutServer } from '../own-server/place.ts';
-import { hiddenValuesOf } from './hidden-values.ts';
+import { hiddenValuesOf } from './secrets/hidden-values.ts';
 import { instanceId } from './instance-id.ts';
 import type { InstanceFile, InstanceSpec } from './ports.ts';
 

@@ -2,15 +2,16 @@
 // obstacle of this component, told in its state; it stops neither what runs already nor any other component.
 
 import { isFault } from '../../core/fault.ts';
-import type { ComponentSpec } from '../../messages/manifest/types.ts';
+import type { ComponentSpec } from '../../messages/manifest-types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
-import type { Log, Vault } from '../ports.ts';
+import type { Log } from '../ports/log.ts';
+import type { Vault } from '../ports/vault.ts';
 import type { Obstacle } from './component-report.ts';
 import { isServer, serverProblem } from '../own-server/place.ts';
 import { EXTERNAL, PROCESS } from './drivers.ts';
 import { planComponent, type ComponentSecrets, type ServerAccess } from './plan.ts';
 import type { InstanceSpec } from './ports.ts';
-import { openApiKey } from './secret-reader.ts';
+import { openApiKey } from './secrets/secret-reader.ts';
 
 export type PlannerOptions = {
   readonly prefix: string;

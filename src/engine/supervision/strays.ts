@@ -5,7 +5,9 @@
 import { decodeJson, encodeJson } from '../../core/decode.ts';
 import { isFault } from '../../core/fault.ts';
 import { isJsonObject } from '../../core/json.ts';
-import type { Clock, KeyValueStore, Log } from '../ports.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { KeyValueStore } from '../ports/buckets.ts';
+import type { Log } from '../ports/log.ts';
 import type { ComputeDriver } from './ports.ts';
 
 const KEY = 'supervision.places';

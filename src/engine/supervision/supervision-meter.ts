@@ -1,8 +1,8 @@
 // Counts what the supervisor does: starts, restarts, what could not be started, and the instances by state. Called by the supervisor.
 
 import { metricCatalogue } from '../../messages/metric-catalogue.ts';
-import { noMetrics } from '../no-metrics.ts';
-import type { Metrics } from '../ports.ts';
+import { noMetrics } from '../ports/no-metrics.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import { isAlive, type ComponentHistory, type ObservedInstance } from './decide.ts';
 import { parseInstanceId } from './instance-id.ts';
 

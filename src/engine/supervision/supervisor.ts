@@ -3,10 +3,8 @@
 // done, and at a tick. Called by the operator-runtime; reports what it sees to operator-care.
 
 import { isFault } from '../../core/fault.ts';
-import type { ComponentSpec } from '../../messages/manifest/types.ts';
+import type { ComponentSpec } from '../../messages/manifest-types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
-import type { OperatorDirectory } from '../operator-directory.ts';
-import type { Clock, Log, Metrics } from '../ports.ts';
 import { reportComponent, reportOperator, type ComponentsReport, type ReportedComponent } from './component-report.ts';
 import {
   afterFailure,
@@ -14,51 +12,15 @@ import {
   type ComponentHistory,
   type ObservedInstance,
   type SlotFailure,
-  type SupervisionSettings,
 } from './decide.ts';
-import { recalledHistory, type Recall } from './component-history.ts';
+import { recalledHistory } from './component-history.ts';
 import { parseInstanceId } from './instance-id.ts';
-import { createLastLook, type InstancesOf } from './last-look.ts';
-import type { LeaseWatch } from './lease-watch.ts';
+import { createLastLook } from './last-look.ts';
 import { createOrders } from './orders.ts';
 import { createSupervisionMeter } from './supervision-meter.ts';
-import type { Plan, Planner } from './planner.ts';
+import type { Plan } from './planner.ts';
 import type { ComputeDriver, InstanceSpec } from './ports.ts';
-
-export type SupervisorOptions = {
-  readonly directory: Pick<OperatorDirectory, 'get' | 'all'>;
-  readonly planner: Planner;
-  readonly drivers: readonly ComputeDriver[];
-  readonly settings: SupervisionSettings;
-  readonly clock: Clock;
-  random(): number;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-  /** Default: nothing is counted. */
-  readonly metrics?: Metrics;
-  /** Default: there was no operator-runtime before. */
-  readonly recall?: Recall;
-  /** What is to be said of an operator's components has changed: see `reportOf`. */
-  onReport(operator: string): void;
-  /** Default: nobody looks at leases. */
-  readonly leases?: LeaseWatch;
-  /** What is wanted of a component, whenever it was looked at anew. */
-  onPlanned?(desired: readonly InstanceSpec[]): void;
-  /** What runs, after each round. */
-  onObserved?(instances: readonly ObservedInstance[]): void;
-};
-
-export type Supervisor = {
-  /** Until the signal aborts. Instances are left running: whoever leads next adopts them. */
-  run(): Promise<void>;
-  wake(): void;
-  /** Undefined: not looked at since this generation. */
-  reportOf(operator: OperatorDocument): ComponentsReport | undefined;
-  /** As the last round saw it. */
-  readonly instancesOf: InstancesOf;
-  /** Resolves when the first round is over. */
-  readonly looked: Promise<void>;
-};
+import type { Supervisor, SupervisorOptions } from './supervisor-types.ts';
 
 /** Plans are made anew at least this often: a secret may have changed. */
 const PLAN_AGE_MS = 5000;

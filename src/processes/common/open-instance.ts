@@ -4,17 +4,18 @@ import { connectNats, type JetStreamConnection } from '../../jetstream/connectio
 import { createAppender } from '../../jetstream/appender.ts';
 import { createLeaseKeeper } from '../../jetstream/lease-keeper.ts';
 import { provision } from '../../jetstream/provision.ts';
-import { countedDeadLetters, createDeadLetters, type DeadLetters } from '../../engine/dead-letters.ts';
-import { keepTrying } from '../../engine/keep-trying.ts';
-import { observeLeadership } from '../../engine/leadership.ts';
+import { countedDeadLetters, createDeadLetters, type DeadLetters } from '../../engine/loops/dead-letters.ts';
+import { keepTrying } from '../../engine/loops/keep-trying.ts';
+import { observeLeadership } from '../../engine/loops/leadership.ts';
 import { programs } from '../../messages/metric-catalogue.ts';
 import { namesFor, type Names } from '../../messages/subjects.ts';
-import { configFault, loadConfig } from '../../runtime/config-table.ts';
-import { processName } from '../../runtime/environment.ts';
-import { connectionOptions } from '../../runtime/connection-options.ts';
-import { instanceTable, type InstanceConfig } from '../../runtime/instance-config.ts';
-import type { Appender, LeaseKeeper } from '../../engine/ports.ts';
-import type { ProcessContext } from '../../runtime/lifecycle.ts';
+import { configFault, loadConfig } from '../../program/config-table.ts';
+import { processName } from '../../program/environment.ts';
+import { connectionOptions } from '../../program/connection-options.ts';
+import { instanceTable, type InstanceConfig } from '../../program/instance-config.ts';
+import type { Appender } from '../../engine/ports/streams.ts';
+import type { LeaseKeeper } from '../../engine/ports/leases.ts';
+import type { ProcessContext } from '../../program/lifecycle.ts';
 import { storeProblem } from './store-problem.ts';
 import { openVitals, type Vitals } from './vitals.ts';
 

@@ -1,7 +1,7 @@
 // The vault of a process that seals or opens secrets: the command-handler and the operator-runtime.
 
-import type { Vault } from '../../engine/ports.ts';
-import type { InstanceConfig } from '../../runtime/instance-config.ts';
+import type { Vault } from '../../engine/ports/vault.ts';
+import type { InstanceConfig } from '../../program/instance-config.ts';
 import { openKeySource } from '../../vault/key-source.ts';
 import { createVault } from '../../vault/vault.ts';
 

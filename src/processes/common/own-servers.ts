@@ -2,7 +2,7 @@
 // connection for each server. Called by the operator-runtime and nothing else.
 
 import { createServerFolders } from '../../compute/server-folder.ts';
-import type { OperatorDirectory } from '../../engine/operator-directory.ts';
+import type { OperatorDirectory } from '../../engine/history/operator-directory.ts';
 import { createOwnServers, type OwnServers } from '../../engine/own-server/own-servers.ts';
 import type { OwnServer, ServerPlace, ServerSide } from '../../engine/own-server/ports.ts';
 import { createAppender } from '../../jetstream/appender.ts';
@@ -14,7 +14,7 @@ import { ensureChannelStream, provision } from '../../jetstream/provision.ts';
 import { createPublisher, createRequester } from '../../jetstream/requester.ts';
 import { createLimitedStreamReader } from '../../jetstream/limited-stream.ts';
 import { createSubscriber } from '../../jetstream/subscriber.ts';
-import type { Appender } from '../../engine/ports.ts';
+import type { Appender } from '../../engine/ports/streams.ts';
 import type { Names } from '../../messages/subjects.ts';
 import type { Instance } from './open-instance.ts';
 

@@ -2,7 +2,7 @@
 // what it found to whoever waits for an answer, and in its readiness.
 
 import { Fault } from '../../core/fault.ts';
-import { storeRoom } from '../../runtime/store-room.ts';
+import { storeRoom } from '../../program/store-room.ts';
 
 /** Undefined: it can be written, or nobody has said where it is. `who`: a name that no other process has. */
 export const storeProblem = (folder: string | undefined, who: string): string | undefined =>

@@ -2,11 +2,11 @@
 // can look from either side. It is there before the connection is, so that a process that waits for the server says so.
 
 import { metricCatalogue, metricsOf, type Program } from '../../messages/metric-catalogue.ts';
-import { createMetrics, type MetricRegistry } from '../../runtime/metrics.ts';
-import { serveMetrics } from '../../runtime/metrics-server.ts';
+import { createMetrics, type MetricRegistry } from '../../program/metrics.ts';
+import { serveMetrics } from '../../program/metrics-server.ts';
 import type { JsonObject } from '../../core/json.ts';
-import type { Leadership } from '../../engine/leadership.ts';
-import type { Log } from '../../engine/ports.ts';
+import type { Leadership } from '../../engine/loops/leadership.ts';
+import type { Log } from '../../engine/ports/log.ts';
 import type { JetStreamConnection } from '../../jetstream/connection.ts';
 
 export type Vitals = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createReplay, eventLine } from '../../../src/cli/event-text.ts';
-import { createTerminal } from '../../../src/cli/terminal.ts';
+import { createTerminal } from '../../../src/program/terminal.ts';
 import { storedYaml } from '../../../src/cli/stored-form.ts';
 import type { Entity } from '../../../src/messages/entity.ts';
 import type { EntityStatusDocument, HistoryEntry } from '../../../src/messages/queries.ts';

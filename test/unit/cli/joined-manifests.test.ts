@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { joinManifests, tooLargeMessage } from '../../../src/cli/joined-manifests.ts';
 import { rejectionLines } from '../../../src/cli/rejection-text.ts';
-import { parseManifests } from '../../../src/messages/manifest/parse.ts';
+import { parseManifests } from '../../../src/manifest/parse.ts';
 import { reject } from '../../../src/core/rejection.ts';
 
 const encoder = new TextEncoder();

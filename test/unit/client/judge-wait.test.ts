@@ -5,7 +5,7 @@ import { currentRunOf, isAnother, judgeChange, judgeRun, judgeUse } from '../../
 import type { Receipt } from '../../../src/messages/commands.ts';
 import type { ComponentStatus, Condition, RuntimeStatus } from '../../../src/messages/entity.ts';
 import type { RunEnd } from '../../../src/messages/events.ts';
-import type { ComponentSpec } from '../../../src/messages/manifest/types.ts';
+import type { ComponentSpec } from '../../../src/messages/manifest-types.ts';
 import type {
   EntityStatusDocument,
   GetAnswer,

@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { readAnswer } from '../../../src/client/open-client.ts';
 import { encodeJson } from '../../../src/core/decode.ts';
 import { Fault, isFault } from '../../../src/core/fault.ts';
-import { createQueryDoor } from '../../../src/engine/query-door.ts';
+import { createQueryDoor } from '../../../src/engine/queries/query-door.ts';
 import { manualClock } from '../../support/memory-ports.ts';
 import { silentLog } from '../../support/silent-log.ts';
 

@@ -14,7 +14,7 @@ import { containerFacts } from '../../../src/compute/container-facts.ts';
 import { joinParts, marksIn, parseTimed, positionText } from '../../../src/compute/container-log.ts';
 import { engineProgram } from '../../../src/compute/engine-cli.ts';
 import type { InstanceSpec } from '../../../src/engine/supervision/ports.ts';
-import { parseWords } from '../../../src/runtime/compute-config.ts';
+import { parseWords } from '../../../src/program/compute-config.ts';
 
 const spec: InstanceSpec = {
   ...{ id: 'op.web.1.abc', operator: 'op', component: 'web', replica: 1, revision: 'abc', type: 'service' },

@@ -8,7 +8,7 @@ import { lastWords } from '../../../src/compute/last-words.ts';
 import { decideComponent, defaultSettings, type ObservedInstance } from '../../../src/engine/supervision/decide.ts';
 import type { InstanceSpec } from '../../../src/engine/supervision/ports.ts';
 import { MAX_PLACES, PLACE_BYTES } from '../../../src/messages/at-work.ts';
-import { silentLog } from '../../../src/runtime/logger.ts';
+import { silentLog } from '../../../src/program/logger.ts';
 import { createAtWork } from '../../../src/sdk/at-work.ts';
 import { temporaryFolder } from '../../support/children.ts';
 

@@ -7,7 +7,7 @@ import { evolveSecret } from '../../../src/domain/secret/evolve.ts';
 import { initialSecretState, type SecretState } from '../../../src/domain/secret/state.ts';
 import { secretRef } from '../../../src/messages/subjects.ts';
 import type { SecretEvent } from '../../../src/messages/events.ts';
-import type { SecretManifest } from '../../../src/messages/manifest/types.ts';
+import type { SecretManifest } from '../../../src/messages/manifest-types.ts';
 import { dated } from '../../support/fixtures.ts';
 
 const manifest = (data: Record<string, string>, changes: Partial<SecretManifest> = {}): SecretManifest => ({

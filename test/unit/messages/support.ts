@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { Rejection } from '../../../src/core/rejection.ts';
 import type { Result } from '../../../src/core/result.ts';
-import type { ParsedDocument } from '../../../src/messages/manifest/document.ts';
-import { parseManifests } from '../../../src/messages/manifest/parse.ts';
+import type { ParsedDocument } from '../../../src/manifest/document.ts';
+import { parseManifests } from '../../../src/manifest/parse.ts';
 
 const root = new URL('../../../', import.meta.url);
 

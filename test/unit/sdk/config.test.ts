@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isToken } from '../../../src/messages/names.ts';
+import { isToken } from '../../../src/core/names.ts';
 import { toToken } from '../../../src/messages/component-names.ts';
 import { componentConfig } from '../../../src/sdk/config.ts';
 

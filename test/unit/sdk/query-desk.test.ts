@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { decodeJson, encodeJson } from '../../../src/core/decode.ts';
 import { Fault } from '../../../src/core/fault.ts';
 import type { EntityAnswer } from '../../../src/messages/entity.ts';
-import { noMetrics } from '../../../src/engine/no-metrics.ts';
+import { noMetrics } from '../../../src/engine/ports/no-metrics.ts';
 import { createMemoryEntityStatusStore, createMemoryEntityStore } from '../../../src/sdk/memory-stores.ts';
 import { createMessageHandler } from '../../../src/sdk/message-handler.ts';
 import { createComponentMetrics } from '../../../src/sdk/metrics.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { isFault } from '../../../src/core/fault.ts';
-import { ensureKeyFile, environmentOf } from '../../../src/cli/up/secret-keys.ts';
+import { ensureKeyFile, environmentOf } from '../../../src/embedded/secret-keys.ts';
 import { parseKeyRing } from '../../../src/vault/key-ring.ts';
 import { openKeySource } from '../../../src/vault/key-source.ts';
 

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isFault } from '../../../src/core/fault.ts';
-import { isMask, isSealed, masked, maskOf, parseSealed, sealedText } from '../../../src/messages/manifest/sealed.ts';
+import { isMask, isSealed, masked, maskOf, parseSealed, sealedText } from '../../../src/manifest/sealed.ts';
 import { parseKeyRing } from '../../../src/vault/key-ring.ts';
 import { createVault } from '../../../src/vault/vault.ts';
 

@@ -9,8 +9,8 @@ import {
   withServer,
 } from '../../../../src/engine/own-server/place.ts';
 import type { JsonValue } from '../../../../src/core/json.ts';
-import { documentFromValue } from '../../../../src/messages/manifest/document.ts';
-import { validateManifest } from '../../../../src/messages/manifest/validate.ts';
+import { documentFromValue } from '../../../../src/manifest/document.ts';
+import { validateManifest } from '../../../../src/manifest/validate.ts';
 import type { OperatorDocument } from '../../../../src/messages/queries.ts';
 import { operatorManifest } from '../../../support/fixtures.ts';
 

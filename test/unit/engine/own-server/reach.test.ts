@@ -6,9 +6,9 @@ import { withinReach } from '../../../../src/engine/own-server/reach.ts';
 import { noSecrets } from '../../../../src/engine/supervision/plan.ts';
 import { createPlanner, type Plan } from '../../../../src/engine/supervision/planner.ts';
 import { serverInstance, serverWish, withServer } from '../../../../src/engine/own-server/place.ts';
-import type { Vault } from '../../../../src/engine/ports.ts';
+import type { Vault } from '../../../../src/engine/ports/vault.ts';
 import type { OperatorDocument } from '../../../../src/messages/queries.ts';
-import { silentLog } from '../../../../src/runtime/logger.ts';
+import { silentLog } from '../../../../src/program/logger.ts';
 import { operatorManifest } from '../../../support/fixtures.ts';
 
 const computes = new Map([

@@ -6,9 +6,9 @@ import { Fault } from '../../../../src/core/fault.ts';
 import { encodeJson } from '../../../../src/core/decode.ts';
 import type { OwnServer, ServerSide } from '../../../../src/engine/own-server/ports.ts';
 import { relayDeadLetters, relayStatuses } from '../../../../src/engine/own-server/relay.ts';
-import type { StoredMessage } from '../../../../src/engine/ports.ts';
+import type { StoredMessage } from '../../../../src/engine/ports/streams.ts';
 import { namesFor } from '../../../../src/messages/subjects.ts';
-import { silentLog } from '../../../../src/runtime/logger.ts';
+import { silentLog } from '../../../../src/program/logger.ts';
 import { memoryStream } from '../../../support/memory-component.ts';
 import { arrayFollower, manualClock, memoryStore } from '../../../support/memory-ports.ts';
 

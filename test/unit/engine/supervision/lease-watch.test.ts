@@ -11,7 +11,7 @@ import { createLeaseWatch } from '../../../../src/engine/supervision/lease-watch
 import type { InstanceSpec } from '../../../../src/engine/supervision/ports.ts';
 import { leaseNameIn } from '../../../../src/messages/component-names.ts';
 import { componentConfig } from '../../../../src/sdk/config.ts';
-import { silentLog } from '../../../../src/runtime/logger.ts';
+import { silentLog } from '../../../../src/program/logger.ts';
 import { operatorManifest } from '../../../support/fixtures.ts';
 
 const environment = {

@@ -7,7 +7,7 @@ import { createSupervisor } from '../../../../src/engine/supervision/supervisor.
 import { defaultSettings } from '../../../../src/engine/supervision/decide.ts';
 import type { ComputeDriver, InstanceSpec, InstanceState } from '../../../../src/engine/supervision/ports.ts';
 import type { OperatorDocument } from '../../../../src/messages/queries.ts';
-import { silentLog } from '../../../../src/runtime/logger.ts';
+import { silentLog } from '../../../../src/program/logger.ts';
 import { operatorManifest } from '../../../support/fixtures.ts';
 import { drivenClock } from '../../../support/driven-clock.ts';
 

@@ -5,7 +5,7 @@ import { reportComponent, reportOperator } from '../../../../src/engine/supervis
 import { defaultSettings, type SlotHistory } from '../../../../src/engine/supervision/decide.ts';
 import { instanceId, parseInstanceId } from '../../../../src/engine/supervision/instance-id.ts';
 import { noSecrets, planComponent, type PlanContext } from '../../../../src/engine/supervision/plan.ts';
-import type { ComponentSpec } from '../../../../src/messages/manifest/types.ts';
+import type { ComponentSpec } from '../../../../src/messages/manifest-types.ts';
 import type { OperatorDocument } from '../../../../src/messages/queries.ts';
 import { operatorManifest } from '../../../support/fixtures.ts';
 

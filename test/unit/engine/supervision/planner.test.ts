@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { noSecrets } from '../../../../src/engine/supervision/plan.ts';
 import { createPlanner, type Plan } from '../../../../src/engine/supervision/planner.ts';
-import type { Vault } from '../../../../src/engine/ports.ts';
-import type { ComponentSpec } from '../../../../src/messages/manifest/types.ts';
+import type { Vault } from '../../../../src/engine/ports/vault.ts';
+import type { ComponentSpec } from '../../../../src/messages/manifest-types.ts';
 import type { OperatorDocument } from '../../../../src/messages/queries.ts';
-import { silentLog } from '../../../../src/runtime/logger.ts';
+import { silentLog } from '../../../../src/program/logger.ts';
 import { operatorManifest } from '../../../support/fixtures.ts';
 
 const operator: OperatorDocument = {

@@ -8,8 +8,8 @@ import { createDataFactory, type DataFactory } from '../../../../src/operators/a
 import { createIdentity } from '../../../../src/operators/azure-data-factory/identity.ts';
 import { createAdfReconciler } from '../../../../src/operators/azure-data-factory/reconciler.ts';
 import { readSettings, type AdfSettings } from '../../../../src/operators/azure-data-factory/settings.ts';
-import { systemClock } from '../../../../src/runtime/clock.ts';
-import { silentLog } from '../../../../src/runtime/logger.ts';
+import { systemClock } from '../../../../src/program/clock.ts';
+import { silentLog } from '../../../../src/program/logger.ts';
 import { createController } from '../../../../src/sdk/controller.ts';
 import { createMemoryEntityStatusStore, createMemoryEntityStore } from '../../../../src/sdk/index.ts';
 import { createComponentMetrics } from '../../../../src/sdk/metrics.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { silentLog } from '../../../../src/runtime/logger.ts';
+import { silentLog } from '../../../../src/program/logger.ts';
 import { is, seedSpec, setUp, sync, wanting } from '../../../support/hightouch-component.ts';
 
 const timeout = 15_000;

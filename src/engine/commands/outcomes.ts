@@ -1,0 +1,111 @@
+// Outcomes of commands: one message per command id in OPSTREAM_OUTCOMES, republished live. A durable command always has one. A
+// command answered by request has one only when nothing was stored for it (refused, or unchanged): then it is the only memory of the
+// id; otherwise the event itself is. The first outcome of an id stays.
+
+import { encodeJson, decodeJson } from '../../core/decode.ts';
+import { Fault, isFault } from '../../core/fault.ts';
+import { isJsonObject } from '../../core/json.ts';
+import { schemaUri } from '../../messages/envelope.ts';
+import { OUTCOME_TYPE, type Receipt } from '../../messages/commands.ts';
+import { NO_WORKSPACE } from '../../core/names.ts';
+import type { Names } from '../../messages/subjects.ts';
+import type { Appender, StoredMessage } from '../ports/streams.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { CommandRequest } from './command-request.ts';
+import { fittingReceipt } from './receipts.ts';
+
+/** Leaves room for the envelope and headers in a message of the default size, and for the frame of the answer to `outcome`. */
+const MAX_OUTCOME_BYTES = 1000 * 1024;
+
+export type Outcomes = {
+  /** Undefined: there is none. Faults: DOCUMENT_INVALID (there is one that cannot be read), those of the reader. */
+  find(commandId: string): Promise<Receipt | undefined>;
+  /** The outcome that is stored: `receipt`, or the one that another copy has recorded under this id before. Faults as above. */
+  record(
+    request: Pick<
+      CommandRequest,
+      'commandId' | 'correlationId' | 'causationId' | 'actor' | 'traceparent' | 'tracestate'
+    >,
+    receipt: Receipt,
+  ): Promise<Receipt>;
+};
+
+/** The receipt in a stored outcome. */
+export const receiptIn = (data: Uint8Array): Receipt | undefined => {
+  const value = decodeJson(data);
+  const receipt = isJsonObject(value) ? value['data'] : undefined;
+  if (!isJsonObject(receipt)) return undefined;
+  // One that was too large may come without its events.
+  const { commandId, accepted, events = [], entity = {} } = receipt;
+  const isReceipt = typeof commandId === 'string' && typeof accepted === 'boolean' && Array.isArray(events);
+  return isReceipt && isJsonObject(entity) ? (receipt as unknown as Receipt) : undefined;
+};
+
+/** Faults: DOCUMENT_INVALID. What cannot be read is neither "none" nor another's answer. */
+const mustRead = (commandId: string, data: Uint8Array): Receipt => {
+  const receipt = receiptIn(data);
+  if (receipt !== undefined) return receipt;
+  throw new Fault(
+    'DOCUMENT_INVALID',
+    `what is stored as the outcome of command "${commandId}" cannot be read, so nobody knows whether it was carried out; look at the thing itself, and send the command under a new id`,
+    { details: { commandId } },
+  );
+};
+
+export const createOutcomes = (options: {
+  readonly names: Names;
+  /** Sees everything that was ever acknowledged: a replica that is behind would have a command carried out twice. */
+  readonly reader: { readLast(subject: string): Promise<Pick<StoredMessage, 'data'> | undefined> };
+  readonly appender: Appender;
+  readonly clock: Clock;
+}): Outcomes => {
+  const { names, reader, appender, clock } = options;
+  const find = async (commandId: string): Promise<Receipt | undefined> => {
+    const message = await reader.readLast(names.outcome(commandId));
+    return message === undefined ? undefined : mustRead(commandId, message.data);
+  };
+  return {
+    find,
+
+    record: async (request, receipt) => {
+      const { commandId } = request;
+      const entity = receipt.entity;
+      const outcome = {
+        specversion: '1.0',
+        id: `outcome-${commandId}`,
+        source: `/${names.prefix}/command-handler`,
+        type: OUTCOME_TYPE,
+        subject: entity === undefined ? NO_WORKSPACE : `${entity.kind}.${entity.workspace}.${entity.name}`,
+        time: new Date(clock.nowMs()).toISOString(),
+        datacontenttype: 'application/json',
+        dataschema: schemaUri(OUTCOME_TYPE),
+        correlationid: request.correlationId,
+        causationid: request.causationId,
+        commandid: commandId,
+        actor: request.actor,
+        ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
+        ...(request.tracestate === undefined ? {} : { tracestate: request.tracestate }),
+        generation: entity?.generation ?? 0,
+        data: receipt,
+      };
+      const whole = encodeJson(outcome);
+      const fits = whole.byteLength <= MAX_OUTCOME_BYTES;
+      const message = {
+        subject: names.outcome(commandId),
+        id: outcome.id,
+        data: fits ? whole : encodeJson({ ...outcome, data: fittingReceipt(receipt, MAX_OUTCOME_BYTES) }),
+        expectedLastSequence: 0,
+      };
+      try {
+        await appender.append([message]);
+        return receipt;
+      } catch (error) {
+        if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
+        const kept = await reader.readLast(names.outcome(commandId));
+        if (kept === undefined)
+          throw new Fault('STREAM_DAMAGED', `the outcome of command "${commandId}" is stored and cannot be read`);
+        return mustRead(commandId, kept.data);
+      }
+    },
+  };
+};

@@ -73,7 +73,7 @@ describe('documents that nobody projected', () => {
       // Not readable is not absent.
       await assert.rejects(
         instance.client.query('get', targetOf('zz-0')),
-        (error) => isFault(error, 'JS_UNAVAILABLE') && /zz-0 cannot be read.*opstream rebuild/.test(error.message),
+        (error) => isFault(error, 'VIEW_DAMAGED') && /zz-0 cannot be read.*opstream rebuild/.test(error.message),
       );
     };
     await waitFor(

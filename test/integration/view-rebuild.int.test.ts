@@ -134,7 +134,7 @@ describe('rebuild', () => {
           instance.client.query('get', query).then(
             () => false,
             (error: unknown) =>
-              isFault(error, 'JS_UNAVAILABLE') && /#1000000.*stream ends at.*rebuild/.test(error.message),
+              isFault(error, 'VIEW_DAMAGED') && /#1000000.*stream ends at.*rebuild/.test(error.message),
           ),
         { what: 'queries to say so', timeoutMs: 10_000 },
       );

@@ -5,8 +5,9 @@ import { createViewComparison, type Comparison } from '../engine/projection/comp
 import { connectNats, type JetStreamConnection } from '../jetstream/connection.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
+import { createLimitedStreamReader } from '../jetstream/limited-stream.ts';
 import { createScratchBucket, readBucket } from '../jetstream/scratch-bucket.ts';
-import { createStreamReader } from '../jetstream/stream-reader.ts';
+import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { connectionOptions } from '../program/connection-options.ts';
 import { entities, operators, secrets } from '../views/desired-state.ts';
 import { entityStatuses, operatorStatuses } from '../views/observed-state.ts';
@@ -68,7 +69,8 @@ const workOn = async (
   siblings: readonly Projection[],
   isRepair: boolean,
 ): Promise<boolean> => {
-  const { config, clock, ids, signal, terminal } = context;
+  const { config, names, clock, ids, signal, terminal } = context;
+  const keepsAll = projection.stream === names.streams.events;
   const bucket = `${config.prefix}-shadow-${ids.next().slice(0, 18)}`;
   const shadow = await createScratchBucket(connection, bucket);
   let toldMs = clock.nowMs();
@@ -78,7 +80,8 @@ const workOn = async (
       // What it would say is in its answer, which is printed.
       log: silentLog,
       follower: createFollower(connection, projection.stream),
-      reader: createStreamReader(connection, projection.stream),
+      keepsAll,
+      reader: (keepsAll ? createWholeStreamReader : createLimitedStreamReader)(connection, projection.stream),
       live: createKeyValueStore(connection, projection.bucket),
       shadow: createKeyValueStore(connection, bucket),
       contentsOf: (which) => readBucket(connection, which === 'live' ? projection.bucket : bucket),

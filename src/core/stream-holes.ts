@@ -21,6 +21,16 @@ export const streamDamaged = (stream: string, what: string, details: Readonly<Re
 export const holeIn = (stream: string, from: number, to: number): Fault =>
   streamDamaged(stream, `it lacks ${from === to ? `#${from}` : `#${from} to #${to}`}`, { from, to });
 
+/** The sequence of the last of `batch`, which follows `before` without a hole. Faults: STREAM_DAMAGED. */
+export const mustFollow = (stream: string, before: number, batch: readonly { readonly sequence: number }[]): number => {
+  let last = before;
+  for (const { sequence } of batch) {
+    if (sequence !== last + 1) throw holeIn(stream, last + 1, sequence - 1);
+    last = sequence;
+  }
+  return last;
+};
+
 const lossIn = ({ msgs, bytes = 0 }: NonNullable<StreamState['lost']>): string => {
   const [from] = msgs ?? [];
   return from === undefined

@@ -45,25 +45,25 @@ export const createNoneConfirmer = (
 ) => {
   const behind = (what: string): Fault => new Fault('JS_UNAVAILABLE', `${stream}: a replica does not have ${what} yet`);
 
-  const countOf = async (subject: string): Promise<readonly [string, number] | undefined> =>
-    Object.entries((await options.stateOf(subject)).subjects ?? {})[0];
+  /** 0: the index knows none. */
+  const countOf = async (subject: string): Promise<number> =>
+    Object.values((await options.stateOf(subject)).subjects ?? {}).reduce((sum, count) => sum + count, 0);
 
   const confirmNever = async (subject: string): Promise<void> => {
-    const known = await countOf(subject);
-    if (known === undefined) return;
-    const [name, count] = known;
-    if ((await readFromLeader(connection, stream, { last_by_subj: name })) !== undefined)
-      throw behind(`the messages of ${name}`);
+    const count = await countOf(subject);
+    if (count === 0) return;
+    if ((await readFromLeader(connection, stream, { last_by_subj: subject })) !== undefined)
+      throw behind(`the messages of ${subject}`);
     // A limit may have removed it between the two questions.
-    if ((await countOf(name)) === undefined) return;
-    throw options.unreadable(`none of the ${count} messages of ${name} can be read`);
+    if ((await countOf(subject)) === 0) return;
+    throw options.unreadable(`none of the ${count} messages of ${subject} can be read`);
   };
 
   /** Behind what is known there may be nothing more. */
   const confirmNoMore = async (subject: string, fromSequence: number): Promise<void> => {
     const last = await readFromLeader(connection, stream, { last_by_subj: subject });
     if (last === undefined) {
-      if ((await countOf(subject)) === undefined) return;
+      if ((await countOf(subject)) === 0) return;
       throw options.unreadable(`the last message of ${subject} cannot be read`);
     }
     if (last.sequence < fromSequence) return;

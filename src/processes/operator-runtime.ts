@@ -13,7 +13,8 @@ import { createStorageSweep } from '../engine/dispatch/storage-sweep.ts';
 import { EXTERNAL } from '../engine/supervision/drivers.ts';
 import { serverWish } from '../engine/own-server/place.ts';
 import { runRunEnds } from '../engine/dispatch/run-ends-loop.ts';
-import { runDispatch } from '../engine/dispatch/dispatch-loop.ts';
+import { overDamage } from '../engine/loops/over-damage.ts';
+import { runDispatch, type DispatchOptions } from '../engine/dispatch/dispatch-loop.ts';
 import { createReleasedStatus } from '../engine/dispatch/released-status.ts';
 import { createValidityWatch } from '../engine/evolution/validity-watch.ts';
 import { whileLeading } from '../engine/loops/lead.ts';
@@ -155,39 +156,41 @@ const work = async (
     },
   });
 
+  const dispatch: DispatchOptions = {
+    names,
+    follower: createFollower(connection, streams.events),
+    snapshots: createSnapshots({
+      ...{ names, reader, log },
+      store: createKeyValueStore(connection, names.buckets.snapshots),
+    }),
+    directory,
+    positions,
+    fence: lease.token,
+    clock,
+    log,
+    signal,
+    channel,
+    onReleased: async (entity, release, sequence) => {
+      await tellReleased(entity, release, sequence);
+      const { workspace, name, resource } = entity.manifest;
+      await servers.copy(resource.operator, names.status({ operator: resource.operator, workspace, name }));
+    },
+    onOperator: (name) => {
+      servers.attend(name);
+      validity.attend(name);
+      supervisor.wake();
+      care.attend(name);
+    },
+    deadLetter,
+    metrics,
+  };
+
   const loops = [
     supervising,
     servers.run(),
     sweep.run(),
     storageSweep.run(),
-    runDispatch({
-      names,
-      follower: createFollower(connection, streams.events),
-      snapshots: createSnapshots({
-        ...{ names, reader, log },
-        store: createKeyValueStore(connection, names.buckets.snapshots),
-      }),
-      directory,
-      positions,
-      fence: lease.token,
-      clock,
-      log,
-      signal,
-      channel,
-      onReleased: async (entity, release, sequence) => {
-        await tellReleased(entity, release, sequence);
-        const { workspace, name, resource } = entity.manifest;
-        await servers.copy(resource.operator, names.status({ operator: resource.operator, workspace, name }));
-      },
-      onOperator: (name) => {
-        servers.attend(name);
-        validity.attend(name);
-        supervisor.wake();
-        care.attend(name);
-      },
-      deadLetter,
-      metrics,
-    }),
+    overDamage({ what: 'dispatch', clock, log, signal, work: () => runDispatch(dispatch) }),
     runRunEnds({
       names,
       follower: createFollower(connection, streams.status),

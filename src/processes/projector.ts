@@ -5,10 +5,12 @@
 import { isFault } from '../core/fault.ts';
 import { whileLeading } from '../engine/loops/lead.ts';
 import { measuredFollower } from '../engine/loops/measured-follower.ts';
+import { overDamage } from '../engine/loops/over-damage.ts';
 import { runProjection } from '../engine/projection/projection-loop.ts';
 import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
-import { createStreamReader } from '../jetstream/stream-reader.ts';
+import { createLimitedStreamReader } from '../jetstream/limited-stream.ts';
+import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { entities, operators, secrets } from '../views/desired-state.ts';
 import { entityStatuses, operatorStatuses } from '../views/observed-state.ts';
 import { runProcess } from '../program/lifecycle.ts';
@@ -16,8 +18,6 @@ import { metricCatalogue } from '../messages/metric-catalogue.ts';
 import { openInstance } from './common/open-instance.ts';
 import { serveReport } from './common/report-service.ts';
 import type { StreamFollower } from '../engine/ports/streams.ts';
-
-const DAMAGED_RETRY_MS = 2000;
 
 await runProcess('projector', async (signal, context) => {
   const instance = await openInstance(context, signal, ['projector']);
@@ -60,18 +60,11 @@ await runProcess('projector', async (signal, context) => {
           );
         const store = createKeyValueStore(connection, projection.bucket);
         const follower = measured(createFollower(connection, projection.stream), projection.name);
-        const history = createStreamReader(connection, projection.stream);
+        const openReader =
+          projection.stream === names.streams.events ? createWholeStreamReader : createLimitedStreamReader;
+        const history = openReader(connection, projection.stream);
         const run = { projection, follower, store, history, clock, log, signal: working, deadLetter };
-        while (!working.aborted) {
-          try {
-            await runProjection(run);
-          } catch (error) {
-            // The other views go on; this one does when somebody has rebuilt it, or restored its stream.
-            if (!isFault(error, 'VIEW_DAMAGED') && !isFault(error, 'STREAM_DAMAGED')) throw error;
-            log.error({ err: error }, 'view stands still');
-            await clock.sleep(DAMAGED_RETRY_MS, working);
-          }
-        }
+        await overDamage({ what: 'view', clock, log, signal: working, work: () => runProjection(run) });
       });
       try {
         await Promise.all(loops);

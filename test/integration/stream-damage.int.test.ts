@@ -1,6 +1,7 @@
 // What a server cannot read any more is not what never was: a stream with a block that somebody has overwritten, or that a disk has lost.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -12,8 +13,8 @@ import { createWholeStreamReader, type WholeStreamReader } from '../../src/jetst
 import { api, bytes, openConnection, type Opened } from '../support/jetstream.ts';
 import { datasetOf, mustApply, operatorNamed } from '../support/manifests.ts';
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';
-import { leakGuard } from '../support/processes.ts';
-import { startInstance } from '../support/running-instance.ts';
+import { leakGuard, nodeArguments } from '../support/processes.ts';
+import { startInstance, type RunningInstance } from '../support/running-instance.ts';
 
 leakGuard();
 
@@ -160,11 +161,28 @@ describe('a stream with limits', () => {
   });
 });
 
+/** Ended after a minute, with a code that no test expects. */
+const runCli = (instance: RunningInstance, argv: readonly string[]) =>
+  new Promise<{ readonly code: number; readonly text: string }>((resolve) => {
+    const env = { ...process.env, OPSTREAM_NATS_URL: instance.server.url };
+    const child = execFile(
+      process.execPath,
+      [...nodeArguments('src/cli/main.ts'), ...argv],
+      { env, timeout: 60_000 },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, text: `${stdout}${stderr}` }),
+    );
+  });
+
 describe('a command on what cannot be read any more', () => {
   it('fails, to be sent again, and is neither refused nor begins anew', async () => {
     const instance = await startInstance({ copies: { projector: 1, 'operator-runtime': 0 } });
     try {
       const { client } = instance;
+      const tellsDamage = async (...argv: readonly string[]): Promise<void> => {
+        const { code, text } = await runCli(instance, argv);
+        assert.equal(code, 1, text);
+        assert.match(text, /operators: OPSTREAM_EVENTS: .*restore it/);
+      };
       await mustApply(client, operatorNamed('op'));
       await mustApply(client, datasetOf('op', 'first', { value: 'mark-of-first' }));
       await mustApply(client, operatorNamed('whole'));
@@ -182,12 +200,17 @@ describe('a command on what cannot be read any more', () => {
       // Its operator is not unknown.
       await assert.rejects(client.send('apply', datasetOf('op', 'other', { value: 1 })), isDamaged);
       await assert.rejects(client.query('history', target), /OPSTREAM_EVENTS: .*restore it/);
+      await tellsDamage('verify');
+      await tellsDamage('rebuild', 'operators');
+      // Nothing was taken away for want of what cannot be read.
+      assert.ok((await client.query('get', { type: 'operator', name: 'op' })).ok);
 
       await instance.kill9('command-handler');
       await instance.server.end();
       cutAt('whole-channel')(block);
       await instance.server.restart();
       await instance.start('command-handler');
+      await tellsDamage('verify');
       await assert.rejects(client.send('apply', datasetOf('whole', 'second', { value: 2 })), isDamaged);
       await assert.rejects(client.send('apply', datasetOf('op', 'first', { value: 2 })), isDamaged);
       await assert.rejects(client.query('history', target), /OPSTREAM_EVENTS: .*restore it/);

@@ -5,6 +5,7 @@
 
 import { encodeJson } from '../../core/decode.ts';
 import { Fault, isFault } from '../../core/fault.ts';
+import { mustFollow } from '../../core/stream-holes.ts';
 import type { Entity } from '../../messages/entity.ts';
 import { createOwnEvents, type OwnEvents } from '../../messages/own-events.ts';
 import type { Names } from '../../messages/subjects.ts';
@@ -60,9 +61,11 @@ const channelKey = ({ operator, stream }: Command): string => `${operator}/${str
 
 type Command = { readonly stream: string; readonly operator: string; readonly message: AppendMessage };
 
-/** Resolves when `signal` aborts. Faults: LEASE_LOST. */
+/** Resolves when `signal` aborts. Faults: LEASE_LOST, STREAM_DAMAGED (at a hole: nothing behind it is told anybody, nor passed). */
 export const runDispatch = async (options: DispatchOptions): Promise<void> => {
-  const { names, directory, positions, log, clock, signal } = options;
+  const { names, directory, positions, log, clock } = options;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
   const metrics = options.metrics ?? noMetrics;
   const follower = measuredFollower(
     options.follower,
@@ -79,6 +82,7 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
   let revision = stored?.revision ?? 0;
   let writtenSequence = start;
   let handledSequence = start;
+  let readSequence = start;
   let handledSince = 0;
   let lastWriteMs = clock.nowMs();
 
@@ -184,6 +188,7 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
   };
 
   const onBatch = async (batch: readonly StoredMessage[], pending: number): Promise<void> => {
+    readSequence = mustFollow(names.streams.events, readSequence, batch);
     const commands = new Map<string, Command>();
     for (const message of batch) {
       const ref = names.parseEvent(message.subject);
@@ -207,7 +212,13 @@ export const runDispatch = async (options: DispatchOptions): Promise<void> => {
 
   log.info({ fromSequence: start + 1, fence: options.fence }, 'dispatch started');
   const paying = payOff();
-  await follower.follow({ fromSequence: start + 1, filters: [names.eventFilter], onBatch, signal });
-  await paying;
+  try {
+    await follower.follow({ fromSequence: start + 1, filters: [names.eventFilter], onBatch, signal });
+  } catch (error) {
+    stop.abort();
+    throw error;
+  } finally {
+    await paying;
+  }
   if (owed.size === 0) await writeCheckpoint();
 };

@@ -31,6 +31,8 @@ export type CompareOptions = {
   /** Of the projection's stream. */
   readonly follower: StreamFollower;
   readonly reader: StreamReader;
+  /** See RebuildOptions. */
+  readonly keepsAll?: boolean;
   readonly live: KeyValueStore;
   /** Empty at the start. */
   readonly shadow: KeyValueStore;

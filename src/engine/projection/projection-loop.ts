@@ -13,7 +13,7 @@ import type { KeyValueStore, KeyValueWrite } from '../ports/buckets.ts';
 import type { Log } from '../ports/log.ts';
 import type { StoredMessage, StreamFollower, StreamReader } from '../ports/streams.ts';
 import { recall } from './recall.ts';
-import { holeIn } from '../../core/stream-holes.ts';
+import { mustFollow } from '../../core/stream-holes.ts';
 import { viewAhead } from '../history/view-trust.ts';
 import { openViewWriter } from './view-writer.ts';
 import type { Projection, Step } from '../../views/projection.ts';
@@ -144,17 +144,8 @@ export const runProjection = async (options: ProjectionLoopOptions): Promise<voi
   const isDue = (pending: number): boolean =>
     pending === 0 || cache.dirtyCount >= maxUnwritten || clock.nowMs() - lastCommitMs >= maxDelayMs;
 
-  /** Faults: STREAM_DAMAGED. */
-  const mustFollow = (batch: readonly StoredMessage[]): void => {
-    let before = lastRead;
-    for (const { sequence } of batch) {
-      if (sequence !== before + 1) throw holeIn(projection.stream, before + 1, sequence - 1);
-      before = sequence;
-    }
-  };
-
   const foldAll = async (batch: readonly StoredMessage[]): Promise<void> => {
-    if (projection.isGapless === true) mustFollow(batch);
+    if (projection.isGapless === true) mustFollow(projection.stream, lastRead, batch);
     const keys = batch.map(({ subject }) => projection.keyOf(subject));
     await cache.load(keys);
     for (const [index, message] of batch.entries()) {

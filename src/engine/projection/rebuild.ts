@@ -1,6 +1,7 @@
 // Builds a view again from sequence 1 into a store of its own, or goes on with it from where it was left. Used by compare-view.ts; the live
 // bucket is not touched.
 
+import { mustFollow } from '../../core/stream-holes.ts';
 import { runProjection } from './projection-loop.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { KeyValueStore } from '../ports/buckets.ts';
@@ -22,6 +23,11 @@ export type RebuildOptions = {
   readonly follower: StreamFollower;
   /** Empty at the start. */
   readonly store: KeyValueStore;
+  /**
+   * Nothing is ever removed from the stream: all of it is read, whatever the projection wants, so that no document is made without what is missing
+   * (STREAM_DAMAGED).
+   */
+  readonly keepsAll?: boolean;
   readonly history: Pick<StreamReader, 'readSubject' | 'lastSequence'>;
   /** It ends when everything up to there is written, and nothing beyond is. */
   readonly upToSequence: number;
@@ -32,26 +38,34 @@ export type RebuildOptions = {
   readonly onProgress?: (sequence: number) => void;
 };
 
-/** Resolves with the sequence reached. */
+/** Resolves with the sequence reached. Faults: STREAM_DAMAGED, those of runProjection. */
 export const rebuildView = async (options: RebuildOptions): Promise<number> => {
   const done = new AbortController();
-  const { upToSequence } = options;
+  const { upToSequence, projection, keepsAll = false } = options;
+  // The loop finds holes by itself when the projection wants everything.
+  const isWanted = ({ subject }: StoredMessage): boolean =>
+    !keepsAll || projection.isGapless === true || projection.keyOf(subject) !== undefined;
   let reached = 0;
   let isRead = false;
   const follower: StreamFollower = {
-    follow: (how) =>
-      options.follower.follow({
+    follow: (how) => {
+      let before = how.fromSequence - 1;
+      return options.follower.follow({
         ...how,
+        ...(keepsAll ? { filters: [] } : {}),
         onBatch: async (batch, pending) => {
-          const wanted = batch.filter(({ sequence }) => sequence <= upToSequence);
-          isRead = pending === 0 || wanted.length < batch.length || wanted.at(-1)?.sequence === upToSequence;
+          if (keepsAll) before = mustFollow(projection.stream, before, batch);
+          const early = batch.filter(({ sequence }) => sequence <= upToSequence);
+          isRead = pending === 0 || early.length < batch.length || early.at(-1)?.sequence === upToSequence;
+          const wanted = early.filter(isWanted);
           if (wanted.length > 0) await how.onBatch(wanted, isRead ? 0 : pending);
           else if (isRead) done.abort();
         },
-      }),
+      });
+    },
   };
   await runProjection({
-    projection: options.projection,
+    projection,
     follower,
     store: options.store,
     history: options.history,

@@ -129,6 +129,15 @@ export type ComponentInstanceStatus = {
   readonly addresses: Readonly<Record<string, string>>;
 };
 
+/**
+ * Digests of what an instance is started with: `manifest`, `image`, `server` (how it reaches NATS), `credentials` (for NATS, and `runAsApiKey`),
+ * `restart` (the last one that was asked for), and `secret <workspace>/<name>` with the sequence of that secret. None tells a value.
+ */
+export type RollParts = Readonly<Record<string, string>>;
+
+/** A part that changed; `unknown`: nobody remembers what was before. */
+export type RollCause = 'manifest' | 'image' | 'server' | 'credentials' | 'restart' | 'unknown' | `secret ${string}`;
+
 /** What is remembered of one replica, so that a back-off and its counts do not begin anew with the next operator-runtime. */
 export type ReplicaHistory = {
   readonly replica: number;
@@ -143,6 +152,10 @@ export type ReplicaHistory = {
   /** When the instance was started that failed last. */
   readonly failedStart?: string;
   readonly lastFailure?: { readonly code: string; readonly message: string };
+  /** Of the revision; absent: it was planned by an earlier version. */
+  readonly parts?: RollParts;
+  /** Why this revision took the place of another one; absent: it is the replica's first. */
+  readonly rolledFor?: readonly RollCause[];
 };
 
 /** What the operator-runtime sees of one component. `External`: it is somebody else's to run. */

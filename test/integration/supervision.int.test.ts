@@ -8,6 +8,7 @@ import { allRecords, componentsFolder, endComponents, isRunning } from '../../sr
 import { isAlive } from '../../src/compute/os-process.ts';
 import { temporaryFolder } from '../support/children.ts';
 import { mustApply } from '../support/manifests.ts';
+import { opstreamAt } from '../support/opstream-at.ts';
 import { leakGuard } from '../support/processes.ts';
 import { eventIn, startInstance, type RunningInstance } from '../support/running-instance.ts';
 import {
@@ -180,6 +181,18 @@ describe('a supervised component', () => {
     assert.equal(most, 2);
     await waitFor(() => !isAlive(old), { what: 'the old one to be gone' });
     assert.equal(running('rolls').length, 1);
+    // Both of them say why: the status, and the history of the operator.
+    assert.deepEqual((await componentOf(client, 'rolls'))?.replicas?.[0]?.rolledFor, ['manifest']);
+    assert.ok((await client.send('restart', { type: 'operator', name: 'rolls' })).accepted);
+    await waitFor(
+      async () => {
+        const seen = await componentOf(client, 'rolls');
+        return seen?.state === 'Running' && seen.replicas?.[0]?.rolledFor?.[0] === 'restart';
+      },
+      { what: 'the restarted one', timeoutMs: 20_000 },
+    );
+    const told = await opstreamAt(instance.server.url, 'history', '-t', 'operator', '-n', 'rolls');
+    assert.match(told.out, /rolled for manifest[^]*rolled for restart/);
   });
 
   it('stalls when the new one does not get ready, and the old one goes on', async () => {
@@ -248,6 +261,9 @@ describe('a killed operator-runtime', () => {
     await waitFor(() => !isAlive(changed) && !isAlive(kept), { what: 'the old ones to be gone', timeoutMs: 30_000 });
     assert.equal(running('vanishes').length, 0);
     await waitFor(() => running('changes').length === 1, { what: 'the new one' });
+    // What the killed one knew is in its last status.
+    await untilReady('changes');
+    assert.deepEqual((await componentOf(client, 'changes'))?.replicas?.[0]?.rolledFor, ['manifest']);
   });
 
   it('is replaced by a standby that starts nothing twice', async () => {

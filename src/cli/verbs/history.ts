@@ -8,6 +8,7 @@ import { has, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
 import { changeOf, createReplay, eventLine } from '../event-text.ts';
 import { readHistory } from '../history-pages.ts';
+import { createRolls } from '../roll-text.ts';
 import { outputOf, printAs, tellRejection } from '../reporting.ts';
 import { aCount } from '../flag-values.ts';
 import { renderTable } from '../table.ts';
@@ -29,7 +30,7 @@ const text = (event: JsonObject, field: string): string => {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 };
 
-const rowOf = (entry: HistoryEntry): readonly string[] => {
+const rowOf = (entry: HistoryEntry, rolled: string): readonly string[] => {
   const { stream, sequence, event, error } = entry;
   const data = isJsonObject(event['data']) ? event['data'] : {};
   const isEvent = stream === 'events';
@@ -38,7 +39,7 @@ const rowOf = (entry: HistoryEntry): readonly string[] => {
     isEvent ? 'event' : 'status',
     String(sequence),
     isEvent ? text(event, 'generation') : text(data, 'observedGeneration'),
-    [changeOf(entry), error?.message ?? ''].filter((part) => part !== '').join('  '),
+    [changeOf(entry), rolled, error?.message ?? ''].filter((part) => part !== '').join('  '),
     isEvent ? text(event, 'actor') : '',
     text(event, 'commandid'),
   ];
@@ -61,8 +62,12 @@ export const historyVerb: Verb = {
     const entries = await read(args, context);
     if (entries === undefined) return exitCodes.failed;
     if (output === undefined) {
+      const rolls = createRolls();
       context.terminal.out(
-        renderTable(['TIME', 'WHAT', 'SEQUENCE', 'GENERATION', 'CHANGE', 'ACTOR', 'COMMAND'], entries.map(rowOf)),
+        renderTable(
+          ['TIME', 'WHAT', 'SEQUENCE', 'GENERATION', 'CHANGE', 'ACTOR', 'COMMAND'],
+          entries.map((entry) => rowOf(entry, rolls(entry))),
+        ),
       );
     } else printAs(context, output, { entries });
     return exitCodes.done;
@@ -85,13 +90,15 @@ export const replayVerb: Verb = {
     const entries = await read(args, context);
     if (entries === undefined) return exitCodes.failed;
     const replay = createReplay();
+    const rolls = createRolls();
     for (const entry of entries) {
       const state = replay.absorb(entry);
+      const rolled = rolls(entry);
       if (has(args, 'raw')) {
         terminal.out(JSON.stringify(has(args, 'details') ? { ...entry, state } : entry));
         continue;
       }
-      terminal.out(eventLine(entry));
+      terminal.out([eventLine(entry), rolled].filter((part) => part !== '').join('  '));
       if (has(args, 'details'))
         terminal.out(indented(state === undefined ? '(nothing: deleted, or not declared yet)' : toYaml(state)));
     }

@@ -21,12 +21,16 @@ const stored = (replica: number, slot: SlotHistory): ReplicaHistory => ({
   ...(slot.nextStartMs > 0 ? { nextStart: timeText(slot.nextStartMs) } : {}),
   ...(slot.countedStartMs >= 0 ? { failedStart: timeText(slot.countedStartMs) } : {}),
   ...(slot.lastFailure === undefined ? {} : { lastFailure: slot.lastFailure }),
+  ...(slot.parts === undefined ? {} : { parts: slot.parts }),
+  ...(slot.rolledFor === undefined ? {} : { rolledFor: slot.rolledFor }),
 });
 
-/** Of the replicas that have any. */
+/** Of the replicas that have any, or whose change was not begun by this runtime. */
 export const storedHistory = (history: ComponentHistory): readonly ReplicaHistory[] =>
   [...history]
-    .filter(([, { starts, restarts, failures }]) => starts + restarts + failures > 0)
+    .filter(
+      ([, { starts, restarts, failures, rolledFor }]) => starts + restarts + failures > 0 || rolledFor !== undefined,
+    )
     .sort(([left], [right]) => left - right)
     .map(([replica, slot]) => stored(replica, slot));
 
@@ -38,6 +42,8 @@ export const recalledHistory = (replicas: readonly ReplicaHistory[]): ComponentH
         ...{ revision, starts, restarts, failures, wantedSinceMs: timeOf(wantedSince, 0) },
         ...{ nextStartMs: timeOf(rest.nextStart, 0), countedStartMs: timeOf(rest.failedStart, -1) },
         ...(rest.lastFailure === undefined ? {} : { lastFailure: rest.lastFailure }),
+        ...(rest.parts === undefined ? {} : { parts: rest.parts }),
+        ...(rest.rolledFor === undefined ? {} : { rolledFor: rest.rolledFor }),
       },
     ]),
   );

@@ -75,6 +75,12 @@ const failureOf = (facts: ComponentFacts): { readonly slot: SlotHistory; readonl
   return failed[0];
 };
 
+/** `, rolled for image, secret public/db` */
+const rolledText = ({ history }: ComponentFacts): string => {
+  const causes = new Set([...history.values()].flatMap((slot) => slot.rolledFor ?? []));
+  return causes.size === 0 ? '' : `, rolled for ${[...causes].sort().join(', ')}`;
+};
+
 type Verdict = Omit<ReportedComponent, 'status'> & Pick<ComponentStatus, 'state'> & { readonly message?: string };
 
 /** Of a replica that failed last because its instance ended, does not answer, or nothing is known. */
@@ -83,10 +89,11 @@ const progressOf = (
   code: string,
   why: string,
   late: InstanceSpec | undefined,
+  rolled: string,
 ): Verdict => {
   const isStalled = late !== undefined;
   if (code === UNHEALTHY) return { state: 'Progressing', message: why, problem: { code, message: why }, isStalled };
-  const told = why === '' ? 'instances are starting' : why;
+  const told = why === '' ? `instances are starting${rolled}` : why;
   if (late === undefined) return { state: 'Progressing', message: told, isStalled };
   const message = `replica ${late.replica} is not ready after ${Math.round(settings.progressDeadlineMs / 1000)} s: ${told}; what ran before is kept`;
   return { state: 'Progressing', message, problem: { code: 'ProgressDeadlineExceeded', message }, isStalled };
@@ -113,7 +120,7 @@ const judge = (facts: ComponentFacts, alive: readonly ObservedInstance[]): Verdi
     const message = `${why}, after ${failures} failures in a row`;
     return { state: 'CrashLoopBackOff', message, problem: { code: 'CrashLoopBackOff', message }, isStalled };
   }
-  return progressOf(settings, code, why, late);
+  return progressOf(settings, code, why, late, rolledText(facts));
 };
 
 export const reportComponent = (facts: ComponentFacts): ReportedComponent => {

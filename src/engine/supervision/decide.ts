@@ -3,8 +3,10 @@
 // an instance of an old revision is stopped only when the new one of its replica is ready; what ends is started again after a pause
 // that grows.
 
+import type { RollCause, RollParts } from '../../messages/entity.ts';
 import { parseInstanceId } from './instance-id.ts';
 import type { InstanceSpec, InstanceState } from './ports.ts';
+import { joinCauses, rolledFor } from './rolled-for.ts';
 
 export type SupervisionSettings = {
   readonly backOffMs: number;
@@ -59,6 +61,10 @@ export type SlotHistory = {
   /** Start of the last instance whose end was counted: each end counts once. */
   readonly countedStartMs: number;
   readonly lastFailure?: SlotFailure;
+  /** What the revision is made of; absent: it was planned by an earlier version. */
+  readonly parts?: RollParts;
+  /** Why this revision took the place of another one; absent: it did not. */
+  readonly rolledFor?: readonly RollCause[];
 };
 
 export type ComponentHistory = ReadonlyMap<number, SlotHistory>;
@@ -102,15 +108,41 @@ export const restartPauseMs = (failures: number, settings: SupervisionSettings, 
   return Math.round(Math.min(settings.maxBackOffMs, plain * (0.75 + random() / 2)));
 };
 
-const freshSlot = (revision: string, nowMs: number, before: SlotHistory | undefined): SlotHistory => ({
-  revision,
-  wantedSinceMs: nowMs,
-  failures: 0,
-  restarts: before?.restarts ?? 0,
-  starts: 0,
-  nextStartMs: 0,
-  countedStartMs: -1,
-});
+/** Undefined: nothing was there before. `own`: the instances of this replica. */
+const causesOf = (
+  spec: InstanceSpec,
+  before: SlotHistory | undefined,
+  own: readonly ObservedInstance[],
+): readonly RollCause[] | undefined => {
+  if (before === undefined) return own.some((one) => one.id !== spec.id) ? ['unknown'] : undefined;
+  const causes = rolledFor(before.parts, spec.parts);
+  const hasBegun = before.starts > 0 || own.some(({ id }) => parseInstanceId(id)?.revision === before.revision);
+  return hasBegun ? causes : joinCauses(before.rolledFor ?? [], causes);
+};
+
+const freshSlot = (
+  spec: InstanceSpec,
+  nowMs: number,
+  before: SlotHistory | undefined,
+  own: readonly ObservedInstance[],
+): SlotHistory => {
+  const causes = causesOf(spec, before, own);
+  return {
+    revision: spec.revision,
+    wantedSinceMs: nowMs,
+    failures: 0,
+    restarts: before?.restarts ?? 0,
+    starts: 0,
+    nextStartMs: 0,
+    countedStartMs: -1,
+    ...(spec.parts === undefined ? {} : { parts: spec.parts }),
+    ...(causes === undefined ? {} : { rolledFor: causes }),
+  };
+};
+
+/** One revision has one set of parts, so a history of an earlier version, without them, gets them. */
+const withParts = (slot: SlotHistory, { parts }: InstanceSpec): SlotHistory =>
+  slot.parts !== undefined || parts === undefined ? slot : { ...slot, parts };
 
 /** Code of the failure of an instance that ran. */
 export const ENDED = 'EXITED';
@@ -201,7 +233,8 @@ const slotOf = (spec: InstanceSpec, input: DecideInput): Slot => {
   const current = own.find((one) => one.id === spec.id && one.driver === input.driver);
   const olds = own.filter((one) => one !== current && isStaying(one));
   const before = input.history.get(spec.replica);
-  const known = before?.revision === spec.revision ? before : freshSlot(spec.revision, input.nowMs, before);
+  const known =
+    before?.revision === spec.revision ? withParts(before, spec) : freshSlot(spec, input.nowMs, before, own);
   return { spec, own, current, olds, history: remember(known, current, input) };
 };
 

@@ -6,8 +6,10 @@ import type { ComponentSpec, NatsApi } from '../../messages/manifest-types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import { withoutServer } from '../own-server/place.ts';
 import { hiddenValuesOf } from './secrets/hidden-values.ts';
+import type { RollParts } from '../../messages/entity.ts';
 import { instanceId } from './instance-id.ts';
 import type { InstanceFile, InstanceSpec } from './ports.ts';
+import { secretPart } from './rolled-for.ts';
 
 /** What a component's references to secrets come to. All but `version` is secret. */
 export type ComponentSecrets = {
@@ -95,6 +97,37 @@ const manifestFile = (operator: OperatorDocument): readonly InstanceFile[] =>
 const declared = ({ environmentVars = {} }: ComponentSpec): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(environmentVars).map(([name, value]) => [name, String(value)]));
 
+type Started = {
+  readonly template: { readonly image: string | undefined };
+  readonly known: Readonly<Record<string, string>>;
+  readonly files: readonly string[];
+  readonly described: readonly InstanceFile[];
+  readonly asked: string | undefined;
+};
+
+/** What goes into the revision, part by part. Its own image is a part of itself wherever the manifest says it. */
+const partsOf = (component: ComponentSpec, started: Started, context: PlanContext): RollParts => {
+  const { access, secrets, digest } = context;
+  const { template, known, files, asked } = started;
+  const { image, ...rest } = template;
+  const ownImage = JSON.stringify({ image: component.image }).slice(1, -1);
+  const described = started.described.map(({ content }) => content.replaceAll(ownImage, ''));
+  const ofManifest = Object.entries(known)
+    .filter(([name, value]) => access.environment[name] !== value)
+    .sort(([left], [right]) => (left < right ? -1 : 1));
+  const places = Object.entries(secrets.sequences ?? {});
+  const referred = places.map(([place]) => place).sort();
+  const digested = (value: unknown): string => digest(JSON.stringify(value));
+  return {
+    manifest: digested([rest, component.compute, ofManifest, files, component.imagePullSecret, described, referred]),
+    image: digested([image, context.local]),
+    server: digested(access.environment),
+    credentials: digested([access.credentialsVersion, context.apiKeyVersion]),
+    restart: asked ?? '',
+    ...Object.fromEntries(places.map(([place, sequence]) => [secretPart(place), String(sequence)])),
+  };
+};
+
 /** The instances of one component, by replica. What the manifest sets wins over what is derived, secrets win over both. */
 export const planComponent = (
   operator: OperatorDocument,
@@ -130,6 +163,7 @@ export const planComponent = (
   const revision = digest(
     JSON.stringify([template, component.compute, sorted, secrets.version, files, pull, ...described, ...versions]),
   );
+  const parts = partsOf(component, { template, known, files, described, asked }, context);
   const hidden = hiddenValuesOf(secrets, access.credentials, apiKey);
   return Array.from({ length: Math.max(0, component.replicas) }, (_, replica) => ({
     id: instanceId({ operator: operator.name, component: component.name, replica, revision }),
@@ -137,6 +171,7 @@ export const planComponent = (
     component: component.name,
     replica,
     revision,
+    parts,
     ...template,
     environment: {
       ...access.credentials,

@@ -1,6 +1,8 @@
 // What supervising components needs of the world, as interfaces. `compute/` implements the drivers (local processes, containers);
 // unit tests implement them in memory. An instance is one running copy of one revision of one component of one operator.
 
+import type { RollParts } from '../../messages/entity.ts';
+
 export type InstancePort = { readonly name: string; readonly servicePort: number; readonly targetPort: number };
 
 /** A file that an instance finds in its folder for secrets; `name` is a plain file name. `content` is never logged. */
@@ -16,6 +18,8 @@ export type InstanceSpec = {
   readonly replica: number;
   /** Short hash of all below, so that a change of the manifest or of a secret makes a new revision. */
   readonly revision: string;
+  /** Of the revision, to say later what changed. Absent: it never changes. */
+  readonly parts?: RollParts;
   readonly type: 'worker' | 'service';
   /** Undefined: `command` names the program, and the driver needs no image. */
   readonly image: string | undefined;

@@ -15,6 +15,7 @@ import {
 } from './decide.ts';
 import { recalledHistory } from './component-history.ts';
 import { parseInstanceId } from './instance-id.ts';
+import { createHistoryLog } from './history-log.ts';
 import { createLastLook } from './last-look.ts';
 import { createOrders } from './orders.ts';
 import { createSupervisionMeter } from './supervision-meter.ts';
@@ -117,12 +118,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
 
   let wakeAtMs = Number.POSITIVE_INFINITY;
 
-  const logEnds = (operator: string, component: string, before: ComponentHistory, after: ComponentHistory): void => {
-    for (const [replica, { countedStartMs, lastFailure, failures }] of after) {
-      if (lastFailure === undefined || countedStartMs === (before.get(replica)?.countedStartMs ?? -1)) continue;
-      log.warn({ operator, component, replica, ...lastFailure, failures }, 'component ended');
-    }
-  };
+  const logHistory = createHistoryLog(log);
 
   const attend = async (
     operator: OperatorDocument,
@@ -152,7 +148,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
       random: options.random,
       isBusy: (id) => orders.isUnderWay(driver, id),
     });
-    logEnds(operator.name, component.name, before, decision.history);
+    logHistory(operator.name, component.name, before, decision.history);
     meter.restarted(operator.name, before, decision.history);
     histories.set(key, decision.history);
     decision.actions.forEach(orders.give);

@@ -95,7 +95,7 @@ describe('the plan of a component', () => {
     const [worker, service] = (['worker', 'service'] as const).flatMap((type) =>
       planComponent(operator(), { ...component, type, ports, replicas: 1 }, context()),
     );
-    const name = { id: worker?.id, revision: worker?.revision };
+    const name = { id: worker?.id, revision: worker?.revision, parts: worker?.parts };
     const told = { ...worker?.environment, RUNNABLE_TYPE: 'service' };
     assert.deepEqual({ ...service, ...name }, { ...worker, type: 'service', environment: told });
   });

@@ -40,7 +40,7 @@ export const memoryEvents = () => {
     reads: 0,
     messagesRead: 0,
     /** Called before each append; may store something else first, or throw. */
-    beforeAppend: undefined as ((messages: readonly AppendMessage[]) => void) | undefined,
+    beforeAppend: undefined as ((messages: readonly AppendMessage[]) => void | Promise<void>) | undefined,
     /** Called before each read of a subject; what it stores is seen by that read. */
     beforeRead: undefined as ((subject: string) => Promise<void>) | undefined,
     /** Called after each append; throw to lose the answer. */
@@ -61,7 +61,7 @@ export const memoryEvents = () => {
     pending: 0,
     append: async (messages) => {
       await Promise.resolve();
-      stream.beforeAppend?.(messages);
+      await stream.beforeAppend?.(messages);
       const sequences = stream.store(messages);
       stream.afterAppend?.();
       return sequences;

@@ -45,7 +45,8 @@ export type Aggregate = {
   /** The ids up to the event `countedUpTo`; for ever, because a command may be sent again after a month. Absent: all are in `commands`. */
   earlier: SeenIds | undefined;
   countedUpTo: number;
-  lastEvent: { readonly id: string; readonly sequence: number } | undefined;
+  /** `time`: absent when it was read in a snapshot. */
+  lastEvent: { readonly id: string; readonly sequence: number; readonly time?: string } | undefined;
   /** Events since the last snapshot. */
   sinceSnapshot: number;
   loadedAtMs: number;
@@ -66,7 +67,7 @@ export const absorb = (aggregate: Aggregate, event: DomainEvent, sequence: numbe
 /** The event is the last one, and its command was carried out. */
 const remember = (aggregate: Aggregate, event: DomainEvent, sequence: number): void => {
   aggregate.lastSequence = sequence;
-  aggregate.lastEvent = { id: event.id, sequence };
+  aggregate.lastEvent = { id: event.id, sequence, time: event.time };
   aggregate.sinceSnapshot += 1;
   const { commands, subject } = aggregate;
   commands.set(event.commandid, appliedWith(commands.get(event.commandid), event, subject, sequence));
@@ -217,6 +218,12 @@ export const createAggregates = (options: {
     known: (ref: Ref, maxAgeMs: number): Aggregate | undefined => {
       const known = cache.get(refKey(ref));
       return known !== undefined && clock.nowMs() - known.loadedAtMs <= maxAgeMs ? known : undefined;
+    },
+
+    /** Whether the thing, as this process knows it, has changed within `withinMs`. */
+    hasChangedWithin: (ref: Ref, withinMs: number): boolean => {
+      const time = cache.get(refKey(ref))?.lastEvent?.time;
+      return time !== undefined && clock.nowMs() - Date.parse(time) <= withinMs;
     },
 
     /**

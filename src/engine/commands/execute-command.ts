@@ -38,6 +38,11 @@ const ALL_OPERATORS: Ref = { kind: 'operator', workspace: NO_WORKSPACE, name: '*
 const ALWAYS_LOOK = -1;
 /** An operator that this process knows is looked up again after this time; see src/README.md, "deleting an operator". */
 export const OPERATOR_MAX_AGE_MS = 1000;
+/**
+ * What another copy has answered arrives here later than what it, or anybody, has stored. So on a thing that changed a moment ago the outcome of a
+ * command is looked up, although none is known of here.
+ */
+const RECENT_CHANGE_MS = 2000;
 /** An event that is not confirmed by then is given up (the command may be sent again): no decision is older when it is stored. */
 export const APPEND_DEADLINE_MS = 3500;
 
@@ -100,6 +105,10 @@ const isPartlySeen = ({ commandId }: CommandRequest, { loaded }: Sight): boolean
   loaded.some(({ commands }) => commands.has(commandId)) &&
   !loaded.every(({ commands }) => commands.has(commandId));
 
+/** The receipt of an earlier time is not stored yet; or the outcome says that nothing was stored, and there are events: see `remember`. */
+const isToBeRecorded = ({ outcome }: Sight, before: Receipt, keepOutcome: boolean): boolean =>
+  outcome === undefined ? keepOutcome : outcome.events.length === 0 && before.events.length > 0;
+
 export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor => {
   const { names, aggregates, outcomes, clock } = options;
   const meter = createCommandMeter(options.metrics ?? noMetrics);
@@ -143,10 +152,10 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     intents: readonly Intent[],
     { loaded, outcome }: Sight,
   ): Receipt | undefined => {
-    if (outcome !== undefined)
-      return sameTarget(outcome, refs) ? outcome : refusal(request, idReused(request, outcome));
     const before = appliedBefore(request, loaded);
-    return before === undefined ? undefined : withWarnings(before, adviceOn(intents));
+    if (before !== undefined) return withWarnings(before, adviceOn(intents));
+    if (outcome === undefined) return undefined;
+    return sameTarget(outcome, refs) ? outcome : refusal(request, idReused(request, outcome));
   };
 
   const answer = (
@@ -162,7 +171,13 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       : store(request, changes, { expectedLastSequence: operatorsAt, expectedSubject });
   };
 
-  /** Stores the receipt where it is the only memory of the command, or was asked to be kept. The receipt that counts. */
+  /**
+   * Stores the receipt where it is the only memory of the command, or was asked to be kept. The receipt that counts.
+   *
+   * Two copies may decide one command at the same moment, on two sides of somebody else's event: this one refuses what that one carries out.
+   * So who stores nothing looks once more when its outcome is stored, and who is about to store something has looked for an outcome
+   * (`mayBeAnswered`): one of the two sees the other.
+   */
   const remember = async (
     request: CommandRequest,
     refs: readonly Ref[],
@@ -171,8 +186,17 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
   ): Promise<Receipt> => {
     if (isOnlyMemory) options.outcomeIndex.add(request.commandId);
     const stored = await outcomes.record(request, receipt);
-    return isOnlyMemory && sameTarget(stored, refs) ? stored : receipt;
+    if (!isOnlyMemory) return receipt;
+    const loaded = await Promise.all(refs.map((ref) => aggregates.load(ref, ALWAYS_LOOK)));
+    await aggregates.recall(loaded, request.commandId);
+    const applied = appliedBefore(request, loaded);
+    if (applied !== undefined) return outcomes.record(request, applied);
+    return sameTarget(stored, refs) ? stored : receipt;
   };
+
+  /** Somebody else may have answered this command, although nothing was stored for it. */
+  const mayBeAnswered = ({ commandId }: CommandRequest, refs: readonly Ref[]): boolean =>
+    options.outcomeIndex.mayHave(commandId) || refs.some((ref) => aggregates.hasChangedWithin(ref, RECENT_CHANGE_MS));
 
   const attempt = async (
     request: CommandRequest,
@@ -195,7 +219,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       isPartlySeen(request, sight) ? await seenWhole(request, sight) : sight,
     );
     if (before !== undefined) {
-      if (keepOutcome && sight.outcome === undefined) await outcomes.record(request, before);
+      if (isToBeRecorded(sight, before, keepOutcome)) await outcomes.record(request, before);
       return before;
     }
     const operatorMaxAgeMs = isFresh ? ALWAYS_LOOK : OPERATOR_MAX_AGE_MS;
@@ -230,7 +254,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       throw new Fault('JS_UNAVAILABLE', 'an earlier command has to be repeated first');
     const { keepOutcome } = how;
     const isRepeatable = (request.isIdGiven || keepOutcome) && !request.isDryRun;
-    const findOutcome = isRepeatable && options.outcomeIndex.mayHave(request.commandId);
+    const findOutcome = isRepeatable && mayBeAnswered(request, refs);
     for (let tries = 1; ; tries += 1) {
       try {
         const isGuess = tries === 1 && mayGuess(request, refs);

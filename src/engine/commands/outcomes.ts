@@ -1,6 +1,6 @@
 // Outcomes of commands: one message per command id in OPSTREAM_OUTCOMES, republished live. A durable command always has one. A
 // command answered by request has one only when nothing was stored for it (refused, or unchanged): then it is the only memory of the
-// id; otherwise the event itself is. The first outcome of an id stays.
+// id; otherwise the event itself is. The first outcome of an id stays, unless it says that nothing was stored and something was.
 
 import { encodeJson, decodeJson } from '../../core/decode.ts';
 import { Fault, isFault } from '../../core/fault.ts';
@@ -9,7 +9,7 @@ import { schemaUri } from '../../messages/envelope.ts';
 import { OUTCOME_TYPE, type Receipt } from '../../messages/commands.ts';
 import { NO_WORKSPACE } from '../../core/names.ts';
 import type { Names } from '../../messages/subjects.ts';
-import type { Appender, StoredMessage } from '../ports/streams.ts';
+import type { Appender, AppendMessage, StoredMessage } from '../ports/streams.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommandRequest } from './command-request.ts';
 import { fittingReceipt } from './receipts.ts';
@@ -20,7 +20,11 @@ const MAX_OUTCOME_BYTES = 1000 * 1024;
 export type Outcomes = {
   /** Undefined: there is none. Faults: DOCUMENT_INVALID (there is one that cannot be read), those of the reader. */
   find(commandId: string): Promise<Receipt | undefined>;
-  /** The outcome that is stored: `receipt`, or the one that another copy has recorded under this id before. Faults as above. */
+  /**
+   * The outcome that counts: `receipt`, or the one that another copy has recorded under this id before. When that one says that nothing was
+   * stored and `receipt` names events, the two copies decided at the same moment, and the events are the truth: the outcome is written anew.
+   * Faults as above.
+   */
   record(
     request: Pick<
       CommandRequest,
@@ -52,10 +56,15 @@ const mustRead = (commandId: string, data: Uint8Array): Receipt => {
   );
 };
 
+const saysNothingStored = ({ events, leftOut }: Receipt): boolean => events.length === 0 && leftOut === undefined;
+
+const isOutweighed = (kept: Receipt, receipt: Receipt): boolean =>
+  saysNothingStored(kept) && !saysNothingStored(receipt);
+
 export const createOutcomes = (options: {
   readonly names: Names;
   /** Sees everything that was ever acknowledged: a replica that is behind would have a command carried out twice. */
-  readonly reader: { readLast(subject: string): Promise<Pick<StoredMessage, 'data'> | undefined> };
+  readonly reader: { readLast(subject: string): Promise<Pick<StoredMessage, 'data' | 'sequence'> | undefined> };
   readonly appender: Appender;
   readonly clock: Clock;
 }): Outcomes => {
@@ -64,6 +73,21 @@ export const createOutcomes = (options: {
     const message = await reader.readLast(names.outcome(commandId));
     return message === undefined ? undefined : mustRead(commandId, message.data);
   };
+  /** Undefined: it is stored. Else the outcome that was there before. */
+  const storedOrBefore = async (
+    message: AppendMessage,
+  ): Promise<Pick<StoredMessage, 'data' | 'sequence'> | undefined> => {
+    try {
+      await appender.append([message]);
+      return undefined;
+    } catch (error) {
+      if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
+      const kept = await reader.readLast(message.subject);
+      if (kept !== undefined) return kept;
+      throw new Fault('STREAM_DAMAGED', `the outcome on ${message.subject} is stored and cannot be read`);
+    }
+  };
+
   return {
     find,
 
@@ -90,22 +114,15 @@ export const createOutcomes = (options: {
       };
       const whole = encodeJson(outcome);
       const fits = whole.byteLength <= MAX_OUTCOME_BYTES;
-      const message = {
-        subject: names.outcome(commandId),
-        id: outcome.id,
-        data: fits ? whole : encodeJson({ ...outcome, data: fittingReceipt(receipt, MAX_OUTCOME_BYTES) }),
-        expectedLastSequence: 0,
-      };
-      try {
-        await appender.append([message]);
-        return receipt;
-      } catch (error) {
-        if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
-        const kept = await reader.readLast(names.outcome(commandId));
-        if (kept === undefined)
-          throw new Fault('STREAM_DAMAGED', `the outcome of command "${commandId}" is stored and cannot be read`);
-        return mustRead(commandId, kept.data);
-      }
+      const subject = names.outcome(commandId);
+      const data = fits ? whole : encodeJson({ ...outcome, data: fittingReceipt(receipt, MAX_OUTCOME_BYTES) });
+      const before = await storedOrBefore({ subject, id: outcome.id, data, expectedLastSequence: 0 });
+      if (before === undefined) return receipt;
+      const kept = mustRead(commandId, before.data);
+      if (!isOutweighed(kept, receipt)) return kept;
+      const id = `${outcome.id}-stored`;
+      const other = await storedOrBefore({ subject, id, data, expectedLastSequence: before.sequence });
+      return other === undefined ? receipt : mustRead(commandId, other.data);
     },
   };
 };

@@ -95,6 +95,43 @@ describe('a command id', () => {
     assert.deepEqual(again.events, receipt?.events);
   });
 
+  const onSecond = { commandId: 'verdict', expectedGeneration: 2 };
+
+  it('that another copy has carried out while this one refuses it is answered as carried out', async () => {
+    const { events, outcomes, first, second } = await withOperator(2);
+    await first.send('apply', set(1));
+    let receipt: Awaited<ReturnType<typeof first.send>> | undefined;
+    outcomes.beforeAppend = async () => {
+      outcomes.beforeAppend = undefined;
+      await second.send('apply', set(2));
+      receipt = await second.send('suspend', { name: 'a' }, onSecond);
+    };
+    const late = await first.send('suspend', { name: 'a' }, onSecond);
+    assert.equal(receipt?.accepted, true);
+    assert.deepEqual(late.events, receipt.events);
+    const stored = events.kept.length;
+    assert.deepEqual((await second.send('suspend', { name: 'a' }, onSecond)).events, receipt.events);
+    assert.equal(events.kept.length, stored);
+    // Who asks for the outcome later is told the same.
+    const told = outcomes.json().at(-1)?.['data'] as { readonly accepted: boolean } | undefined;
+    assert.equal(told?.accepted, true);
+  });
+
+  it('that another copy has refused a moment ago stays refused, before this one has heard of it', async () => {
+    const [events, outcomes] = [memoryEvents(), memoryEvents()];
+    const behind = () => memoryHandler(events, outcomes, {}, undefined, true);
+    const [first, second] = [behind(), behind()];
+    await first.send('apply', operatorNamed('op'));
+    await first.send('apply', set(1));
+    const refused = await first.send('suspend', { name: 'a' }, onSecond);
+    assert.equal(refused.accepted, false);
+    // This copy has made the change itself, so it does not have to look at anything.
+    await second.send('apply', set(2));
+    const stored = events.kept.length;
+    assert.deepEqual(await second.send('suspend', { name: 'a' }, onSecond), refused);
+    assert.equal(events.kept.length, stored);
+  });
+
   it('that was refused for one thing is not taken for another', async () => {
     const { events, first } = await withOperator();
     await first.send('delete', { name: 'nothing' }, { commandId: 'used' });

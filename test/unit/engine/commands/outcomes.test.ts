@@ -31,6 +31,17 @@ it('the first outcome of a command id is the answer of every copy that records o
   assert.equal(stream.kept.length, 1);
 });
 
+it('what was stored outweighs an outcome that says that nothing was', async () => {
+  const stream = memoryStream();
+  const events = [{ id: 'e-1', type: 'x', subject: 'opstream.event.00.resource.public.a', sequence: 7 }];
+  const accepted: Receipt = { commandId: 'c-1', verb: 'apply', accepted: true, events };
+  await outcomesOn(stream).record(request, receiptOf('refused'));
+  assert.deepEqual(await outcomesOn(stream).record(request, accepted), accepted);
+  assert.deepEqual(await outcomesOn(stream).find('c-1'), accepted);
+  assert.deepEqual(await outcomesOn(stream).record(request, receiptOf('late')), accepted);
+  assert.equal(stream.kept.length, 2);
+});
+
 it('an outcome that cannot be stored is a fault, not an answer', async () => {
   const stream = memoryStream();
   stream.failures.push(new Fault('NATS_TIMEOUT', 'no answer'));

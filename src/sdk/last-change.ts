@@ -30,7 +30,10 @@ const conditionOf = (change: ExternalChange, now: string): ReportedCondition => 
 
 const isLastChange = ({ type }: Pick<ReportedCondition, 'type'>): boolean => type === TYPE;
 
-/** The conditions of a report with LastChange: of the change that it names, else as it was `before`. `now`: RFC 3339. */
+/**
+ * The conditions of a report with LastChange: of the change that it names, else as it was `before`. What the report itself has of that type does not
+ * count: authors report conditions again that they have read. `now`: RFC 3339.
+ */
 export const withLastChange = (
   reported: readonly ReportedCondition[],
   change: ExternalChange | undefined,
@@ -39,7 +42,7 @@ export const withLastChange = (
 ): readonly ReportedCondition[] => {
   const own = reported.filter((condition) => !isLastChange(condition));
   if (change !== undefined) return [...own, conditionOf(change, now)];
-  const last = reported.find(isLastChange) ?? before.find(isLastChange);
+  const last = before.find(isLastChange);
   return last === undefined ? own : [...own, last];
 };
 

@@ -100,7 +100,8 @@ export type StatusUpdate = {
   readonly message?: string;
   readonly properties?: JsonObject;
   /**
-   * What was just done to the thing outside, said once, in the report after it: the condition LastChange from then on, and a line in the log.
+   * What was just done to the thing outside, said once, in the report after it: the condition LastChange from then on (which only the SDK
+   * makes), and a line in the log.
    */
   readonly change?: ExternalChange;
 };

@@ -75,6 +75,7 @@ export const setUp = async (
           HIGHTOUCH_BASE_PATH: standIn.options.basePath,
           HIGHTOUCH_POLL_INTERVAL: '50ms',
           HIGHTOUCH_RUN_SEARCH_GRACE: '400ms',
+          HIGHTOUCH_SETTLE: '400ms',
           HIGHTOUCH_THROTTLE_PAUSE: '300ms',
         },
         ...env,
@@ -99,6 +100,7 @@ export const setUp = async (
       violations: () => get<readonly JsonObject[]>('violations'),
       fault: (fault: JsonObject) => post('faults', fault),
       script: (script: JsonObject) => post('scripts', script),
+      reset: () => post('reset', {}),
       startRun: (syncSlug: string) => post('runs', { syncSlug }),
     },
     call: (path: string, method: string, body: JsonObject) =>

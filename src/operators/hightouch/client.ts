@@ -46,8 +46,11 @@ export interface Hightouch {
   trigger(syncId: Id, flags: JsonObject, context: CallContext, timeoutMs: number): Promise<Id>;
   /** undefined: Hightouch does not know it (any more). */
   run(syncId: Id, runId: Id, context: CallContext): Promise<JsonObject | undefined>;
-  /** Runs of a sync that were made since, by our clock, and in CLOCK_TOLERANCE_MS before: none of them is missed, earlier ones may be among them. */
-  runsSince(syncId: Id, sinceMs: number, context: CallContext): Promise<readonly JsonObject[]>;
+  /**
+   * Runs of a sync that were made since, by our clock, and in CLOCK_TOLERANCE_MS before: none of them is missed, earlier ones may be among them.
+   * undefined: the sync is not there, so nobody knows of its runs.
+   */
+  runsSince(syncId: Id, sinceMs: number, context: CallContext): Promise<readonly JsonObject[] | undefined>;
   /** The same moment by the clock that is behind, ours or Hightouch's, as far as its answers told. */
   earliest(timeMs: number): number;
 }
@@ -94,12 +97,12 @@ export const patiently = async <T>(work: Promise<T>): Promise<T> => {
   }
 };
 
-/** Of a sync that is not there (any more) there are no runs. */
-const orNone = async (list: () => Promise<readonly JsonObject[]>): Promise<readonly JsonObject[]> => {
+/** undefined: what was asked about is not there (any more). */
+const unlessAbsent = async <T>(asked: Promise<T>): Promise<T | undefined> => {
   try {
-    return await list();
+    return await asked;
   } catch (error) {
-    if (isNotThere(error)) return [];
+    if (isNotThere(error)) return undefined;
     throw error;
   }
 };
@@ -220,10 +223,8 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
     },
     run: async (syncId, runId, context) => {
       const what = `run ${runId}`;
-      const list = await orNone(async () => {
-        const { data } = await send(what, 'GET', `/syncs/${syncId}/runs?runId=${runId}`, context);
-        return listIn(data, what);
-      });
+      const answer = await unlessAbsent(send(what, 'GET', `/syncs/${syncId}/runs?runId=${runId}`, context));
+      const list = answer === undefined ? [] : listIn(answer['data'], what);
       const found = list.find((one) => idOf(one) === runId);
       if (found !== undefined || list.length === 0) return found;
       throw unclear(what, 'the answer has other runs than the one asked for');
@@ -231,7 +232,9 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
     runsSince: (syncId, sinceMs, context) =>
       clock.since(sinceMs, (earliestMs) => {
         const after = new Date(earliestMs - CLOCK_TOLERANCE_MS).toISOString();
-        return pages(`runs of sync ${syncId}`, `/syncs/${syncId}/runs`, { after, orderBy: 'id' }, context);
+        return unlessAbsent(
+          pages(`runs of sync ${syncId}`, `/syncs/${syncId}/runs`, { after, orderBy: 'id' }, context),
+        );
       }),
     earliest: clock.earliest,
   };

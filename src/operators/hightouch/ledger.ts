@@ -17,15 +17,14 @@ export interface Ledger {
   /** The trigger answered, and the answer is not in the status yet. */
   keepAnswer(runId: string, externalRunId: Id): void;
   answerFor(runId: string): Id | undefined;
-  /** One unconfirmed start per sync: runs of a sync cannot be told apart. false: another run has it. */
-  reserve(syncId: Id, runId: string): boolean;
+  /** One unconfirmed start per sync: runs of a sync cannot be told apart. false: a run of another resource has it. */
+  reserve(syncId: Id, runId: string, key: EntityKey): boolean;
   settle(runId: string): void;
-  /** Syncs that a resource uses, as ids and slugs; none: it uses none any more. */
+  /** Syncs that a resource uses, as ids and slugs. */
   use(key: EntityKey, syncs: readonly string[]): void;
+  /** The resource is gone: it uses no sync, and starts nothing any more. */
+  forget(key: EntityKey): void;
   othersUsing(key: EntityKey, syncs: readonly string[]): readonly EntityKey[];
-  /** When the resource's run was first looked for in vain since it was last seen. */
-  missingSinceMs(key: EntityKey, externalRunId: Id, nowMs: number): number;
-  seen(key: EntityKey): void;
   /** Comparisons of what was there before this process are spread over the interval. */
   isDriftCheckDue(key: EntityKey, intervalMs: number, nowMs: number): boolean;
   driftChecked(key: EntityKey, nowMs: number): void;
@@ -36,9 +35,8 @@ export const createLedger = (now: () => number, random: () => number = Math.rand
   let sinceMs = now();
   const claims = new Map<Id, EntityKey>();
   const answers = new Map<string, Id>();
-  const starting = new Map<Id, string>();
+  const starting = new Map<Id, { readonly runId: string; readonly key: EntityKey }>();
   const uses = new Map<EntityKey, readonly string[]>();
-  const missing = new Map<EntityKey, { readonly externalRunId: Id; readonly sinceMs: number }>();
   const checkedMs = new Map<EntityKey, number>();
   return {
     get sinceMs() {
@@ -62,32 +60,23 @@ export const createLedger = (now: () => number, random: () => number = Math.rand
     isClaimedByOther: (externalRunId, key) => (claims.get(externalRunId) ?? key) !== key,
     keepAnswer: (runId, externalRunId) => answers.set(runId, externalRunId),
     answerFor: (runId) => answers.get(runId),
-    reserve: (syncId, runId) => {
-      if ((starting.get(syncId) ?? runId) !== runId) return false;
-      starting.set(syncId, runId);
+    reserve: (syncId, runId, key) => {
+      if ((starting.get(syncId)?.runId ?? runId) !== runId) return false;
+      starting.set(syncId, { runId, key });
       return true;
     },
     settle: (runId) => {
       answers.delete(runId);
-      for (const [syncId, other] of starting) if (other === runId) starting.delete(syncId);
+      for (const [syncId, other] of starting) if (other.runId === runId) starting.delete(syncId);
     },
-    use: (key, syncs) => {
-      if (syncs.length > 0) uses.set(key, syncs);
-      else {
-        uses.delete(key);
-        checkedMs.delete(key);
-        missing.delete(key);
-      }
+    use: (key, syncs) => uses.set(key, syncs),
+    forget: (key) => {
+      uses.delete(key);
+      checkedMs.delete(key);
+      for (const [syncId, other] of starting) if (other.key === key) starting.delete(syncId);
     },
     othersUsing: (key, syncs) =>
       [...uses].flatMap(([other, used]) => (other !== key && used.some((one) => syncs.includes(one)) ? [other] : [])),
-    missingSinceMs: (key, externalRunId, nowMs) => {
-      const known = missing.get(key);
-      const first = known?.externalRunId === externalRunId ? known : { externalRunId, sinceMs: nowMs };
-      missing.set(key, first);
-      return first.sinceMs;
-    },
-    seen: (key) => missing.delete(key),
     isDriftCheckDue: (key, intervalMs, nowMs) => {
       const lastMs = checkedMs.get(key) ?? nowMs - random() * intervalMs;
       checkedMs.set(key, lastMs);

@@ -2,6 +2,7 @@
 
 import type {
   Entity,
+  ExternalChange,
   JsonObject,
   LifecycleStatus,
   ObservedRun,
@@ -10,7 +11,7 @@ import type {
   StatusUpdate,
 } from '../../sdk/index.ts';
 import type { CallContext, Hightouch } from './client.ts';
-import type { Ensured } from './ensure.ts';
+import type { Ensure, Known } from './ensure.ts';
 import type { Ledger } from './ledger.ts';
 import type { RunRecord } from './run-record.ts';
 import type { HightouchSettings } from './settings.ts';
@@ -19,6 +20,7 @@ export type Parts = {
   readonly settings: HightouchSettings;
   readonly api: Hightouch;
   readonly ledger: Ledger;
+  readonly ensure: Ensure;
   now(): number;
   report(update: StatusUpdate): Promise<void>;
 };
@@ -27,7 +29,7 @@ export type Work = {
   readonly entity: Entity;
   readonly record: RunRecord | undefined;
   /** What is at Hightouch for it, as last reported. */
-  readonly ensured: Ensured | undefined;
+  readonly known: Known;
   readonly context: ReconcileContext;
   readonly call: CallContext;
 };
@@ -46,6 +48,7 @@ type RunReport = {
   readonly status: LifecycleStatus;
   readonly properties: JsonObject;
   readonly conditions: readonly ReportedCondition[];
+  readonly change?: ExternalChange;
 };
 
 /** The status of a resource with a run. The run's message is the status' message. */

@@ -13,14 +13,14 @@ import {
   type ReconcileResult,
   type StatusUpdate,
 } from '../../sdk/index.ts';
-import { isRefusal, patiently, type Hightouch } from './client.ts';
-import { ensure } from './ensure.ts';
+import { isRefusal, type Hightouch } from './client.ts';
+import { createEnsure, type Known } from './ensure.ts';
+import { createFollower } from './follow-run.ts';
 import { createLedger } from './ledger.ts';
-import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
+import { runUpdate, type Parts, type Work } from './parts.ts';
 import { lookOnly, nextStep, type Step } from './plan.ts';
 import { hightouchRequest } from './request.ts';
-import { ensuredIn, hasEnded, RECORDED, recordProperties, runRecord } from './run-record.ts';
-import { cancelUnsupported, isKnownStatus, observe, stateOf } from './run-status.ts';
+import { knownIn, RECORDED, recordProperties, runRecord } from './run-record.ts';
 import { createRemover, syncsOf } from './removal.ts';
 import { createStarter } from './start-run.ts';
 import type { HightouchSettings } from './settings.ts';
@@ -32,52 +32,6 @@ export type ReconcilerOptions = {
   readonly now?: () => number;
 };
 
-const createFollower = ({ settings, api, ledger, now, report }: Parts) => {
-  const follow = async (
-    work: Work,
-    { record, cancelRequested, isInTheWay }: Extract<Step, { kind: 'follow' }>,
-  ): Promise<ReconcileResult> => {
-    const { entity, call, context, ensured } = work;
-    const { id, externalRunId, intent } = record;
-    ledger.claim(externalRunId, entity.key);
-    const run = await api.run(intent.syncId, externalRunId, call);
-    const properties = (syncRun?: Parameters<typeof recordProperties>[2]) => recordProperties(ensured, intent, syncRun);
-    if (run === undefined) {
-      const missingMs = now() - ledger.missingSinceMs(entity.key, externalRunId, now());
-      if (missingMs < settings.searchGraceMs) return { requeueAfterMs: settings.pollIntervalMs };
-      const message = `Hightouch does not know run ${externalRunId} (any more): its end was not seen`;
-      const lost = {
-        id,
-        state: 'failed',
-        externalId: externalRunId,
-        finishedAt: timestamp(now()),
-        message,
-      } as const;
-      await report(
-        runUpdate(entity, lost, {
-          status: 'active',
-          properties: properties(),
-          conditions: [notReady('RunLost', message)],
-        }),
-      );
-      return AT_ONCE;
-    }
-    ledger.seen(entity.key);
-    const state = stateOf(run, settings.warningIs);
-    if (!isKnownStatus(run))
-      context.log.warn({ externalRunId, runStatus: String(run['status']) }, 'run status not known, polling on');
-    const observed = observe(id, intent.syncId, run, settings.warningIs);
-    const conditions = cancelRequested ? [...observed.conditions, cancelUnsupported] : observed.conditions;
-    await report(
-      runUpdate(entity, observed.run, { status: 'active', properties: properties(observed.metadata), conditions }),
-    );
-    if (!hasEnded(state)) return { requeueAfterMs: settings.pollIntervalMs };
-    context.log.info({ externalRunId, state }, 'sync run ended');
-    return isInTheWay ? AT_ONCE : {};
-  };
-  return (work: Work, step: Extract<Step, { kind: 'follow' }>) => patiently(follow(work, step));
-};
-
 export const createHightouchReconciler = ({ settings, api, now = Date.now }: ReconcilerOptions): Reconciler => {
   let controller: OController | undefined;
   const inUse = (): OController => {
@@ -85,9 +39,14 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
     throw new TypeError('init was not called before reconcile');
   };
   const ledger = createLedger(now);
-  const parts: Parts = { settings, api, ledger, now, report: (update) => inUse().updateEntityStatus(update) };
+  const parts: Parts = {
+    ...{ settings, api, ledger, now },
+    ensure: createEnsure({ api, settleMs: settings.settleMs, secrets: [settings.apiKey], now }),
+    report: (update) => inUse().updateEntityStatus(update),
+  };
   const starter = createStarter(parts);
   const follow = createFollower(parts);
+  const { ensure } = parts;
   const remove = createRemover(parts, (key, type) => inUse().getEntity(key, type));
 
   /** The same again, for the resource as it is now, and without what was said of failures since. */
@@ -95,7 +54,10 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
     const run = status?.uid === entity.uid ? status.run : undefined;
     if (run === undefined)
       return { key: entity.key, status: 'active', conditions: [ready('NoRunWanted', 'no run is wanted')] };
-    const { properties = {}, conditions = [] } = status ?? {};
+    const { properties: before = {}, conditions = [] } = status ?? {};
+    // A run that was started had the model and the sync brought to the spec first, and a change of the spec wants a new run.
+    const isApplied = run.externalId !== undefined && before['appliedGeneration'] !== undefined;
+    const properties = isApplied ? { ...before, appliedGeneration: entity.generation } : before;
     const isRefused = run.state === 'failed' && run.externalId === undefined;
     const ofRun = conditions.filter(({ reason }) => reason !== 'ReconcileFailed');
     const kept = ofRun.map(({ type, status: is, reason, message }) => ({ type, status: is, reason, message }));
@@ -106,24 +68,33 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
    * Brings the model and the sync back to the spec, when it is time to look; the status with what is there now. Only a refusal is thrown:
    * a run that has ended is not reported worse because Hightouch did not answer.
    */
-  const withoutDrift = async (
-    { entity, ensured, call, context }: Work,
-    status: EntityStatus | undefined,
-  ): Promise<EntityStatus | undefined> => {
+  const withoutDrift = async (work: Work, status: EntityStatus | undefined): Promise<EntityStatus | undefined> => {
+    const { entity, known: reported, record, call, context } = work;
+    const { key, generation } = entity;
     const made = hightouchRequest(entity.manifest.resource.spec);
-    const isDue = ensured !== undefined && ledger.isDriftCheckDue(entity.key, settings.driftIntervalMs, now());
+    const isDue = reported.sync !== undefined && ledger.isDriftCheckDue(key, settings.driftIntervalMs, now());
     if (!isDue || status === undefined || 'problems' in made) return status;
+    const known = record?.externalRunId === undefined ? reported : { ...reported, appliedGeneration: generation };
+    const withKnown = (found: Known): EntityStatus => ({
+      ...status,
+      properties: { ...status.properties, ...recordProperties(found, undefined) },
+    });
+    let after = status;
     try {
-      const { ensured: found, changed } = await ensure(api, made.request, call);
-      ledger.driftChecked(entity.key, now());
-      if (changed.length === 0) return status;
-      context.log.warn({ key: entity.key, changed }, 'model and sync brought back to what is described');
-      return { ...status, properties: { ...status.properties, ...recordProperties(found, undefined) } };
+      const result = await ensure({
+        ...{ request: made.request, known, generation, call },
+        tell: async (found, change) => {
+          after = withKnown(found);
+          await parts.report({ ...settled(work, after), change });
+        },
+      });
+      ledger.driftChecked(key, now());
+      return result.kind === 'unseen' || !result.isChanged ? after : withKnown(result.ensured);
     } catch (error) {
       if (isRefusal(error)) throw error;
-      ledger.driftChecked(entity.key, now());
-      context.log.warn({ key: entity.key, err: error }, 'model and sync not compared with what is described');
-      return status;
+      ledger.driftChecked(key, now());
+      context.log.warn({ key, err: error }, 'model and sync not compared with what is described');
+      return after;
     }
   };
 
@@ -159,19 +130,18 @@ export const createHightouchReconciler = ({ settings, api, now = Date.now }: Rec
   const prepare = async ({ key, type }: ReconcileRequest, context: ReconcileContext) => {
     const entity = await inUse().getEntity(key, type);
     if (entity === undefined) {
-      ledger.use(key, []);
+      ledger.forget(key);
       return undefined;
     }
     const status = await inUse().getEntityStatus(key, type);
     ledger.inTerm(context.fence);
     const record = runRecord(status, entity.uid);
     if (record?.externalRunId !== undefined) ledger.claim(record.externalRunId, key);
-    const known = status?.uid === entity.uid && isJsonObject(status.properties) ? status.properties : {};
+    const known = knownIn(status?.uid === entity.uid && isJsonObject(status.properties) ? status.properties : {});
     const { signal, traceparent, fetch } = context;
     const call = { signal, fetch, ...(traceparent === undefined ? {} : { traceparent }) };
-    const ensured = ensuredIn(known);
-    if (entity.deletionRequestedAt === undefined) ledger.use(key, syncsOf(entity, ensured, record));
-    return { work: { entity, record, ensured, context, call }, status };
+    if (entity.deletionRequestedAt === undefined) ledger.use(key, syncsOf(entity, known, record));
+    return { work: { entity, record, known, context, call }, status };
   };
 
   return {

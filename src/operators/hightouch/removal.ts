@@ -4,41 +4,41 @@
 import {
   isJsonObject,
   isNotThere,
+  leftToSettleMs,
   notReady,
+  notSeenYet,
   type Entity,
   type EntityKey,
   type EntityStatus,
   type ReconcileResult,
 } from '../../sdk/index.ts';
 import { knownId } from './client.ts';
-import type { Ensured } from './ensure.ts';
+import type { Known } from './ensure.ts';
 import type { Id } from './ids.ts';
 import { othersKnownMs, type Parts, type Work } from './parts.ts';
 import { hightouchRequest } from './request.ts';
 import { hasEnded, type RunRecord } from './run-record.ts';
 
 /** Ids and slugs of the syncs that the resource has or may have to do with. */
-export const syncsOf = (
-  entity: Entity,
-  ensured: Ensured | undefined,
-  record: RunRecord | undefined,
-): readonly string[] => {
+export const syncsOf = (entity: Entity, known: Known, record: RunRecord | undefined): readonly string[] => {
   const { sync, trigger } = entity.manifest.resource.spec;
   const slugs = [
     isJsonObject(sync) ? sync['slug'] : undefined,
     isJsonObject(trigger) ? trigger['syncSlug'] : undefined,
   ];
-  const ids = [ensured?.syncId, record?.intent?.syncId, isJsonObject(trigger) ? trigger['syncId'] : undefined];
+  const ids = [known.sync?.id, record?.intent?.syncId, isJsonObject(trigger) ? trigger['syncId'] : undefined];
   return [...slugs, ...ids].flatMap((one) => (typeof one === 'string' || typeof one === 'number' ? [String(one)] : []));
 };
 
 /** `disabled`: the id of a sync that was there to be disabled. */
-const whatStays = ({ record, ensured }: Work, others: readonly string[], disabled: Id | undefined): string => {
+const whatStays = ({ record, known }: Work, others: readonly string[], disabled: Id | undefined): string => {
   const mayRun = record?.intent !== undefined && !hasEnded(record.state);
   const run = mayRun ? `; run ${record.externalRunId ?? '(not confirmed)'} may still be under way` : '';
-  const model = ensured === undefined ? 'its model' : `model ${ensured.modelId} (${ensured.modelSlug})`;
+  const model = known.model === undefined ? 'its model' : `model ${known.model.id} (${known.model.slug})`;
   if (others.length > 0)
     return `its sync stays as it is, which is used by ${others.join(', ')} too; ${model} stays at Hightouch${run}`;
+  if (disabled === undefined && known.sync === undefined && known.model !== undefined)
+    return `${model} stays at Hightouch, whose API cannot delete it`;
   if (disabled === undefined) return 'nothing of it is at Hightouch';
   return `sync ${disabled} is disabled; it and ${model} stay at Hightouch, whose API cannot delete them${run}`;
 };
@@ -47,11 +47,11 @@ export const createRemover = (
   parts: Parts,
   getEntity: (key: EntityKey, type: string) => Promise<Entity | undefined>,
 ): ((work: Work, status: EntityStatus | undefined) => Promise<ReconcileResult>) => {
-  const { api, ledger, now } = parts;
+  const { api, ledger, now, settings } = parts;
 
   /** The sync that the resource made, or may have made before that could be recorded. */
-  const syncToDisable = async ({ entity, ensured, call, record }: Work): Promise<Id | undefined> => {
-    if (ensured !== undefined) return ensured.syncId;
+  const syncToDisable = async ({ entity, known, call, record }: Work): Promise<Id | undefined> => {
+    if (known.sync !== undefined) return known.sync.id;
     if (record === undefined) return undefined;
     const made = hightouchRequest(entity.manifest.resource.spec);
     if ('problems' in made) return undefined;
@@ -61,10 +61,10 @@ export const createRemover = (
   };
 
   /** Resources that use the sync and stay. */
-  const othersUsing = async ({ entity, ensured }: Work, type: string): Promise<readonly string[]> => {
+  const othersUsing = async ({ entity, known }: Work, type: string): Promise<readonly string[]> => {
     const { sync } = entity.manifest.resource.spec;
     const slug = isJsonObject(sync) && typeof sync['slug'] === 'string' ? [sync['slug']] : [];
-    const syncs = [...(ensured === undefined ? [] : [ensured.syncId]), ...slug];
+    const syncs = [...(known.sync === undefined ? [] : [known.sync.id]), ...slug];
     const others = await Promise.all(
       ledger.othersUsing(entity.key, syncs).map(async (key) => ({ key, other: await getEntity(key, type) })),
     );
@@ -73,31 +73,37 @@ export const createRemover = (
     );
   };
 
+  /** A number: it was made a moment ago and is not to be seen yet; ms that it is still waited for. */
+  const disable = async ({ known: { sync }, call }: Work, syncId: Id): Promise<'done' | 'gone' | number> => {
+    try {
+      await api.update('syncs', syncId, { disabled: true }, call);
+      return 'done';
+    } catch (error) {
+      if (!isNotThere(error)) throw error;
+      return leftToSettleMs(sync?.madeAt, settings.settleMs, now()) || 'gone';
+    }
+  };
+
   return async (work, status) => {
-    const { entity, call, ensured, record } = work;
-    const hadAny = record !== undefined || ensured !== undefined;
+    const { entity, known, record } = work;
+    const hadAny = record !== undefined || known.model !== undefined;
     const waitMs = othersKnownMs(parts) - now();
     if (hadAny && waitMs > 0) return { requeueAfterMs: Math.ceil(waitMs) };
     const others = hadAny ? await othersUsing(work, entity.manifest.resource.type) : [];
     const syncId = others.length === 0 ? await syncToDisable(work) : undefined;
-    let isThere = syncId !== undefined;
-    if (syncId !== undefined) {
-      await api.update('syncs', syncId, { disabled: true }, call).catch((error: unknown) => {
-        if (!isNotThere(error)) throw error;
-        isThere = false;
-      });
-    }
-    const message = whatStays(work, others, isThere ? syncId : undefined);
+    const disabled = syncId === undefined ? 'gone' : await disable(work, syncId);
     const properties = status?.uid === entity.uid ? status.properties : {};
+    if (typeof disabled === 'number') {
+      const message = `sync ${syncId} was made a moment ago and is not to be seen yet; it is disabled when it is`;
+      await parts.report({ key: entity.key, status: 'deleting', message, properties, conditions: notSeenYet(message) });
+      return { requeueAfterMs: Math.min(settings.pollIntervalMs, disabled + 1) };
+    }
+    const message = whatStays(work, others, disabled === 'done' ? syncId : undefined);
     await parts.report({
-      key: entity.key,
-      status: 'deleted',
-      message,
-      properties,
+      ...{ key: entity.key, status: 'deleted', message, properties, change: { what: 'Deleted', message } },
       conditions: [notReady('Deleted', message)],
     });
-    work.context.log.info({ key: entity.key, syncId, others }, syncId === undefined ? 'sync left' : 'sync disabled');
-    ledger.use(entity.key, []);
+    ledger.forget(entity.key);
     return {};
   };
 };

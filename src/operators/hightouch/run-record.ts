@@ -8,7 +8,7 @@ import {
   type JsonValue,
   type RuntimeStatus,
 } from '../../sdk/index.ts';
-import type { Ensured } from './ensure.ts';
+import type { Known, Thing } from './ensure.ts';
 import { jsonId, readId, readIds, type Id } from './ids.ts';
 
 export type Intent = {
@@ -35,10 +35,19 @@ export type RunRecord = {
   readonly state: RuntimeStatus;
   readonly externalRunId?: Id;
   readonly intent?: Intent;
+  /** What Hightouch last said of it. Absent: it was never seen. */
+  readonly syncRun?: JsonObject;
+  /** Since when it is looked for in vain. RFC 3339. */
+  readonly unseenSince?: string;
 };
 
 const ENDED: readonly RuntimeStatus[] = ['succeeded', 'failed', 'cancelled'];
 export const hasEnded = (state: RuntimeStatus): boolean => ENDED.includes(state);
+
+const timeIn = (value: JsonObject, field: string): string | undefined => {
+  const text = value[field];
+  return typeof text === 'string' && !Number.isNaN(Date.parse(text)) ? text : undefined;
+};
 
 const intentIn = (value: JsonValue | undefined): Intent | undefined => {
   if (!isJsonObject(value)) return undefined;
@@ -62,21 +71,36 @@ export const runRecord = (status: EntityStatus | undefined, uid: string): RunRec
   const { id, state, externalId } = status.run;
   const intent = intentIn(status.properties['intent']);
   const externalRunId = readId(externalId);
+  const { syncRun } = status.properties;
+  const unseenSince = timeIn(status.properties, 'unseenSince');
   return {
     ...{ id, state },
     ...(externalRunId === undefined ? {} : { externalRunId }),
     ...(intent === undefined ? {} : { intent }),
+    ...(isJsonObject(syncRun) ? { syncRun } : {}),
+    ...(unseenSince === undefined ? {} : { unseenSince }),
   };
 };
 
-/** What is at Hightouch for the resource, as last reported. */
-export const ensuredIn = (properties: JsonObject): Ensured | undefined => {
-  const { model, sync } = properties;
-  if (!isJsonObject(model) || !isJsonObject(sync)) return undefined;
-  const [modelId, syncId] = [readId(model['id']), readId(sync['id'])];
-  if (modelId === undefined || syncId === undefined) return undefined;
-  return { modelId, modelSlug: String(model['slug']), syncId, syncSlug: String(sync['slug']) };
+const thingIn = (value: JsonValue | undefined): Thing | undefined => {
+  if (!isJsonObject(value)) return undefined;
+  const id = readId(value['id']);
+  const madeAt = timeIn(value, 'madeAt');
+  if (id === undefined) return undefined;
+  return { id, slug: String(value['slug']), ...(madeAt === undefined ? {} : { madeAt }) };
 };
+
+/** What is at Hightouch for the resource, as last reported. */
+export const knownIn = ({ model, sync, appliedGeneration }: JsonObject): Known => {
+  const [knownModel, knownSync] = [thingIn(model), thingIn(sync)];
+  return {
+    ...(knownModel === undefined ? {} : { model: knownModel }),
+    ...(knownSync === undefined ? {} : { sync: knownSync }),
+    ...(typeof appliedGeneration === 'number' ? { appliedGeneration } : {}),
+  };
+};
+
+const thingProperty = ({ id, ...rest }: Thing): JsonObject => ({ id: jsonId(id), ...rest });
 
 const intentProperty = ({ syncId, earlierRunIds, queuedRunIds, ...rest }: Intent): JsonObject => ({
   ...rest,
@@ -86,20 +110,17 @@ const intentProperty = ({ syncId, earlierRunIds, queuedRunIds, ...rest }: Intent
 });
 
 /** Names of the properties that the next start reads back. */
-export const RECORDED = ['model', 'sync', 'intent'];
+export const RECORDED = ['model', 'sync', 'appliedGeneration', 'intent', 'unseenSince'];
 
-/** `model` and `sync` (`{id, slug}`), `syncRun` once there is one, `intent`. */
+/** `model` and `sync` (`{id, slug, madeAt?}`), `appliedGeneration`, `syncRun` once there is one, `intent`. */
 export const recordProperties = (
-  ensured: Ensured | undefined,
+  { model, sync, appliedGeneration }: Known,
   intent: Intent | undefined,
   syncRun?: JsonObject,
 ): JsonObject => ({
-  ...(ensured === undefined
-    ? {}
-    : {
-        model: { id: jsonId(ensured.modelId), slug: ensured.modelSlug },
-        sync: { id: jsonId(ensured.syncId), slug: ensured.syncSlug },
-      }),
+  ...(model === undefined ? {} : { model: thingProperty(model) }),
+  ...(sync === undefined ? {} : { sync: thingProperty(sync) }),
+  ...(appliedGeneration === undefined ? {} : { appliedGeneration }),
   ...(syncRun === undefined ? {} : { syncRun }),
   ...(intent === undefined ? {} : { intent: intentProperty(intent) }),
 });

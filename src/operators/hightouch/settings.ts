@@ -47,6 +47,10 @@ export const settingsTable = {
     about:
       'how often, at a resync, the model and the sync of a resource whose run has ended are compared with its spec',
   }),
+  settleMs: durationEntry({
+    ...{ env: 'HIGHTOUCH_SETTLE', fallback: '1m', minMs: 50, maxMs: DAY_MS },
+    about: 'how long what was made or started is waited for when Hightouch does not show it yet, or no more',
+  }),
   searchGraceMs: durationEntry({
     ...{ env: 'HIGHTOUCH_RUN_SEARCH_GRACE', fallback: '1m', minMs: 200, maxMs: DAY_MS },
     about:

@@ -13,93 +13,46 @@ import {
   CLOCK_TOLERANCE_MS,
   Fault,
   isFault,
-  notReady,
+  isNotThere,
+  leftToSettleMs,
   outcomeOf,
-  reconciling,
-  stalled,
+  type ExternalChange,
   type JsonObject,
   type ReconcileResult,
 } from '../../sdk/index.ts';
 import { isRefusal, knownId, patiently } from './client.ts';
-import { ensure, type Ensured } from './ensure.ts';
+import type { Ensured, Known } from './ensure.ts';
 import { byAge, type Id } from './ids.ts';
 import { AT_ONCE, othersKnownMs, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
 import { hightouchRequest, type HightouchRequest, type TriggerRequest } from './request.ts';
-import { recordProperties, settledIntent, type Intent } from './run-record.ts';
-import { conditionsOf, isQueued } from './run-status.ts';
+import { recordProperties, type Intent } from './run-record.ts';
+import { isQueued } from './run-status.ts';
+import { createStartReports, waiting } from './start-reports.ts';
 
 const MAX_LOOK_AGAIN_MS = 2000;
 /** A run may wait as long as the one before it takes. */
 const LONGEST_WAIT_MS = 6 * 3_600_000;
 
-const waiting = (reason: string, message: string) => [notReady(reason, message), reconciling(reason, message)];
-
 type OnMissing = 'start' | 'wait' | 'call-off';
 
 export const createStarter = (parts: Parts) => {
   const { settings, api, ledger, now, report } = parts;
-  const { searchGraceMs, pollIntervalMs } = settings;
+  const { searchGraceMs, pollIntervalMs, settleMs } = settings;
   const halfGraceMs = searchGraceMs / 2;
 
-  const sayWaiting = ({ entity }: Work, runId: string, properties: JsonObject, reason: string, message: string) =>
-    report(
-      runUpdate(
-        entity,
-        { id: runId, state: 'pending' },
-        { status: 'pending', properties, conditions: waiting(reason, message) },
-      ),
-    );
+  const { sayWaiting, confirm, giveUp, refuse, callOff, retract } = createStartReports(parts);
 
-  const confirm = async ({ entity, ensured }: Work, intent: Intent, externalRunId: Id): Promise<ReconcileResult> => {
-    ledger.claim(externalRunId, entity.key);
-    ledger.keepAnswer(intent.runId, externalRunId);
-    const run = { id: intent.runId, state: 'pending', externalId: externalRunId } as const;
-    const properties = recordProperties(ensured, settledIntent(intent));
-    await report(runUpdate(entity, run, { status: 'active', properties, conditions: conditionsOf(run) }));
-    ledger.settle(intent.runId);
-    return { requeueAfterMs: Math.min(pollIntervalMs, 1000) };
-  };
-
-  /** The run will not be started, and it takes a change or a new run to try again. */
-  const refuse = async ({ entity, ensured }: Work, runId: string, message: string): Promise<ReconcileResult> => {
-    ledger.settle(runId);
-    const run = { id: runId, state: 'failed', finishedAt: timestamp(now()), message } as const;
-    const conditions = [notReady('StartRefused', message), stalled('StartRefused', message)];
-    await report(
-      runUpdate(entity, run, { status: 'error', properties: recordProperties(ensured, undefined), conditions }),
-    );
-    return {};
-  };
-
-  /** Ends a run that was never started. */
-  const callOff = async ({ entity, ensured }: Work, runId: string): Promise<ReconcileResult> => {
-    ledger.settle(runId);
-    const run = {
-      id: runId,
-      state: 'cancelled',
-      finishedAt: timestamp(now()),
-      message: 'called off before it was started',
-    } as const;
-    await report(
-      runUpdate(entity, run, {
-        status: 'active',
-        properties: recordProperties(ensured, undefined),
-        conditions: conditionsOf(run),
-      }),
-    );
-    return AT_ONCE;
-  };
-
-  /** The trigger certainly started nothing: the next try need not look for anything. */
-  const retract = async (work: Work, intent: Intent): Promise<void> => {
-    const properties = recordProperties(work.ensured, { ...settledIntent(intent), isWithdrawn: true });
-    await sayWaiting(work, intent.runId, properties, 'StartDelayed', 'the sync run is not started yet');
-    ledger.settle(intent.runId);
+  /** Of a sync that this resource made a moment ago, an answer "not there" is "not yet". undefined: it should be seen by now. */
+  const settling = ({ known: { sync } }: Work, syncId: Id) => {
+    const leftMs = sync?.id === syncId ? leftToSettleMs(sync.madeAt, settleMs, now()) : 0;
+    if (sync === undefined || leftMs <= 0) return undefined;
+    const message = `sync ${syncId} (${sync.slug}) was made at ${sync.madeAt ?? ''} and is not to be seen yet`;
+    return { message, again: { requeueAfterMs: Math.min(pollIntervalMs, leftMs + 1) } };
   };
 
   const syncIdFor = async ({ call }: Work, { syncId, syncSlug }: TriggerRequest, ensured: Ensured): Promise<Id> => {
     if (syncId !== undefined) return syncId;
-    if (syncSlug === undefined || syncSlug === ensured.syncSlug) return ensured.syncId;
+    if (syncSlug === undefined || syncSlug === ensured.sync.slug) return ensured.sync.id;
     const found = await api.find('syncs', syncSlug, call);
     if (found !== undefined) return knownId(found, `syncs/${syncSlug}`);
     const details = { status: 404, outcome: 'none' };
@@ -111,6 +64,11 @@ export const createStarter = (parts: Parts) => {
 
   const onTriggerFailed = async (work: Work, intent: Intent, error: unknown): Promise<ReconcileResult> => {
     if (!isFault(error)) throw error;
+    const early = isNotThere(error) ? settling(work, intent.syncId) : undefined;
+    if (early !== undefined) {
+      await retract(work, intent, 'NotSeenYet', early.message);
+      return early.again;
+    }
     if (isRefusal(error)) return refuse(work, intent.runId, error.message);
     if (outcomeOf(error) === 'unknown') {
       work.context.log.warn(
@@ -142,31 +100,43 @@ export const createStarter = (parts: Parts) => {
     return confirm(work, intent, externalRunId);
   };
 
+  /** `before`: the runs of the sync as they are now. Throws the Fault of a pause after 429. */
+  const intentFor = ({ context, record }: Work, runId: string, syncId: Id, before: readonly JsonObject[]): Intent => {
+    api.ready();
+    const at = timestamp(now());
+    const isAgain = record?.id === runId && record.intent?.runId === runId && record.intent.isWithdrawn !== true;
+    const since = isAgain ? (record.intent?.since ?? at) : at;
+    const searchedMs = api.earliest(Date.parse(since)) - 2 * CLOCK_TOLERANCE_MS - searchGraceMs;
+    const idOfRun = (run: JsonObject): Id => knownId(run, `runs of sync ${syncId}`);
+    const isSearched = (run: JsonObject): boolean => !(Date.parse(String(run['createdAt'])) < searchedMs);
+    const earlierRunIds = before.filter(isSearched).map(idOfRun);
+    const queuedRunIds = before.filter(isQueued).map(idOfRun);
+    return { runId, syncId, at, since, fence: context.fence, earlierRunIds, queuedRunIds };
+  };
+
   const intend = async (
     work: Work,
     runId: string,
     request: HightouchRequest,
     ensured: Ensured,
   ): Promise<ReconcileResult> => {
-    const { call, context, record } = work;
+    const { call } = work;
     const syncId = await syncIdFor(work, request.trigger, ensured);
-    if (request.sync.disabled && syncId === ensured.syncId) {
+    if (request.sync.disabled && syncId === ensured.sync.id) {
       return refuse(work, runId, 'spec.sync.disabled is true: a disabled sync cannot run; set it to false');
     }
-    if (!ledger.reserve(syncId, runId)) return { requeueAfterMs: Math.min(500, pollIntervalMs) };
+    if (!ledger.reserve(syncId, runId, work.entity.key)) return { requeueAfterMs: Math.min(500, pollIntervalMs) };
     let intent: Intent;
     try {
-      const before = await api.runsSince(syncId, now() - CLOCK_TOLERANCE_MS - LONGEST_WAIT_MS, call);
-      api.ready();
-      const at = timestamp(now());
-      const isAgain = record?.id === runId && record.intent?.runId === runId && record.intent.isWithdrawn !== true;
-      const since = isAgain ? (record.intent?.since ?? at) : at;
-      const searchedMs = api.earliest(Date.parse(since)) - 2 * CLOCK_TOLERANCE_MS - searchGraceMs;
-      const idOfRun = (run: JsonObject): Id => knownId(run, `runs of sync ${syncId}`);
-      const isSearched = (run: JsonObject): boolean => !(Date.parse(String(run['createdAt'])) < searchedMs);
-      const earlierRunIds = before.filter(isSearched).map(idOfRun);
-      const queuedRunIds = before.filter(isQueued).map(idOfRun);
-      intent = { runId, syncId, at, since, fence: context.fence, earlierRunIds, queuedRunIds };
+      const listed = await api.runsSince(syncId, now() - CLOCK_TOLERANCE_MS - LONGEST_WAIT_MS, call);
+      const early = listed === undefined ? settling(work, syncId) : undefined;
+      if (early !== undefined) {
+        ledger.settle(runId);
+        await sayWaiting(work, runId, recordProperties(ensured, undefined), 'NotSeenYet', early.message);
+        return early.again;
+      }
+      // What is not there is refused by the trigger.
+      intent = intentFor(work, runId, syncId, listed ?? []);
     } catch (error) {
       ledger.settle(runId);
       throw error;
@@ -175,23 +145,44 @@ export const createStarter = (parts: Parts) => {
     return trigger(work, intent, request.trigger.flags);
   };
 
-  const tell = ({ entity, context, ensured: known }: Work, ensured: Ensured, changed: readonly string[]): void => {
-    const facts = { key: entity.key, modelId: ensured.modelId, syncId: ensured.syncId };
-    if (changed.length > 0) context.log.info({ ...facts, changed }, 'model and sync made or updated');
-    else if (known === undefined) context.log.info(facts, 'model and sync taken over as they were');
-  };
-
-  const start = async (work: Work, runId: string): Promise<ReconcileResult> => {
-    const made = hightouchRequest(work.entity.manifest.resource.spec);
-    if ('problems' in made) return refuse(work, runId, made.problems.join('; '));
-    if (work.ensured === undefined) {
-      await sayWaiting(work, runId, { isEnsuring: true }, 'Ensuring', 'the model and the sync are looked for');
-    }
+  const start = async (given: Work, runId: string): Promise<ReconcileResult> => {
+    const { entity, call, record, known: before } = given;
+    const made = hightouchRequest(entity.manifest.resource.spec);
+    if ('problems' in made) return refuse(given, runId, made.problems.join('; '));
+    let work = given;
+    const ensuring = waiting('Ensuring', 'the model and the sync are looked for');
+    // Of a start that was not confirmed, the next intent is to go back to the first.
+    const propertiesOf = (known: Known): JsonObject => ({
+      ...recordProperties(known, record?.id === runId ? record.intent : undefined),
+      ...(known.sync === undefined ? { isEnsuring: true } : {}),
+    });
+    const say = (known: Known, change?: ExternalChange): Promise<void> =>
+      report(
+        runUpdate(
+          entity,
+          { id: runId, state: 'pending' },
+          {
+            ...{ status: 'pending', properties: propertiesOf(known), conditions: ensuring },
+            ...(change === undefined ? {} : { change }),
+          },
+        ),
+      );
+    if (before.sync === undefined) await say(before);
     try {
-      const { ensured, changed } = await ensure(api, made.request, work.call);
-      tell(work, ensured, changed);
-      ledger.driftChecked(work.entity.key, now());
-      return await intend({ ...work, ensured }, runId, made.request, ensured);
+      const result = await parts.ensure({
+        ...{ request: made.request, known: before, generation: entity.generation, call },
+        tell: async (known, change) => {
+          work = { ...work, known };
+          await say(known, change);
+        },
+      });
+      if (result.kind === 'unseen') {
+        await sayWaiting(work, runId, propertiesOf(work.known), 'NotSeenYet', result.message);
+        return { requeueAfterMs: Math.min(pollIntervalMs, result.leftMs + 1) };
+      }
+      work = { ...work, known: result.ensured };
+      ledger.driftChecked(entity.key, now());
+      return await intend(work, runId, made.request, result.ensured);
     } catch (error) {
       if (isRefusal(error)) return refuse(work, runId, error.message);
       throw error;
@@ -218,10 +209,10 @@ export const createStarter = (parts: Parts) => {
     const { runId, syncId } = intent;
     const answered = ledger.answerFor(runId);
     if (answered !== undefined) return confirm(work, intent, answered);
-    const isAlone = ledger.reserve(syncId, runId);
+    const isAlone = ledger.reserve(syncId, runId, entity.key);
     const lookedAtMs = now();
     const runs = await patiently(api.runsSince(syncId, Date.parse(intent.since), call));
-    const candidates = runs
+    const candidates = (runs ?? [])
       .map((run) => knownId(run, `runs of sync ${syncId}`))
       .filter((id) => !intent.earlierRunIds.includes(id) && !ledger.isClaimedByOther(id, entity.key))
       .toSorted(byAge);
@@ -235,11 +226,15 @@ export const createStarter = (parts: Parts) => {
       return confirm(work, intent, first);
     }
     const leftMs = Date.parse(intent.at) + searchGraceMs - lookedAtMs;
+    if (runs === undefined && leftMs <= 0) {
+      const message = `the trigger at ${intent.at} was not confirmed, and sync ${syncId} is not there (any more) to look for its run: a run may be left at Hightouch; look there, then run it again`;
+      return giveUp(work, runId, 'StartUnconfirmed', message);
+    }
     if (first === undefined && leftMs <= 0) return onNotFound(work, intent, onMissing);
     await sayWaiting(
       work,
       runId,
-      recordProperties(work.ensured, intent),
+      recordProperties(work.known, intent),
       'ConfirmingStart',
       'looking for the sync run, which may have been started',
     );

@@ -51,6 +51,17 @@ describe('the last change', () => {
     assert.equal(lastChange(statusFrom(reborn, { key, status: 'active' }, changed, T2)), undefined);
   });
 
+  it('is not put back by conditions that were read before it', () => {
+    const conditions = changed.conditions.map(({ type, status, reason, message }) => ({
+      type,
+      status,
+      reason,
+      message,
+    }));
+    const next = statusFrom(entity, { key, status: 'active', change: { what: 'Recreated' } }, changed, T2);
+    assert.equal(lastChange(statusFrom(entity, { key, status: 'active', conditions }, next, T2)), `Recreated ${T2}`);
+  });
+
   it('is bounded', () => {
     const message = 'x'.repeat(5000);
     const long = statusFrom(entity, { key, status: 'active', change: { what: 'Updated', message } }, undefined, T1);

@@ -24,16 +24,17 @@ describe('Hightouch', () => {
 
   for (const status of [404, 410]) {
     it(`answers ${status} for a while after the start: the run is waited for`, { timeout }, async () => {
-      const { component, until, admin } = await setUp({}, { HIGHTOUCH_RUN_SEARCH_GRACE: '10s' });
+      const { component, until, admin } = await setUp({}, { HIGHTOUCH_SETTLE: '10s' });
       await admin.fault({ kind: 'status', status, skip: 1, times: 3, match: runs });
       await component.declare(wanting(1));
       await until(is('succeeded'), 'success');
+      const reasons = component.history.flatMap(({ conditions }) => conditions.map(({ reason }) => reason));
       assert.deepEqual(
-        component.history.flatMap(({ conditions }) =>
-          conditions.flatMap(({ reason }) => (/Failed|Lost/.test(reason) ? reason : [])),
-        ),
+        reasons.filter((reason) => /Failed|Lost/.test(reason)),
         [],
       );
+      assert.ok(reasons.includes('NotSeenYet'), reasons.join());
+      assert.equal((await admin.runs()).length, 1);
     });
 
     it(`answers ${status} for good: the run is lost`, { timeout }, async () => {
@@ -57,14 +58,13 @@ describe('Hightouch', () => {
   }
 
   it('does not list a run once, in the middle of it: its end is seen', { timeout }, async () => {
-    const { component, until, admin } = await setUp(
-      { queuedMs: 500, runMs: 500 },
-      { HIGHTOUCH_RUN_SEARCH_GRACE: '400ms' },
-    );
+    const { component, until, admin } = await setUp({ queuedMs: 500, runMs: 500 }, { HIGHTOUCH_SETTLE: '5s' });
     await component.declare(wanting(1));
     await until(is('inprogress'), 'progress');
     await admin.fault({ kind: 'status', status: 200, body: { data: [], hasMore: false }, match: runs });
     const { run } = await until((one) => one.run?.finishedAt !== undefined, 'the end');
     assert.equal(run?.state, 'succeeded');
+    const said = component.history.flatMap((status) => condition(status, 'Ready') ?? []);
+    assert.ok(said.some(({ reason, message }) => reason === 'NotSeen' && /was seen, and is not/.test(message)));
   });
 });

@@ -10,6 +10,10 @@ export type Unit = {
   readonly reject: (error: unknown) => void;
   /** Attempts that were answered by a failure or not at all. */
   failures: number;
+  /** Calls it off. */
+  readonly signal: AbortSignal | undefined;
+  /** Its caller has been told how it ended: it is sent no more. */
+  isOver: boolean;
 };
 
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;
@@ -89,14 +93,14 @@ export const createAppendQueue = () => {
       return unit;
     },
 
-    /** Takes out what has passed its deadline. */
-    takeExpired: (nowMs: number): readonly Unit[] => {
+    /** Takes out what `isMeant`. */
+    takeWhere: (isMeant: (unit: Unit) => boolean): readonly Unit[] => {
       const waiting = units.slice(head);
-      const expired = waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs);
-      units = expired.length === 0 ? waiting : waiting.filter(({ deadlineMs }) => deadlineMs > nowMs);
+      const taken = waiting.filter(isMeant);
+      units = taken.length === 0 ? waiting : waiting.filter((unit) => !isMeant(unit));
       head = 0;
-      for (const unit of expired) messageCount -= unit.messages.length;
-      return expired;
+      for (const unit of taken) messageCount -= unit.messages.length;
+      return taken;
     },
 
     /**

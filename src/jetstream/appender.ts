@@ -2,15 +2,16 @@
 // measured to be cheaper. One append never makes another fail: when a group is refused, each of its appends is tried on its own.
 //
 // Life of an append: queued -> in a group or alone -> stored | refused | unanswered -> (pause) -> queued again, alone, with the same ids,
-// until its deadline. A conflict or a duplicate may be our own earlier attempt, here or in a process that crashed: the stream is
+// until its deadline, or until it is called off. A conflict or a duplicate may be our own earlier attempt, here or in a process that crashed: the stream is
 // looked at before it is believed (a single server and a cluster answer a repeated append differently).
 
 import { Fault, isFault } from '../core/fault.ts';
 import type { Appender, AppendMessage } from '../engine/ports/streams.ts';
 import { createAppendQueue, type Unit } from './append-queue.ts';
+import { createCallOffs } from './call-offs.ts';
 import { createCommitPacer, TRIAL_SINGLES, type CommitPacer, type CommitWay } from './commit-pacer.ts';
 import type { JetStreamConnection } from './connection.ts';
-import { isRepeatable } from './faults.ts';
+import { calledOff, isRepeatable } from './faults.ts';
 import { findOwnAppend } from './own-append.ts';
 import { pause } from './pause.ts';
 import { assertHeaderValue } from './raw-headers.ts';
@@ -70,17 +71,26 @@ export const createAppender = (
 
   const waitingCount = (): number => queue.length + alone.length + several.length;
 
-  const settled = (unit: Unit): void => {
+  const callOffs = createCallOffs<Unit>((units) => {
+    for (const unit of units) refuse(unit, calledOff(stream));
+    for (const lane of [queue, alone, several]) lane.takeWhere(({ isOver }) => isOver);
+  });
+
+  /** False: it was called off before. */
+  const settle = (unit: Unit): boolean => {
+    if (unit.isOver) return false;
+    unit.isOver = true;
+    if (unit.signal !== undefined) callOffs.remove(unit.signal, unit);
     pending -= unit.messages.length;
     if (pending === 0) onIdle?.();
+    return true;
   };
   const succeed = (unit: Unit, first: number): void => {
+    if (!settle(unit)) return;
     unit.resolve(unit.messages.length === 1 ? [first] : unit.messages.map((_, index) => first + index));
-    settled(unit);
   };
   const refuse = (unit: Unit, error: unknown): void => {
-    unit.reject(error);
-    settled(unit);
+    if (settle(unit)) unit.reject(error);
   };
 
   const tryAgainAlone = async (unit: Unit, cause: Fault): Promise<void> => {
@@ -91,12 +101,13 @@ export const createAppender = (
       return;
     }
     await pause(waitMs);
-    alone.push(unit);
+    if (!unit.isOver) alone.push(unit);
     schedule();
   };
 
   /** After an attempt on its own. */
   const recover = async (unit: Unit, fault: Fault): Promise<void> => {
+    if (unit.isOver) return;
     try {
       unit.failures += 1;
       if (isRepeatable(fault)) return await tryAgainAlone(unit, fault);
@@ -164,13 +175,13 @@ export const createAppender = (
         // Nothing was wrong with the group itself.
         for (const unit of units) unit.failures += 1;
         void pause(backOffMs(only?.failures ?? 1)).then(() => {
-          queue.putBack(units);
+          queue.putBack(units.filter(({ isOver }) => !isOver));
           schedule();
         });
         return;
       }
       // Which append was to blame is not said; each finds out for itself, and one that was stored after all is recognised by its ids.
-      for (const unit of units) alone.push(unit);
+      for (const unit of units) if (!unit.isOver) alone.push(unit);
     });
   };
 
@@ -233,7 +244,9 @@ export const createAppender = (
     expiry = setTimeout(() => {
       expiry = undefined;
       const nowMs = now();
-      for (const unit of [queue, alone, several].flatMap((lane) => lane.takeExpired(nowMs))) {
+      for (const unit of [queue, alone, several].flatMap((lane) =>
+        lane.takeWhere((unit) => unit.deadlineMs <= nowMs),
+      )) {
         const what = `${stream}: not sent within ${deadlineMs} ms: ${connection.isUp ? 'too much waits' : 'no connection'}`;
         refuse(unit, new Fault('NATS_TIMEOUT', what, { details: { tries: unit.failures } }));
       }
@@ -261,20 +274,23 @@ export const createAppender = (
     get pending() {
       return pending;
     },
-    append: (messages) => {
+    append: (messages, { signal } = {}) => {
       if (messages.length === 0) return Promise.resolve([]);
       if (messages.length > MAX_BATCH_MESSAGES) {
         const what = `${stream}: expected at most ${MAX_BATCH_MESSAGES} messages in one append, found ${messages.length}; split it`;
         return Promise.reject(new Fault('JS_REFUSED', what, { retry: 'never' }));
       }
       if (isClosed) return Promise.reject(new Fault('NATS_UNREACHABLE', `${stream}: the appender is closed`));
+      if (signal?.aborted) return Promise.reject(calledOff(stream));
       return new Promise((resolve, reject) => {
         for (const { subject, id } of messages) {
           assertSubject(subject);
           assertHeaderValue(id);
         }
         pending += messages.length;
-        queue.push({ messages, deadlineMs: now() + deadlineMs, resolve, reject, failures: 0 });
+        const unit = { messages, deadlineMs: now() + deadlineMs, resolve, reject, failures: 0, signal, isOver: false };
+        if (signal !== undefined) callOffs.add(signal, unit);
+        queue.push(unit);
         schedule();
       });
     },

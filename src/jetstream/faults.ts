@@ -110,6 +110,9 @@ export const toFault = (error: unknown, what: string): unknown => {
 export const timedOut = (what: string, timeoutMs: number): Fault =>
   new Fault('NATS_TIMEOUT', `${what}: no answer within ${timeoutMs} ms`);
 
+export const calledOff = (what: string): Fault =>
+  new Fault('NATS_TIMEOUT', `${what}: called off before it was confirmed; it may have been stored`);
+
 /** True when the same request, with the same ids, may be sent again and may then work. */
 export const isRepeatable = (error: unknown): error is Fault =>
   error instanceof Fault &&

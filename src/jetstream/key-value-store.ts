@@ -8,8 +8,9 @@ import { isFault, type Fault } from '../core/fault.ts';
 import { isToken } from '../core/names.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from '../engine/ports/buckets.ts';
 import type { StoredMessage } from '../engine/ports/streams.ts';
+import { unlessCalledOff } from './call-offs.ts';
 import { createCommitPacer, type CommitPacer } from './commit-pacer.ts';
-import { isRepeatable } from './faults.ts';
+import { calledOff, isRepeatable } from './faults.ts';
 import { inBatches, isChecked, isSame, runAll, subjectOfKey, subjectPrefix, toWrite } from './key-value-writes.ts';
 import { readFromLeader, readSubjectNames } from './leader-read.ts';
 import { pause } from './pause.ts';
@@ -44,6 +45,8 @@ const MAX_TRIAL = 128;
 
 type Writes = readonly KeyValueWrite[];
 type Revisions = readonly number[];
+/** `endMs`: on the monotonic clock. */
+type Bounds = { readonly endMs?: number; readonly signal?: AbortSignal | undefined };
 
 export const createKeyValueStore = (
   connection: JetStreamConnection,
@@ -93,12 +96,17 @@ export const createKeyValueStore = (
     return isChanged ? adjusted : undefined;
   };
 
-  /** `send` until stored, refused, or out of time. */
+  const assertWanted = (signal: AbortSignal | undefined): void => {
+    if (signal?.aborted) throw calledOff(stream);
+  };
+
+  /** `send` until stored, refused, called off, or out of time. */
   const storeSurely = async (
     writes: Writes,
     send: (writes: Writes) => Promise<Revisions>,
-    endMs = performance.now() + deadlineMs,
+    { endMs = performance.now() + deadlineMs, signal }: Bounds = {},
   ): Promise<Revisions> => {
+    assertWanted(signal);
     let current = writes;
     for (let failures = 0; ;) {
       try {
@@ -115,7 +123,8 @@ export const createKeyValueStore = (
         failures += 1;
         const waitMs = Math.min(1000, 10 * 2 ** failures) * (0.5 + Math.random() / 2);
         if (!isRepeatable(error) || performance.now() + waitMs >= endMs) throw error;
-        await pause(waitMs);
+        await pause(waitMs, signal);
+        assertWanted(signal);
       }
     }
   };
@@ -174,9 +183,10 @@ export const createKeyValueStore = (
     }
   };
 
-  const commitInBatches = async (writes: Writes): Promise<Revisions> => {
+  const commitInBatches = async (writes: Writes, bounds: Bounds): Promise<Revisions> => {
     const batches = inBatches(writes);
-    const store = (batch: Writes): Promise<Revisions> => storeSurely(batch, batch.length === 1 ? sendOne : sendBatch);
+    const store = (batch: Writes): Promise<Revisions> =>
+      storeSurely(batch, batch.length === 1 ? sendOne : sendBatch, bounds);
     // The last batch, which may hold the checkpoint, only after all the others.
     const early = await runAll(batches.slice(0, -1), MAX_BATCHES_IN_FLIGHT, store);
     const late = await store(batches.at(-1) ?? []);
@@ -184,7 +194,7 @@ export const createKeyValueStore = (
   };
 
   /** `first`: how an attempt that was made already has ended. */
-  const storeOne = async (write: KeyValueWrite, endMs: number, first?: Fault): Promise<number> => {
+  const storeOne = async (write: KeyValueWrite, bounds: Bounds, first?: Fault): Promise<number> => {
     let given = first;
     const send = async (writes: Writes): Promise<Revisions> => {
       const fault = given;
@@ -192,19 +202,23 @@ export const createKeyValueStore = (
       if (fault !== undefined) throw fault;
       return sendOne(writes);
     };
-    return (await storeSurely([write], send, endMs))[0] ?? 0;
+    return (await storeSurely([write], send, bounds))[0] ?? 0;
   };
 
-  const commitSingly = async (writes: Writes, last: KeyValueWrite | undefined): Promise<Revisions> => {
+  const commitSingly = async (
+    writes: Writes,
+    last: KeyValueWrite | undefined,
+    { signal }: Bounds,
+  ): Promise<Revisions> => {
     const endMs = performance.now() + deadlineMs;
     const results = writes.length === 0 ? [] : await sendEach(writes);
     const revisions = results.every((result) => typeof result === 'number')
       ? results
       : await runAll(writes, MAX_SINGLES_IN_FLIGHT, async (write, index) => {
           const result = results[index];
-          return typeof result === 'number' ? result : storeOne(write, endMs, result);
+          return typeof result === 'number' ? result : storeOne(write, { endMs, signal }, result);
         });
-    return last === undefined ? revisions : [...revisions, await storeOne(last, performance.now() + deadlineMs)];
+    return last === undefined ? revisions : [...revisions, await storeOne(last, { signal })];
   };
 
   return {
@@ -226,12 +240,15 @@ export const createKeyValueStore = (
 
     commitWhole: (writes) => storeSurely(writes, writes.length === 1 ? sendOne : sendBatch),
 
-    commit: async (writes, last) => {
-      const all = last === undefined ? writes : [...writes, last];
-      if (all.length > MANY_WRITES) return commitInBatches(all);
-      const way = pacer.choose(all.length);
-      const isLargeTrial = way === 'single' && pacer.isTrial && all.length > MAX_TRIAL;
-      return way === 'batch' || isLargeTrial ? commitInBatches(all) : commitSingly(writes, last);
-    },
+    commit: (writes, last, { signal } = {}) =>
+      unlessCalledOff(signal, stream, () => {
+        const all = last === undefined ? writes : [...writes, last];
+        if (all.length > MANY_WRITES) return commitInBatches(all, { signal });
+        const way = pacer.choose(all.length);
+        const isLargeTrial = way === 'single' && pacer.isTrial && all.length > MAX_TRIAL;
+        return way === 'batch' || isLargeTrial
+          ? commitInBatches(all, { signal })
+          : commitSingly(writes, last, { signal });
+      }),
   };
 };

@@ -62,6 +62,8 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
   const accepted = new Map<EntityKey, Document>();
   let waiting = new Map<EntityKey, Waiting>();
   let isCommitting = false;
+  /** Aborts when the term is over: what is not stored by then is not stored. */
+  let term: AbortSignal | undefined;
 
   // One string per type, not one per entity.
   const typeOf = ({ entity }: Document): string => {
@@ -77,6 +79,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
   };
 
   const load = async (signal: AbortSignal): Promise<void> => {
+    term = signal;
     known.clear();
     accepted.clear();
     recent.clear();
@@ -99,7 +102,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
         if (pending === 0) caughtUp.abort();
       },
     });
-    log.info({ bucket, entities: known.size }, 'entities loaded');
+    if (!signal.aborted) log.info({ bucket, entities: known.size }, 'entities loaded');
   };
 
   const writeOf = (key: EntityKey, text: string): KeyValueWrite & { readonly data: Uint8Array } => ({
@@ -119,7 +122,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
   };
 
   // Somebody else wrote the key, or a part of a group was written before the conflict: look, and write only what is newer.
-  const putAlone = async (key: EntityKey, one: Waiting): Promise<void> => {
+  const putAlone = async (key: EntityKey, one: Waiting, signal: AbortSignal | undefined): Promise<void> => {
     const entry = await store.get(`${PREFIX}${key}`);
     const stored = entry === undefined ? undefined : readDocument(entry.data);
     if (entry !== undefined && stored !== undefined) {
@@ -134,15 +137,17 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     const { data, key: fullKey } = writeOf(key, text);
     // Without an entry there may be a marker of a deletion, whose revision is not told: nothing newer can be overwritten then.
     const check = entry === undefined ? {} : { expectedRevision: entry.revision };
-    const [revision = 0] = await store.commit([{ key: fullKey, data, ...check }]);
+    const [revision = 0] = await store.commit([{ key: fullKey, data, ...check }], undefined, { signal });
     learn(key, { document: one.document, text }, revision);
     done(one, true);
   };
 
   const commitGroup = async (group: ReadonlyMap<EntityKey, Waiting>): Promise<void> => {
+    const signal = term;
     const all = [...group].map(([key, one]) => ({ key, one, text: JSON.stringify(one.document) }));
     try {
-      const revisions = await store.commit(all.map(({ key, text }) => writeOf(key, text)));
+      const writes = all.map(({ key, text }) => writeOf(key, text));
+      const revisions = await store.commit(writes, undefined, { signal });
       all.forEach(({ key, one, text }, index) => {
         learn(key, { document: one.document, text }, revisions[index] ?? 0);
         done(one, true);
@@ -153,7 +158,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
         [...group].map(async ([key, one]) => {
           try {
             if (!isConflict) throw error;
-            await putAlone(key, one);
+            await putAlone(key, one, signal);
           } catch (problem) {
             forget(one);
             for (const { reject } of one.settle) reject(problem);
@@ -225,9 +230,8 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
       const entry = known.get(key);
       if (entry === undefined || entry.sequence !== sequence || waiting.has(key) || accepted.has(key)) return;
       try {
-        const [revision = 0] = await store.commit([
-          { key: `${PREFIX}${key}`, data: undefined, expectedRevision: entry.revision },
-        ]);
+        const marker = { key: `${PREFIX}${key}`, data: undefined, expectedRevision: entry.revision };
+        const [revision = 0] = await store.commit([marker], undefined, { signal: term });
         if (known.get(key)?.sequence !== sequence) return;
         known.set(key, { type: entry.type, sequence: 0, revision });
         recent.delete(key);

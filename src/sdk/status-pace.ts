@@ -113,10 +113,6 @@ export const createStatusPace = (options: {
   };
 
   return {
-    open: async (signal) => {
-      held.clear();
-      await store.open?.(signal);
-    },
     get: async (key, operator) => held.get(placeOf(key, operator))?.status ?? store.get(key, operator),
     storedAtMs: async (key, operator) => store.storedAtMs?.(key, operator),
 

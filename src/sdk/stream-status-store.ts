@@ -198,6 +198,8 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
       return sequence === 0 ? undefined : timeMs;
     },
     put: async (status, fence, provenance) => {
+      // Of the term that it is put in: the next one may have begun when the last status is known.
+      const signal = term;
       const place = placeOf(status.key, status.operator);
       const subject = subjectOf(status.key, status.operator);
       const last = await lastOf(status.key, status.operator);
@@ -210,9 +212,8 @@ export const createStreamStatusStore = (options: StreamStatusStoreOptions): Enti
         recent.set(place, { sequence, status, fence, id: event.id, timeMs }, { text, sequence, timeMs });
       };
       try {
-        const [sequence = 0] = await appender.append([
-          { subject, id: event.id, data, expectedLastSequence: last.sequence },
-        ]);
+        const message = { subject, id: event.id, data, expectedLastSequence: last.sequence };
+        const [sequence = 0] = await appender.append([message], { signal });
         keep(sequence);
       } catch (error) {
         recent.delete(place);

@@ -16,6 +16,7 @@ import { createQueryDesk } from './query-desk.ts';
 import type { AtWork } from './at-work.ts';
 import { createReconcileLoop, type ReconcileLoop } from './reconcile-loop.ts';
 import { createStatusPace } from './status-pace.ts';
+import { createTermLimit, type TermLimit } from './term-limit.ts';
 import type { EntityStatusStore, EntityStore, MessageHandler, OController, Reconciler } from './types.ts';
 
 export type TermParts = {
@@ -49,6 +50,13 @@ export type TermParts = {
 const MAX_IN_FLIGHT = 1000;
 /** Shorter than the 10 s after which a stopping process is left behind. */
 const STOP_DEADLINE_MS = 8000;
+/**
+ * After the end of a term its reconciles may still read and report for so long. At a stop: longer than the 5 s that a call has to finish
+ * whose answer must not be lost. At the loss of the lead: one attempt to store; what comes later is fenced off as a rule, and the next term
+ * waits for it. Both leave time for the reconciles to end.
+ */
+const STOP_LIMIT_MS = 6500;
+const LOST_LIMIT_MS = 2000;
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
@@ -116,22 +124,32 @@ const subscribe = async (parts: TermParts, intake: CommandIntake): Promise<() =>
   };
 };
 
-/** Resolves when the term is over. Throws, for the process to end, when a reconcile goes on although its signal was aborted. */
-export const leadTerm = async (given: TermParts): Promise<void> => {
-  const { config, lease, entities, clock, log, metrics } = given;
+const leadUpTo = async (limit: TermLimit, given: TermParts): Promise<void> => {
+  const { config, lease, clock, log, metrics } = given;
+  const ending = new AbortController();
+  let isFenced = false;
+  let isAtWork = false;
+  const term = AbortSignal.any([given.leading, ending.signal]);
+  const reachLimit = async (delayMs: number): Promise<void> => {
+    if (isAtWork) await clock.sleep(delayMs, limit.signal);
+    limit.reach();
+  };
+  void aborted(term).then(() => reachLimit(given.signal.aborted ? STOP_LIMIT_MS : LOST_LIMIT_MS));
+  // Also while it stops.
+  void aborted(lease.lost).then(() => reachLimit(LOST_LIMIT_MS));
+  await given.entities.open?.(limit.signal);
+  await given.statuses.open?.(limit.signal);
+  if (term.aborted) return;
+
+  const entities = limit.entities(given.entities);
   const statuses = createStatusPace({
-    ...{ clock, log, store: given.statuses },
+    ...{ clock, log, store: limit.statuses(given.statuses) },
     intervalMs: config.statusIntervalMs,
     recorded: given.reconciler.recorded ?? [],
     onStored: () => metrics.statusWritten(),
   });
-  const parts: TermParts = { ...given, statuses };
-  const ending = new AbortController();
-  let isFenced = false;
-  const term = AbortSignal.any([parts.leading, ending.signal]);
-  await entities.open?.(term);
-  await statuses.open?.(term);
-  if (term.aborted) return;
+  const deadLetters: DeadLetters = (origin, message) => limit.bound(() => given.deadLetters(origin, message));
+  const parts: TermParts = { ...given, entities, statuses, deadLetters };
 
   const maintenance = createMaintenance({
     ...{ entities, clock, log },
@@ -143,6 +161,7 @@ export const leadTerm = async (given: TermParts): Promise<void> => {
     fence: () => lease.token,
   });
   await parts.onController(controller);
+  isAtWork = true;
 
   const loop = createReconcileLoop({
     ...{ controller, entities, clock, log, metrics },
@@ -169,7 +188,7 @@ export const leadTerm = async (given: TermParts): Promise<void> => {
   const intake = createCommandIntake({
     ...{ entities, statuses, log, metrics, operator: config.operator, stream: config.stream },
     handler: parts.handler,
-    deadLetters: parts.deadLetters,
+    deadLetters,
     random: () => parts.random(),
     onRequest: ({ key }) => changed(key),
     isDeposed: () => lease.lost.aborted || isFenced,
@@ -179,14 +198,16 @@ export const leadTerm = async (given: TermParts): Promise<void> => {
   try {
     // Entities that were kept but not reconciled before a crash, and everything that may have changed outside since.
     for await (const { key } of entities.list()) line.due(key);
-    unsubscribe = await subscribe(parts, intake);
+    const subscribed = subscribe(parts, intake);
+    unsubscribe = async () => (await subscribed)();
+    await limit.bound(() => subscribed);
     parts.onWorking(loop);
     const work = [consume(parts, intake, term), maintenance.run(term), statuses.run(term)];
     await Promise.race([Promise.all(work), aborted(term)]);
   } finally {
     ending.abort();
     for (const name of ['keysWaiting', 'keysDelayed'] as const) metrics.gauge(name, () => 0);
-    const ended = Promise.all([unsubscribe(), intake.idle(), stop(term.reason)]);
+    const ended = Promise.all([limit.wait(unsubscribe), limit.wait(() => intake.idle()), stop(term.reason)]);
     const isOurs = (): boolean => !lease.lost.aborted && !isFenced;
     const settled = ended.then(() => (isOurs() ? statuses.flush() : undefined));
     if (!(await endsInTime(settled, clock))) {
@@ -195,5 +216,16 @@ export const leadTerm = async (given: TermParts): Promise<void> => {
       // oxlint-disable-next-line no-unsafe-finally
       if (!parts.signal.aborted) throw new Error('a reconcile does not end although its signal was aborted');
     }
+  }
+};
+
+/** Resolves when the term is over. Throws, for the process to end, when a reconcile goes on although its signal was aborted. */
+export const leadTerm = async (parts: TermParts): Promise<void> => {
+  const limit = createTermLimit();
+  try {
+    await leadUpTo(limit, parts);
+  } finally {
+    // Housekeeping may still be at a write: the next term of this process must be the only one that writes.
+    limit.reach();
   }
 };

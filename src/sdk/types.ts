@@ -143,7 +143,10 @@ export interface MessageHandler {
 
 /** Desired state as the component keeps it. */
 export interface EntityStore {
-  /** Called when this process becomes the leader: forget what was cached, read what is kept. */
+  /**
+   * Called when this process becomes the leader: forget what was cached, read what is kept. `signal` aborts when the term is over: stop
+   * reading then, and store nothing more; who waits for this store is told so without it.
+   */
   open?(signal: AbortSignal): Promise<void>;
   get(key: EntityKey): Promise<Entity | undefined>;
   /**
@@ -161,7 +164,7 @@ export interface EntityStore {
 
 /** Observed state as last reported. */
 export interface EntityStatusStore {
-  /** Called when this process becomes the leader: forget what was cached. */
+  /** Called when this process becomes the leader: forget what was cached. `signal` as for EntityStore. */
   open?(signal: AbortSignal): Promise<void>;
   get(key: EntityKey, operator: string): Promise<EntityStatus | undefined>;
   /** When the last status was stored, in ms since the epoch, if the store knows. */

@@ -25,15 +25,35 @@ let ids = 0;
 
 type Kept = { readonly sequence: number; readonly message: AppendMessage; readonly timeMs: number };
 
+/** As a server that is frozen: no answer, until `thaw`, which then gives all of them. */
+export const createFreezer = () => {
+  let isFrozen = false;
+  let waiting: (() => void)[] = [];
+  return {
+    pass: (): Promise<void> => (isFrozen ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve()),
+    freeze: (): void => {
+      isFrozen = true;
+    },
+    thaw: (): void => {
+      isFrozen = false;
+      for (const resolve of waiting) resolve();
+      waiting = [];
+    },
+  };
+};
+
 /** One stream: an appender and what it holds, with expected sequences and duplicates as the server has them. */
 export const memoryStream = (nowMs: () => number = () => 0) => {
   const kept: Kept[] = [];
   const failures: Error[] = [];
+  const freezer = createFreezer();
   const lastOf = (subject: string): Kept | undefined => kept.findLast(({ message }) => message.subject === subject);
   const appender: Appender = {
     pending: 0,
-    append: async (messages) => {
+    append: async (messages, { signal } = {}) => {
       await turn();
+      await freezer.pass();
+      if (signal?.aborted) throw new Fault('NATS_TIMEOUT', 'called off');
       const failure = failures.shift();
       if (failure !== undefined) throw failure;
       for (const { subject, expectedLastSequence } of messages) {
@@ -57,9 +77,11 @@ export const memoryStream = (nowMs: () => number = () => 0) => {
     appender,
     kept,
     failures,
+    freezer,
     reader: {
       readSubject: async () => [],
       readLast: async (subject: string) => {
+        await freezer.pass();
         const last = lastOf(subject);
         return last === undefined ? undefined : toStored(last);
       },
@@ -82,6 +104,7 @@ export const memoryComponent = (
   const published: { readonly subject: string; readonly value: unknown }[] = [];
   const stopping = new AbortController();
   const lost = new AbortController();
+  const subscriptions = createFreezer();
 
   let channelSequence = 0;
   let deliver: ((delivery: Delivery) => void) | undefined;
@@ -125,7 +148,7 @@ export const memoryComponent = (
       subscriber: {
         subscribe: async (_subject, _queue, onMessage) => {
           ask = onMessage;
-          return { stop: async () => {} };
+          return { stop: () => subscriptions.pass() };
         },
       },
       publisher: { publish: (subject, data) => published.push({ subject, value: decodeJson(data) }) },
@@ -164,6 +187,7 @@ export const memoryComponent = (
     published,
     leases,
     entities,
+    subscriptions,
     stop: () => stopping.abort(),
     /** Hands a message to the component as its consumer would. */
     deliver: async (value: unknown, attempt = 1): Promise<void> => {

@@ -1,5 +1,7 @@
 // Buckets of keys and documents as the loops need them. jetstream/ implements them on a real server; unit tests implement them in memory.
 
+import type { WriteOptions } from './streams.ts';
+
 export type KeyValueEntry = {
   readonly key: string;
   readonly revision: number;
@@ -34,7 +36,7 @@ export interface KeyValueStore {
    * atomic batch. Revisions of `writes` in order, then of `last`. Faults: JS_CONFLICT (a revision was not the expected one: another
    * writer is at work), and those of Appender.
    */
-  commit(writes: readonly KeyValueWrite[], last?: KeyValueWrite): Promise<readonly number[]>;
+  commit(writes: readonly KeyValueWrite[], last?: KeyValueWrite, options?: WriteOptions): Promise<readonly number[]>;
   /** All or nothing, in one atomic batch of at most 1000. Revisions in order. Faults: as of `commit`. */
   commitWhole(writes: readonly KeyValueWrite[]): Promise<readonly number[]>;
 }

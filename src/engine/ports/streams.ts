@@ -27,6 +27,12 @@ export type AppendMessage = {
 };
 
 /**
+ * `signal` calls a write off: once it aborts, no attempt begins and the write ends with NATS_TIMEOUT. An attempt that is under way may still be
+ * stored.
+ */
+export type WriteOptions = { readonly signal?: AbortSignal | undefined };
+
+/**
  * Writes one stream. An append is all or nothing, and durable when the promise resolves. Appends that wait at the same time are
  * committed together where that is faster (see jetstream/commit-pacer.ts); one append never makes another fail.
  */
@@ -37,7 +43,7 @@ export interface Appender {
    * very append was stored: look), JS_DUPLICATE (ids already stored, sequences unknown: look), NATS_TIMEOUT (unknown after all
    * retries), JS_STORE_FULL, JS_UNAVAILABLE.
    */
-  append(messages: readonly AppendMessage[]): Promise<readonly number[]>;
+  append(messages: readonly AppendMessage[], options?: WriteOptions): Promise<readonly number[]>;
   /** Messages waiting or in flight. */
   readonly pending: number;
 }

@@ -16,6 +16,8 @@ const MINIMUM_VERSION = [2, 12, 3] as const;
 const RECONNECT_WAIT_MS = 250;
 const CLOSE_MS = 3000;
 const PING_MS = 10_000;
+/** One attempt to connect: a server that takes the connection and says nothing is tried again after that. */
+const CONNECT_MS = 5000;
 /** Forbidden answers come at the rate of the one who asks; the log does not. */
 const LOG_EVERY_MS = 1000;
 /** Attempts from one line about waiting to the next: half a minute, when they have slowed down. */
@@ -107,6 +109,7 @@ const optionsFor = (options: NatsOptions): ConnectionOptions => ({
   maxReconnectAttempts: options.maxReconnectAttempts ?? -1,
   reconnectTimeWait: RECONNECT_WAIT_MS,
   reconnectJitter: RECONNECT_WAIT_MS,
+  timeout: CONNECT_MS,
   pingInterval: PING_MS,
   noAsyncTraces: true,
   // The library takes `tls://` for `nats://`, and would go on in the clear.

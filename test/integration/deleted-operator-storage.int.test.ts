@@ -9,20 +9,32 @@ import { ensureStateBucket } from '../../src/jetstream/state-bucket.ts';
 import { streamInfo } from '../../src/jetstream/stream-contents.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { LeftBehind } from '../../src/messages/left-behind.ts';
+import { join } from 'node:path';
+import { allRecords, componentsFolder, endComponents, isRunning } from '../../src/compute/instance-records.ts';
+import { temporaryFolder } from '../support/children.ts';
+import { supervisedOperator } from '../support/supervised-operator.ts';
 import { startDatasetComponent } from '../support/dataset-component.ts';
 import { datasetOf, mustApply, operatorNamed } from '../support/manifests.ts';
-import { leakGuard } from '../support/processes.ts';
+import { leakGuard, root } from '../support/processes.ts';
 import { opstreamAt } from '../support/opstream-at.ts';
 import { eventIn, startInstance, type RunningInstance } from '../support/running-instance.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 leakGuard();
 
+const data = temporaryFolder();
 let instance: RunningInstance;
 before(async () => {
-  instance = await startInstance({ copies: { 'operator-runtime': 2 } });
+  instance = await startInstance({
+    copies: { 'operator-runtime': 2 },
+    env: { OPSTREAM_DATA: data.path, OPSTREAM_COMPUTES: 'runnable-default=process,external=external' },
+  });
 });
-after(() => instance.stop());
+after(async () => {
+  await instance.stop();
+  await endComponents(data.path, 500);
+  data.remove();
+});
 
 const until = (what: string, isTrue: () => Promise<boolean>) => waitFor(isTrue, { what, timeoutMs: 60_000 });
 
@@ -177,6 +189,32 @@ describe('the streams and buckets of a deleted operator', { timeout: 300_000 }, 
     assert.equal(await isThere('busy-channel'), true);
     await component.stop();
     await untilRemoved('busy-channel');
+  });
+
+  it('go after the component that the runtime runs has ended, with the bucket that it made itself', async () => {
+    const program = join(root, 'test', 'support', 'dataset-program.ts');
+    await register(
+      supervisedOperator('run-here', {
+        command: ['node', '--import', import.meta.resolve('tsx'), program],
+        environmentVars: {
+          METRIC_PORT: 0,
+          ENTITY_OF_INTEREST_MESSAGE_COMMAND_SUBJECT: 'run-here.dataset',
+          OPERATOR_STATE_STORE_TYPE: 'jetstream_kv',
+        },
+      }),
+    );
+    await untilThere('KV_opstream-state-run-here-worker');
+    const instances = (): number => allRecords(componentsFolder(data.path, 'opstream')).filter(isRunning).length;
+    await until('a consumer', async () => {
+      const { consumers } = await api('CONSUMER.LIST.run-here-channel', {});
+      return JSON.stringify(consumers).includes('run-here-worker');
+    });
+    assert.equal(instances(), 1);
+    await remove('run-here');
+    assert.equal(await leftBy('run-here'), undefined);
+    await untilRemoved('run-here-channel');
+    assert.equal(instances(), 0);
+    await untilRemoved('KV_opstream-state-run-here-worker');
   });
 
   it('are there again for an operator that is registered at once', async () => {

@@ -43,6 +43,19 @@ export type Outcome = 'none' | 'unknown';
 export const outcomeOf = (error: unknown): Outcome =>
   isFault(error) && error.details['outcome'] === 'none' ? 'none' : 'unknown';
 
+/**
+ * `work`, with every terminal Fault made one to be tried again: what may be under way outside is not given up because a key, a role or a
+ * secret is missing for an hour.
+ */
+export const patiently = async <T>(work: Promise<T>): Promise<T> => {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isFault(error) || error.retry !== 'never') throw error;
+    throw new Fault('COMPONENT_RETRYABLE', error.message, { details: error.details, cause: error });
+  }
+};
+
 /** More is not read: what is followed is told by a small part of an answer, and memory is shared by all calls. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 

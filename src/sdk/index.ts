@@ -58,7 +58,15 @@ export {
   type ClientCredentials,
   type ClientCredentialsOptions,
 } from './client-credentials.ts';
-export { callHttp, isNotThere, outcomeOf, type HttpCall, type HttpReply, type Outcome } from './http-call.ts';
+export {
+  callHttp,
+  isNotThere,
+  outcomeOf,
+  patiently,
+  type HttpCall,
+  type HttpReply,
+  type Outcome,
+} from './http-call.ts';
 export { CLOCK_TOLERANCE_MS, createApiClock, type ApiClock } from './api-clock.ts';
 export { createJqRunner } from '../jq/jq-runner.ts';
 export { createMemoryEntityStatusStore, createMemoryEntityStore } from './memory-stores.ts';

@@ -56,16 +56,3 @@ export const apiStatusOf = (error: unknown): number | undefined => {
   const { status } = error.details;
   return typeof status === 'number' ? status : undefined;
 };
-
-/**
- * `work`, with every terminal Fault made one to be tried again: a run that may be under way is not given up because a role or a
- * secret is missing for an hour.
- */
-export const patiently = async <T>(work: Promise<T>): Promise<T> => {
-  try {
-    return await work;
-  } catch (error) {
-    if (!isFault(error) || error.retry !== 'never') throw error;
-    throw new Fault('COMPONENT_RETRYABLE', error.message, { details: error.details, cause: error });
-  }
-};

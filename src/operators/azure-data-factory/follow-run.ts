@@ -6,13 +6,14 @@ import {
   isFault,
   isNotThere,
   notReady,
+  patiently,
   reconciling,
   type Entity,
   type JsonObject,
   type ReconcileResult,
   type ReportedCondition,
 } from '../../sdk/index.ts';
-import { apiStatusOf, patiently } from './api-fault.ts';
+import { apiStatusOf } from './api-fault.ts';
 import { updatedSince } from './client.ts';
 import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
 import { pipelineRequest, type Target } from './pipeline-request.ts';

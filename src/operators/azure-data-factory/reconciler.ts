@@ -10,6 +10,7 @@ import {
   type Reconciler,
   type ReconcileRequest,
   type ReconcileResult,
+  type ReportedCondition,
   type StatusUpdate,
 } from '../../sdk/index.ts';
 import type { DataFactory } from './client.ts';
@@ -18,6 +19,7 @@ import { createLedger } from './ledger.ts';
 import { lifecycleOf, runUpdate, type Work } from './parts.ts';
 import { lookOnly, nextStep, type Step } from './plan.ts';
 import { hasEnded, RECORDED, runRecord } from './run-record.ts';
+import { UNCONFIRMED } from './run-status.ts';
 import { createStarter } from './start-run.ts';
 import type { AdfSettings } from './settings.ts';
 
@@ -38,11 +40,23 @@ const idleUpdate = ({ entity }: Work): StatusUpdate => ({
   conditions: [ready('NoRunWanted', 'no run is wanted')],
 });
 
+/** What was said when the start of the last run was not confirmed; undefined: that was not so. */
+const unconfirmedIn = (work: Work, status: EntityStatus | undefined): readonly ReportedCondition[] | undefined => {
+  const said = known(work, status)?.conditions.filter(({ reason }) => reason === UNCONFIRMED) ?? [];
+  return said.length === 0
+    ? undefined
+    : said.map(({ type, status: is, reason, message }) => ({ type, status: is, reason, message }));
+};
+
 /** The same again, for the resource as it is now, and without what was said of failures since. */
 const settledUpdate = (work: Work, status: EntityStatus | undefined): StatusUpdate => {
   const run = known(work, status)?.run;
   if (run === undefined) return idleUpdate(work);
-  return runUpdate(work.entity, run, { status: lifecycleOf(run), properties: status?.properties ?? {} });
+  const conditions = unconfirmedIn(work, status);
+  return runUpdate(work.entity, run, {
+    ...{ status: lifecycleOf(run), properties: status?.properties ?? {} },
+    ...(conditions === undefined ? {} : { conditions }),
+  });
 };
 
 const suspendedUpdate = (work: Work, runId: string, status: EntityStatus | undefined): StatusUpdate => {
@@ -55,7 +69,7 @@ const suspendedUpdate = (work: Work, runId: string, status: EntityStatus | undef
 
 const goneUpdate = (work: Work, status: EntityStatus | undefined): StatusUpdate => {
   const run = known(work, status)?.run;
-  const message = 'nothing of it runs any more';
+  const message = unconfirmedIn(work, status) === undefined ? 'nothing of it runs any more' : (run?.message ?? '');
   const said = { conditions: [notReady('Deleted', message)], change: { what: 'Deleted', message } } as const;
   if (run === undefined || !hasEnded(run.state)) return { key: work.entity.key, status: 'deleted', ...said };
   return runUpdate(work.entity, run, { status: 'deleted', properties: status?.properties ?? {}, ...said });

@@ -147,6 +147,9 @@ export const observe = (id: string, run: JsonObject, activities: readonly JsonOb
   };
 };
 
+/** Reason of a failed run whose start was not confirmed, and that cannot be looked for. */
+export const UNCONFIRMED = 'StartUnconfirmed';
+
 /**
  * Of a run that was started, or given up before that. A failed one is Stalled: it takes a new run. A failed one without an ADF id
  * was refused when it was to be started.

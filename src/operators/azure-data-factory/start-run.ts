@@ -10,19 +10,16 @@
 import {
   Fault,
   isFault,
-  isJsonObject,
-  isNotThere,
   notReady,
   outcomeOf,
+  patiently,
   reconciling,
   stalled,
   type ChangeReason,
-  type JsonObject,
   type ReconcileResult,
 } from '../../sdk/index.ts';
-import { apiStatusOf, patiently } from './api-fault.ts';
-import { findRun, type Match } from './adoption.ts';
-import type { PipelineRuns } from './client.ts';
+import { apiStatusOf } from './api-fault.ts';
+import type { Match } from './adoption.ts';
 import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
 import { pipelineRequest, type PipelineRequest, type Target } from './pipeline-request.ts';
 import type { OnMissing } from './plan.ts';
@@ -34,6 +31,8 @@ import {
   type Intent,
   type RunRecord,
 } from './run-record.ts';
+import { createRunSearch } from './run-search.ts';
+import { UNCONFIRMED } from './run-status.ts';
 
 /** How long the other resources get to say which runs are theirs, in a process that has just begun. */
 const CLAIMS_KNOWN_AFTER_MS = 10_000;
@@ -47,6 +46,7 @@ export const createStarter = (parts: Parts) => {
   const { settings, api, ledger, now, report } = parts;
   const { correlationParameter, searchGraceMs, pollIntervalMs } = settings;
   const halfGraceMs = searchGraceMs / 2;
+  const search = createRunSearch(parts);
 
   const confirm = async (
     { entity }: Work,
@@ -76,6 +76,7 @@ export const createStarter = (parts: Parts) => {
     runId: string,
     message: string,
     target?: Target,
+    reason: 'StartRefused' | typeof UNCONFIRMED = 'StartRefused',
   ): Promise<ReconcileResult> => {
     ledger.settle(runId);
     await report(
@@ -83,13 +84,20 @@ export const createStarter = (parts: Parts) => {
         entity,
         { id: runId, state: 'failed', finishedAt: timestamp(now()), message },
         {
-          status: 'error',
+          status: entity.deletionRequestedAt === undefined ? 'error' : 'deleting',
           properties: recordProperties(target, withdrawnIntent(runId, record)),
-          conditions: [notReady('StartRefused', message), stalled('StartRefused', message)],
+          conditions: [notReady(reason, message), stalled(reason, message)],
         },
       ),
     );
     return {};
+  };
+
+  /** Nobody can tell what became of the start: another one could be a second run. */
+  const unconfirmed = async (work: Work, target: Target, { runId, at }: Intent): Promise<ReconcileResult> => {
+    const message = `createRun at ${at} was not confirmed, and factory ${target.factoryName} is not there (any more) to look for its run: a run may be left there; look, then run it again`;
+    await refuse(work, runId, message, target, UNCONFIRMED);
+    return AT_ONCE;
   };
 
   const reportIntent = ({ entity }: Work, target: Target, intent: Intent): Promise<void> =>
@@ -180,47 +188,6 @@ export const createStarter = (parts: Parts) => {
     return ledger.whileStarting(runId, likenessOf(request.target, intent.sent), () => createRun(work, request, intent));
   };
 
-  /** What the run that was meant to be started looks like, for a reference as far as Azure still knows the run referred to. */
-  const lookedFor = async (
-    { call }: Work,
-    target: Target,
-    sent: NonNullable<Intent['sent']>,
-  ): Promise<{ readonly parameters: JsonObject; readonly runGroupId?: string }> => {
-    const { parameters = {}, referencePipelineRunId: reference, isRecovery } = sent;
-    if (reference === undefined) return { parameters };
-    const run = await api.getRun(target, reference, call).catch((error: unknown): JsonObject => {
-      if (apiStatusOf(error) !== undefined && isNotThere(error)) return {};
-      throw error;
-    });
-    const { runGroupId } = run;
-    return {
-      parameters: isJsonObject(run['parameters']) ? run['parameters'] : {},
-      ...(isRecovery && typeof runGroupId === 'string' ? { runGroupId } : {}),
-    };
-  };
-
-  const search = async (work: Work, target: Target, intent: Intent): Promise<Match | undefined> => {
-    const { entity, call } = work;
-    const sent = intent.sent ?? { isRecovery: false };
-    const { parameters, runGroupId } = await lookedFor(work, target, sent);
-    const since = Date.parse(intent.since);
-    const nothing: PipelineRuns = { runs: [], sinceMs: since, fromMs: since };
-    const listed = await api.pipelineRuns(target, target.pipelineName, since, call).catch((error: unknown) => {
-      // No such factory: nothing runs in it.
-      if (apiStatusOf(error) !== undefined && isNotThere(error)) return nothing;
-      throw error;
-    });
-    const { runs, sinceMs, fromMs } = listed;
-    const { correlationParameter: parameter, referencePipelineRunId: reference } = sent;
-    return findRun(runs, {
-      ...{ parameters, sinceMs, fromMs },
-      excludedRunIds: [...intent.earlierRunIds, ...(reference === undefined ? [] : [reference])],
-      isClaimed: (adfRunId) => ledger.isClaimedByOther(adfRunId, entity.key),
-      ...(parameter === undefined ? {} : { correlation: { parameter, value: intent.runId } }),
-      ...(runGroupId === undefined ? {} : { runGroupId }),
-    });
-  };
-
   /** A run that only looks right is taken when no other resource can still say that it is its own. */
   const mayTake = ({ isCertain }: Match, target: Target, intent: Intent): boolean => {
     if (isCertain) return true;
@@ -237,6 +204,27 @@ export const createStarter = (parts: Parts) => {
     return AT_ONCE;
   };
 
+  const lookAgain = async (
+    { entity }: Work,
+    target: Target,
+    intent: Intent,
+    leftMs: number,
+  ): Promise<ReconcileResult> => {
+    await report(
+      runUpdate(
+        entity,
+        { id: intent.runId, state: 'pending' },
+        {
+          status: entity.deletionRequestedAt === undefined ? 'pending' : 'deleting',
+          properties: recordProperties(target, intent),
+          conditions: waiting('ConfirmingStart', 'looking for the pipeline run, which may have been started'),
+        },
+      ),
+    );
+    const lookAgainMs = Math.min(MAX_LOOK_AGAIN_MS, pollIntervalMs);
+    return { requeueAfterMs: leftMs > 0 ? Math.min(lookAgainMs, leftMs + 1) : lookAgainMs };
+  };
+
   const findOrStart = async (
     work: Work,
     record: RunRecord & { readonly intent: Intent },
@@ -250,26 +238,15 @@ export const createStarter = (parts: Parts) => {
     const answered = ledger.answerFor(runId);
     if (answered !== undefined) return confirm(work, 'Created', answered, target, intent);
     const lookedAtMs = now();
-    const match = await patiently(search(work, target, intent));
-    if (match !== undefined && mayTake(match, target, intent)) {
-      context.log.warn({ runId, ...match }, 'pipeline run found that was started before, taken over');
-      return confirm(work, 'Adopted', match.adfRunId, target, intent);
+    const found = await patiently(search(work, target, intent));
+    if (typeof found === 'object' && mayTake(found, target, intent)) {
+      context.log.warn({ runId, ...found }, 'pipeline run found that was started before, taken over');
+      return confirm(work, 'Adopted', found.adfRunId, target, intent);
     }
     const leftMs = Date.parse(intent.at) + searchGraceMs - lookedAtMs;
-    if (match === undefined && leftMs <= 0) return giveUp(work, runId, onMissing, target, intent);
-    await report(
-      runUpdate(
-        entity,
-        { id: runId, state: 'pending' },
-        {
-          status: entity.deletionRequestedAt === undefined ? 'pending' : 'deleting',
-          properties: recordProperties(target, intent),
-          conditions: waiting('ConfirmingStart', 'looking for the pipeline run, which may have been started'),
-        },
-      ),
-    );
-    const lookAgainMs = Math.min(MAX_LOOK_AGAIN_MS, pollIntervalMs);
-    return { requeueAfterMs: leftMs > 0 ? Math.min(lookAgainMs, leftMs + 1) : lookAgainMs };
+    if (found === 'absent' && leftMs <= 0) return unconfirmed(work, target, intent);
+    if (found === undefined && leftMs <= 0) return giveUp(work, runId, onMissing, target, intent);
+    return lookAgain(work, target, intent, leftMs);
   };
 
   /** Ends a run that was never started. */

@@ -84,19 +84,6 @@ export const isRefusal = (error: unknown): error is Fault & { readonly retry: 'n
   return isFault(error) && error.retry === 'never' && status !== undefined && status !== 401 && status !== 403;
 };
 
-/**
- * `work`, with every terminal Fault made one to be tried again: a run that may be under way is not given up because a key was revoked
- * for an hour.
- */
-export const patiently = async <T>(work: Promise<T>): Promise<T> => {
-  try {
-    return await work;
-  } catch (error) {
-    if (!isFault(error) || error.retry !== 'never') throw error;
-    throw new Fault('COMPONENT_RETRYABLE', error.message, { details: error.details, cause: error });
-  }
-};
-
 /** undefined: what was asked about is not there (any more). */
 const unlessAbsent = async <T>(asked: Promise<T>): Promise<T | undefined> => {
   try {

@@ -1,8 +1,7 @@
 // Following a run that Hightouch has told us of: look at it until it has ended. One that is not to be seen is waited for (HIGHTOUCH_SETTLE), said in the
 // status, and then lost: it is never started again. The status says since when, so that a restart does not begin the wait anew.
 
-import { leftToSettleMs, notReady, notSeenYet, reconciling, type ReconcileResult } from '../../sdk/index.ts';
-import { patiently } from './client.ts';
+import { leftToSettleMs, notReady, notSeenYet, patiently, reconciling, type ReconcileResult } from '../../sdk/index.ts';
 import { AT_ONCE, runUpdate, timestamp, type Parts, type Work } from './parts.ts';
 import type { Step } from './plan.ts';
 import { hasEnded, recordProperties } from './run-record.ts';

@@ -16,11 +16,12 @@ import {
   isNotThere,
   leftToSettleMs,
   outcomeOf,
+  patiently,
   type ExternalChange,
   type JsonObject,
   type ReconcileResult,
 } from '../../sdk/index.ts';
-import { isRefusal, knownId, patiently } from './client.ts';
+import { isRefusal, knownId } from './client.ts';
 import type { Ensured, Known } from './ensure.ts';
 import { byAge, type Id } from './ids.ts';
 import { AT_ONCE, othersKnownMs, runUpdate, timestamp, type Parts, type Work } from './parts.ts';

@@ -7,6 +7,7 @@ import {
   isNotThere,
   leftToSettleMs,
   notSeenYet,
+  patiently,
   type HttpAction,
   type JsonObject,
   type JsonValue,
@@ -22,16 +23,6 @@ import { inputOf, updateOf, type Parts, type Report, type Work } from './work.ts
 const STATES = ['pending', 'inprogress', 'succeeded', 'failed', 'cancelled'] as const;
 
 type Read = NonNullable<HttpAction['read']>;
-
-/** `work`, with every terminal Fault made one to be tried again. */
-const patiently = async <T>(work: Promise<T>): Promise<T> => {
-  try {
-    return await work;
-  } catch (error) {
-    if (!isFault(error) || error.retry !== 'never') throw error;
-    throw new Fault('COMPONENT_RETRYABLE', error.message, { details: error.details, cause: error });
-  }
-};
 
 export const createRunFollow = (parts: Parts) => {
   const { client, now, definition } = parts;

@@ -4,7 +4,7 @@ import { decodeJson } from '../core/decode.ts';
 import { isFault } from '../core/fault.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Bench } from './bench.ts';
-import { Breach } from './types.ts';
+import { Breach } from './breach.ts';
 
 /** What to do about a question that is not answered. */
 export const ANSWER =

@@ -14,7 +14,7 @@ import type { NatsApi, ResourceTypeSpec } from '../messages/manifest-types.ts';
 import type { Names } from '../messages/subjects.ts';
 import { formatDurationMs } from '../program/duration.ts';
 import type { ComponentProgram } from './component-program.ts';
-import { Breach } from './types.ts';
+import { Breach } from './breach.ts';
 import type { SeenStatus, Witness } from './witness.ts';
 
 export type Bench = {

@@ -4,7 +4,8 @@
 import { isFault } from '../core/fault.ts';
 import { BenchProblem, type Bench } from './bench.ts';
 import type { ComponentProgram } from './component-program.ts';
-import { Breach, type Check, type CheckReport } from './types.ts';
+import { type Check, type CheckReport } from './types.ts';
+import { Breach } from './breach.ts';
 
 /** What else is to be seen of the component when a check fails. */
 const whatItSays = (program: ComponentProgram | undefined): string => {

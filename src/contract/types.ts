@@ -3,21 +3,6 @@
 
 import type { Bench } from './bench.ts';
 
-/** A component did not keep the contract. All three are sentences for its author. */
-export class Breach extends Error {
-  readonly expected: string;
-  readonly found: string;
-  readonly advice: string;
-
-  constructor(breach: { readonly expected: string; readonly found: string; readonly advice: string }) {
-    super(`expected ${breach.expected}; found ${breach.found}`);
-    this.name = 'Breach';
-    this.expected = breach.expected;
-    this.found = breach.found;
-    this.advice = breach.advice;
-  }
-}
-
 export type Check = {
   /** Lower case with dashes: what `--only` names. */
   readonly name: string;

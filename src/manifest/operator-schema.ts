@@ -1,7 +1,7 @@
 // A manifest of `type: operator`: exactly the fields of the operator page, including `dataosSecrets` and the operator-level `natsApi` that
 // only its samples show. Rules that a schema cannot say are in operator-rules.ts.
 
-import { ifRunningChoices } from '../messages/events.ts';
+import { ifRunningChoices } from '../messages/if-running.ts';
 import type { JsonObject } from '../core/json.ts';
 import { httpSchema } from './http-schema.ts';
 import { fields, META_REQUIRED, metaProperties, text, textList, token } from './meta-schema.ts';

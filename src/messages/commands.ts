@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { LeftBehind } from './left-behind.ts';
 import type { Finding } from './finding.ts';
-import type { IfRunning } from './events.ts';
+import type { IfRunning } from './if-running.ts';
 import type { Operation } from './patch.ts';
 import type { Kind } from './subjects.ts';
 

@@ -4,7 +4,7 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { CloudEvent } from './envelope.ts';
-import type { RunEnd, RunRequest } from './events.ts';
+import type { RunEnd, RunRequest } from './runs.ts';
 import type { ResourceManifest } from './manifest-types.ts';
 
 /** `<workspace>.<name>`: how the SDK and the stores name an entity. */

@@ -1,7 +1,8 @@
 // The events of desired state. One declaration site: type, version, data. Names are past tense; a new version of an event is a
 // new type, and the old one stays readable for ever. Stored in OPSTREAM_EVENTS by the command-handler, and by nobody else.
 
-import type { JsonObject } from '../core/json.ts';
+import { type RunRequest } from './runs.ts';
+import { type IfRunning } from './if-running.ts';
 import type { Operation } from './patch.ts';
 import type { CloudEvent } from './envelope.ts';
 import type { LeftBehind } from './left-behind.ts';
@@ -19,31 +20,6 @@ export type OperatorEventData = {
   /** `leftBehind`: the resources that were still declared when it was gone, and the streams and buckets that stay. */
   readonly 'io.opstream.operator.deleted.v1': { readonly leftBehind?: LeftBehind };
 };
-
-/**
- * One execution that is wanted of a runnable resource. `id` is the id of the event that asked for it. `action`: one that the type
- * declares, with `parameters` that its schema accepts; without it: the normal run.
- */
-export type RunRequest = {
-  readonly id: string;
-  readonly number: number;
-  readonly requestedAt: string;
-  readonly action?: string;
-  readonly parameters?: JsonObject;
-  /** It was wanted by a changed spec, not by somebody who asked for a run. */
-  readonly ofSpec?: true;
-};
-
-/** What becomes of a run that is wanted while one goes on: it waits for its turn, takes the place of that one, or is not done. */
-export const ifRunningChoices = ['queue', 'replace', 'skip'] as const;
-export type IfRunning = (typeof ifRunningChoices)[number];
-
-/**
- * How a run ended. `replaced`: cancelled for, or dropped for, one that was to take its place. `superseded`: it waited, for a spec that has
- * changed again. `skipped`: it was wanted by a change while another went on, and the type says skip. `unknown`: a version that did not record
- * ends wanted another run.
- */
-export type RunEnd = 'succeeded' | 'failed' | 'cancelled' | 'replaced' | 'superseded' | 'skipped' | 'unknown';
 
 export type ResourceEventData = {
   /** First event of a resource, and of one that is declared again after its deletion (then with a new uid). */

@@ -1,7 +1,7 @@
 // The manifests as they are stored: validated, defaults filled in, `natsApi` moved into each resource type.
 // Field names are those of the seed's operator page. parse.ts makes them from bytes.
 
-import type { IfRunning } from './events.ts';
+import type { IfRunning } from './if-running.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { HttpTypeSpec } from './http-types.ts';
 

@@ -6,7 +6,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { Rejection } from '../core/rejection.ts';
 import type { Receipt } from './commands.ts';
 import type { Condition, Entity, EntityStatus, OperatorStatus, RuntimeStatus, ShownStatus } from './entity.ts';
-import type { RunEnd } from './events.ts';
+import type { RunEnd } from './runs.ts';
 import type { OperatorManifest, SecretManifest } from './manifest-types.ts';
 import type { Kind } from './subjects.ts';
 

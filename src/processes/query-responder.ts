@@ -3,7 +3,7 @@
 
 import { encodeJson } from '../core/decode.ts';
 import { createAnswerer } from '../engine/queries/answer-query.ts';
-import { createOutcomes } from '../engine/commands/outcomes.ts';
+import { createOutcomes } from '../engine/history/outcomes.ts';
 import { createQueryDoor } from '../engine/queries/query-door.ts';
 import { createViewMirror } from '../engine/queries/view-mirror.ts';
 import { createFollower } from '../jetstream/follower.ts';

@@ -5,7 +5,7 @@
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import type { LifecycleStatus, RuntimeStatus } from '../messages/entity.ts';
 import { nearestName } from '../json-schema/nearest.ts';
-import { CHANGES } from './last-change.ts';
+import { CHANGES } from './external-change.ts';
 import type { ReconcileResult, StatusUpdate } from './types.ts';
 
 const LIFECYCLES: readonly LifecycleStatus[] = ['pending', 'active', 'error', 'deleting', 'deleted'];

@@ -73,7 +73,7 @@ export { createMemoryEntityStatusStore, createMemoryEntityStore } from './memory
 export { createMessageHandler } from './message-handler.ts';
 export { conditionsFor, notReady, ready, reconciling, stalled } from './conditions.ts';
 export { differenceText, type DifferenceOptions } from './difference.ts';
-export { CHANGES, type ChangeReason, type ExternalChange } from './last-change.ts';
+export { CHANGES, type ChangeReason, type ExternalChange } from './external-change.ts';
 export { leftToSettleMs, notSeenYet } from './settling.ts';
 export { componentTable } from './config.ts';
 export {

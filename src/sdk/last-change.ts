@@ -2,20 +2,10 @@
 // component's log. An author names it once, as `change` of the report after it; the SDK dates it and keeps it in every later status of the
 // resource until there is another one, also in those that the SDK itself makes. Called by status-rules.ts and controller.ts.
 
+import { type ExternalChange } from './external-change.ts';
 import type { Log } from '../engine/ports/log.ts';
 import type { Condition } from '../messages/entity.ts';
 import type { ReportedCondition, StatusUpdate } from './types.ts';
-
-/**
- * `Created`: made for the first time. `Adopted`: it was there and is the resource's from now on. `Updated`: brought to what the resource asks
- * for by now. `DriftCorrected`: brought back to what it was asked to be before. `Recreated`: it was gone. `Restored`: brought back from
- * where it was deleted to. `Deleted`: with the resource; the message says what is left.
- */
-export type ChangeReason = (typeof CHANGES)[number];
-export const CHANGES = ['Created', 'Adopted', 'Updated', 'DriftCorrected', 'Recreated', 'Restored', 'Deleted'] as const;
-
-/** `message`: what differed (see `differenceText`), what was made, what is left; without secrets. Default: nothing. */
-export type ExternalChange = { readonly what: ChangeReason; readonly message?: string };
 
 const TYPE = 'LastChange';
 const MAX_MESSAGE_LENGTH = 1000;

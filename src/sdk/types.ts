@@ -15,7 +15,7 @@ import type {
   RuntimeStatus,
 } from '../messages/entity.ts';
 import type { JsonObject } from '../core/json.ts';
-import type { ExternalChange } from './last-change.ts';
+import type { ExternalChange } from './external-change.ts';
 import type { TracedFetch } from './traced-fetch.ts';
 
 /** The resource type of an entity: `resource.type` of its manifest. */

@@ -12,7 +12,8 @@ import {
 } from '../domain/resource/run-lane.ts';
 import type { Writable } from '../core/writable.ts';
 import type { EntityStatus } from '../messages/entity.ts';
-import type { ResourceEvent, RunEnd, RunRequest } from '../messages/events.ts';
+import type { ResourceEvent } from '../messages/events.ts';
+import type { RunEnd, RunRequest } from '../messages/runs.ts';
 import type { RunRow } from '../messages/queries.ts';
 
 type Row = Writable<RunRow>;

@@ -8,7 +8,7 @@ import {
   type CommandExecutor,
   type ExecuteOptions,
 } from '../../src/engine/commands/execute-command.ts';
-import { createOutcomes } from '../../src/engine/commands/outcomes.ts';
+import { createOutcomes } from '../../src/engine/history/outcomes.ts';
 import type { Relations } from '../../src/engine/commands/relations.ts';
 import { createChannelClaims } from '../../src/engine/commands/channel-claims.ts';
 import type { Census } from '../../src/engine/evolution/census.ts';

@@ -35,6 +35,21 @@ const allowed: Record<string, readonly string[]> = {
   index: ['core', 'messages', 'manifest', 'client', 'domain'],
 };
 
+/** The rooms of the engine, and what each may import beside itself. */
+const LOOPS = ['ports', 'loops', 'history'];
+const engineRooms: Record<string, readonly string[]> = {
+  ports: [],
+  loops: ['ports'],
+  history: ['ports', 'loops'],
+  evolution: LOOPS,
+  commands: [...LOOPS, 'evolution'],
+  projection: LOOPS,
+  queries: LOOPS,
+  supervision: LOOPS,
+  'own-server': [...LOOPS, 'supervision'],
+  dispatch: [...LOOPS, 'evolution', 'supervision'],
+};
+
 /** Packages and where they may be imported: a prefix of the file's path below src. */
 const packageHomes: Record<string, readonly string[]> = {
   nats: ['jetstream/'],
@@ -101,6 +116,35 @@ describe('the rooms of src', () => {
       strays.map(({ file, target }) => `${file} -> ${target}`),
       [],
     );
+  });
+
+  it('import only downwards within the engine too', () => {
+    const within = internal.filter(({ file, target }) => file.startsWith('engine/') && target.startsWith('engine/'));
+    assert.ok(within.length > 100, `saw only ${within.length} imports within the engine`);
+    const engineRoomOf = (path: string): string => path.split('/')[1] ?? '';
+    const strays = within.filter(({ file, target }) => {
+      const [from, to] = [engineRoomOf(file), engineRoomOf(target)];
+      return from !== to && engineRooms[from]?.includes(to) !== true;
+    });
+    assert.deepEqual(
+      strays.map(({ file, target }) => `${file} -> ${target}`),
+      [],
+    );
+  });
+
+  it('have no circle of files', () => {
+    const targetsOf = new Map<string, string[]>();
+    for (const { file, target } of internal) targetsOf.set(file, [...(targetsOf.get(file) ?? []), target]);
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const visit = (file: string, way: readonly string[]): void => {
+      if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' -> '));
+      if (done.has(file) || way.includes(file)) return;
+      for (const target of targetsOf.get(file) ?? []) visit(target, [...way, file]);
+      done.add(file);
+    };
+    for (const file of files) visit(file, []);
+    assert.deepEqual(circles, []);
   });
 
   it('keep clocks, chance and the process out of the pure ones', () => {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 import { exitCodes } from '../../program/lifecycle.ts';
 import type { TargetVerb } from '../../messages/commands.ts';
-import { ifRunningChoices } from '../../messages/events.ts';
+import { ifRunningChoices } from '../../messages/if-running.ts';
 import { actionOf, withName } from '../action-flags.ts';
 import { has, textOf, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';

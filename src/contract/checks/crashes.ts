@@ -3,7 +3,8 @@
 import { apply, command, lastOnChannel, lastStatus, settled, until, untilQuiet } from '../bench.ts';
 import type { Bench } from '../bench.ts';
 import type { Entity } from '../../messages/entity.ts';
-import { Breach, type Check } from '../types.ts';
+import { type Check } from '../types.ts';
+import { Breach } from '../breach.ts';
 
 const KEEP =
   'acknowledge a command only when a kill can no longer lose it: done and reported, or kept on disk or in a bucket that is read at the start';

@@ -18,7 +18,8 @@ import type { Bench } from '../bench.ts';
 import { encodeJson } from '../../core/decode.ts';
 import { RELEASED, type Entity } from '../../messages/entity.ts';
 import { ask } from '../ask.ts';
-import { Breach, type Check } from '../types.ts';
+import { type Check } from '../types.ts';
+import { Breach } from '../breach.ts';
 
 const DELETED =
   'when data.command is "delete" (deletionRequestedAt is set): remove what is outside, then store status "deleted" with the uid';

@@ -13,7 +13,8 @@ import {
 } from '../bench.ts';
 import type { Bench } from '../bench.ts';
 import { atRest } from '../settling.ts';
-import { Breach, type Check } from '../types.ts';
+import { type Check } from '../types.ts';
+import { Breach } from '../breach.ts';
 import type { Entity } from '../../messages/entity.ts';
 
 const LEVEL = 'keep the entity with the largest data.entity.sequence, and ignore every other';

@@ -17,7 +17,8 @@ import {
 } from '../bench.ts';
 import type { Bench } from '../bench.ts';
 import { atRest } from '../settling.ts';
-import { Breach, type Check } from '../types.ts';
+import { type Check } from '../types.ts';
+import { Breach } from '../breach.ts';
 
 const SET_ASIDE = 'what cannot be read is published on <prefix>.dead.component with its reason, and then acknowledged';
 

@@ -3,7 +3,8 @@
 import { apply, command, FINAL, lastStatus, settled, spoken, statusesOf, until, BenchProblem } from '../bench.ts';
 import type { Bench } from '../bench.ts';
 import type { Entity } from '../../messages/entity.ts';
-import { Breach, type Check } from '../types.ts';
+import { type Check } from '../types.ts';
+import { Breach } from '../breach.ts';
 
 const RUNS =
   'data.entity.run.id names the run that is wanted: report it as run.id, with run.state and runtime, until it is final';

@@ -4,7 +4,8 @@ import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { COMMAND_TYPE, STATUS_TYPE, type StatusEvent } from '../../messages/entity.ts';
 import { schemaUri } from '../../messages/envelope.ts';
 import type { Bench } from '../bench.ts';
-import { Breach, type Check } from '../types.ts';
+import { type Check } from '../types.ts';
+import { Breach } from '../breach.ts';
 import type { SeenStatus } from '../witness.ts';
 
 const PAGE = 'see "The channel: components in any language" in the README, which has a whole status as an example';

@@ -3,7 +3,8 @@
 import { reject } from '../../core/rejection.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Entity, ObservedRun } from '../../messages/entity.ts';
-import type { IfRunning, NewResourceEvent, ResourceEventData } from '../../messages/events.ts';
+import type { NewResourceEvent, ResourceEventData } from '../../messages/events.ts';
+import type { IfRunning } from '../../messages/if-running.ts';
 import type { Decision, DecisionContext } from '../decision.ts';
 import { goingOn, isEnd } from './run-lane.ts';
 import { laneProblem, nextRun, notRunnable } from './run.ts';

@@ -6,7 +6,8 @@
 // to know nothing of what waits.
 
 import type { Entity, RuntimeStatus } from '../../messages/entity.ts';
-import type { IfRunning, RunEnd, RunRequest } from '../../messages/events.ts';
+import type { RunEnd, RunRequest } from '../../messages/runs.ts';
+import type { IfRunning } from '../../messages/if-running.ts';
 
 /** `waitingRuns` is absent when none wait, and none wait unless `run` goes on. */
 export type RunLane = Pick<Entity, 'run' | 'waitingRuns'>;

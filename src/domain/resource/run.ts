@@ -5,7 +5,9 @@ import { reject, type Rejection, type RejectionDetail } from '../../core/rejecti
 import { nearestName } from '../../json-schema/nearest.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Entity } from '../../messages/entity.ts';
-import type { IfRunning, NewResourceEvent, RunRequest } from '../../messages/events.ts';
+import type { NewResourceEvent } from '../../messages/events.ts';
+import type { RunRequest } from '../../messages/runs.ts';
+import type { IfRunning } from '../../messages/if-running.ts';
 import { goingOn, MAX_WAITING_BYTES, MAX_WAITING_RUNS, nextNumber, requestRun } from './run-lane.ts';
 import type { Decision, DecisionContext } from '../decision.ts';
 

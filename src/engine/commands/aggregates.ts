@@ -3,6 +3,7 @@
 // then loaded again. A long history is begun at a snapshot of it, and the command ids before that are asked of the snapshot's filters: neither
 // time nor memory grows with what happened long ago.
 
+import { type Applied } from './applied.ts';
 import { takeIn } from '../../domain/take-in.ts';
 import { createOwnEvents, type OwnEvents } from '../../messages/own-events.ts';
 import { evolveOperator } from '../../domain/operator/evolve.ts';
@@ -11,23 +12,14 @@ import { initialOperatorState, type OperatorState } from '../../domain/operator/
 import { initialResourceState, type ResourceState } from '../../domain/resource/state.ts';
 import { evolveSecret } from '../../domain/secret/evolve.ts';
 import { initialSecretState, type SecretState } from '../../domain/secret/state.ts';
-import type { LeftBehind } from '../../messages/left-behind.ts';
 import { refKey, type Names, type Ref } from '../../messages/subjects.ts';
 import type { DomainEvent, OperatorEvent, ResourceEvent, SecretEvent } from '../../messages/events.ts';
-import type { ReceiptEvent } from '../../messages/commands.ts';
 import { appliedWith, findApplied } from './earlier-commands.ts';
 import { createGenerations } from '../loops/recent-cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StoredMessage, StreamReader } from '../ports/streams.ts';
 import { createSeenIds, type SeenIds } from '../history/seen-ids.ts';
 import { noSnapshots, SNAPSHOT_EVERY, type Snapshots } from '../history/snapshots.ts';
-
-/** What one command stored on this aggregate: enough to answer it again. */
-export type Applied = {
-  readonly events: readonly ReceiptEvent[];
-  readonly generation: number;
-  readonly leftBehind?: LeftBehind;
-};
 
 export type Aggregate = {
   readonly ref: Ref;

@@ -1,6 +1,7 @@
 // Decides `finalize`, the end of a deletion (P12). The operator-runtime asks for it, and is not believed: a resource goes when the last status
 // that is stored says `deleted` about it, an operator when nothing can have been accepted any more that needs it.
 
+import { DELETION_GRACE_MS } from '../../domain/operator/deletion-grace.ts';
 import { decideOperator } from '../../domain/operator/decide.ts';
 import { decideResource } from '../../domain/resource/decide.ts';
 import { Fault } from '../../core/fault.ts';
@@ -9,12 +10,6 @@ import type { TargetCommand } from '../../messages/commands.ts';
 import { NOTHING_LEFT } from '../../messages/left-behind.ts';
 import type { Aggregate } from './aggregates.ts';
 import type { Relations } from './relations.ts';
-
-/**
- * A command-handler trusts what it knows of an operator for OPERATOR_MAX_AGE_MS and gives up storing after APPEND_DEADLINE_MS. After
- * this time no resource can be accepted any more that did not see the deletion.
- */
-export const DELETION_GRACE_MS = 5000;
 
 type Context = DecisionContext & { readonly relations: Relations };
 

@@ -1,6 +1,7 @@
 // Brings an intent and the aggregates together for the pure deciders: fills in what they need to know of other aggregates (the
 // operator of a resource, the resources of an operator) and turns a patch into the manifest that it means.
 
+import { type DecideIntentContext } from './deciding.ts';
 import { decideOperator } from '../../domain/operator/decide.ts';
 import { decideResource, type Host } from '../../domain/resource/decide.ts';
 import { decideSecret } from '../../domain/secret/decide.ts';
@@ -10,51 +11,22 @@ import { validateManifest } from '../../manifest/validate.ts';
 import { reject, type Rejection } from '../../core/rejection.ts';
 import type { TargetCommand } from '../../messages/commands.ts';
 import { NOTHING_LEFT } from '../../messages/left-behind.ts';
-import type { Finding } from '../../messages/finding.ts';
 import { isPending, type Awaitable } from '../../core/awaitable.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { JsonValue } from '../../core/json.ts';
-import type { Decision, DecisionContext } from '../../domain/decision.ts';
+import type { Decision } from '../../domain/decision.ts';
 import type { Manifest, OperatorManifest, ResourceManifest, SecretManifest } from '../../messages/manifest-types.ts';
-import type { OperatorDocument } from '../../messages/queries.ts';
 import { adviceOnDocument } from './advice.ts';
 import type { Aggregate } from './aggregates.ts';
-import type { CommandRequest } from './command-request.ts';
 import { refOf, type Intent, type TargetIntent } from './intent.ts';
-import type { Census } from '../evolution/census.ts';
 import { retryIfStuck } from './stuck.ts';
 import { decideFinalize } from './decide-finalize.ts';
 import { externalNameOf, filterProblems } from './resource-types.ts';
 import { breakagesOf } from '../evolution/schema-evolution.ts';
-import type { JqRunner } from '../ports/jq.ts';
-import type { Vault } from '../ports/vault.ts';
-import type { Relations } from './relations.ts';
 import { resealManifest, sealManifest } from './sealing.ts';
-import type { SpecSchemas } from './spec-schemas.ts';
 import { decideResourceTarget } from './decide-resource-target.ts';
 import { warnIfHeldBack } from './held-back.ts';
-import { refKey, resourceRef, type Ref } from '../../messages/subjects.ts';
-
-export type DecideIntentContext = DecisionContext & {
-  readonly request: CommandRequest;
-  readonly prefix: string;
-  readonly schemas: SpecSchemas;
-  readonly vault: Vault;
-  /** The command lies in a stream: what must not be stored in the clear is refused. */
-  readonly isStored: boolean;
-  /** The operator of that name as this command sees it (with what the same command declares). */
-  operatorNamed(name: string): OperatorDocument | undefined;
-  /** Asked only where a decision or a refusal needs it. */
-  readonly relations: Relations;
-  /** Asked only when an operator changes in a way that could break a resource. */
-  readonly census: Census;
-  /** Asked only for types that have a `nameJqFilter`. */
-  readonly jq: JqRunner;
-  /** Whether this very command is about that thing too. */
-  isCommanded(ref: Ref): boolean;
-  /** Advice for the receipt, if the command is accepted. */
-  warn(finding: Finding): void;
-};
+import { refKey, resourceRef } from '../../messages/subjects.ts';
 
 const hostOf = (manifest: ResourceManifest, context: DecideIntentContext): Awaitable<Host> => {
   const operator = context.operatorNamed(manifest.resource.operator);

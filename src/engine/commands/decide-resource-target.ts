@@ -9,7 +9,7 @@ import { decideResource } from '../../domain/resource/decide.ts';
 import type { TargetCommand } from '../../messages/commands.ts';
 import type { Entity } from '../../messages/entity.ts';
 import type { Aggregate } from './aggregates.ts';
-import type { DecideIntentContext } from './decide-intent.ts';
+import type { DecideIntentContext } from './deciding.ts';
 import { warnOfHolding } from './held-back.ts';
 import { runWishOf } from './resource-types.ts';
 import { retryIfStuck } from './stuck.ts';

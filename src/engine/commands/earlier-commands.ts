@@ -5,7 +5,7 @@ import { includesBytes } from '../../core/bytes.ts';
 import type { OwnEvents } from '../../messages/own-events.ts';
 import { leftBehindIn } from '../../messages/left-behind.ts';
 import type { DomainEvent } from '../../messages/events.ts';
-import type { Applied } from './aggregates.ts';
+import type { Applied } from './applied.ts';
 import type { StreamReader } from '../ports/streams.ts';
 import type { Stretch } from '../history/seen-ids.ts';
 

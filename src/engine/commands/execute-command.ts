@@ -15,7 +15,7 @@ import { createCommandDecider, type Decided } from './decide-command.ts';
 import { readIntents, type Intent } from './intent.ts';
 import { adviceOn } from './advice.ts';
 import type { OutcomeIndex } from './outcome-index.ts';
-import type { Outcomes } from './outcomes.ts';
+import type { Outcomes } from '../history/outcomes.ts';
 import { appliedBefore, idReused, preview, refusal, sameTarget, withWarnings } from './receipts.ts';
 import { createCommandMeter } from './command-meter.ts';
 import { noMetrics } from '../ports/no-metrics.ts';

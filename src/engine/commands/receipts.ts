@@ -8,7 +8,6 @@ import { boundedFindings, type Finding } from '../../messages/finding.ts';
 import { refKey, type Ref } from '../../messages/subjects.ts';
 import type { EntityIdentity, Receipt, ReceiptEvent } from '../../messages/commands.ts';
 import type { DomainEvent } from '../../messages/events.ts';
-import { sizeOf } from '../../messages/answer-room.ts';
 import { generationOf, type Aggregate } from './aggregates.ts';
 import type { CommandRequest } from './command-request.ts';
 
@@ -83,24 +82,6 @@ export const preview = (request: CommandRequest, changes: readonly Change[]): Re
 /** With the advice that there is, if any. */
 export const withWarnings = (receipt: Receipt, warnings: readonly Finding[]): Receipt =>
   warnings.length === 0 || !receipt.accepted ? receipt : { ...receipt, warnings: boundedFindings(warnings) };
-
-/** What can be spared of a receipt that is too large, first to last: others can look it up, or ask for less at once. */
-const SPARED = ['preview', 'warnings', 'leftBehind', 'entities', 'events'] as const;
-
-/** The receipt if it takes at most `roomBytes` as it is sent, else one without what can be spared, which says so. */
-export const fittingReceipt = (receipt: Receipt, roomBytes: number): Receipt => {
-  const bytes = sizeOf(receipt);
-  const fields: (typeof SPARED)[number][] = [];
-  let shown = receipt;
-  for (const field of SPARED) {
-    if (sizeOf(shown) <= roomBytes) break;
-    if (receipt[field] === undefined) continue;
-    fields.push(field);
-    const { [field]: _spared, ...rest } = shown;
-    shown = { events: [], ...rest, leftOut: { fields: [...fields], bytes, maxBytes: roomBytes } };
-  }
-  return shown;
-};
 
 export const sameTarget = (receipt: Receipt, refs: readonly Ref[]): boolean => {
   const [ref] = refs;

@@ -3,15 +3,7 @@
 // It is not sent again while it lies in the channel and the component has yet to take it: a component that is away for days must not find
 // hundreds of copies. Otherwise at growing pauses, because a component may be at work on it for long.
 
-/** Where the stream of a channel stands, and how far the component has taken the commands on one of its subjects. */
-export type ChannelPosition = {
-  /** Of what it still holds; the next one to come when it holds nothing. */
-  readonly firstSequence: number;
-  readonly lastSequence: number;
-  /** Everything up to here was acknowledged; of several consumers the one that is furthest. Undefined: none acknowledges. */
-  readonly takenTo?: number;
-};
-
+import { type ChannelPosition } from '../ports/channel.ts';
 export type Debt = {
   /** Of the last time that it was sent, as far as is known; at first: of when it was found. */
   readonly sinceMs: number;

@@ -2,6 +2,7 @@
 // deletion. Level-based: `attend(name)` may be called any number of times; one run per operator at a time, and a later call makes it
 // run again.
 
+import { lastOperatorStatus } from '../history/last-operator-status.ts';
 import { encodeJson } from '../../core/decode.ts';
 import { isFault } from '../../core/fault.ts';
 import {
@@ -17,7 +18,7 @@ import { NO_WORKSPACE } from '../../core/names.ts';
 import type { Names } from '../../messages/subjects.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Adopt } from './adoption.ts';
-import { DELETION_GRACE_MS } from '../commands/decide-finalize.ts';
+import { DELETION_GRACE_MS } from '../../domain/operator/deletion-grace.ts';
 import type { Finalizer } from './finalize-loop.ts';
 import type { OperatorDirectory } from '../history/operator-directory.ts';
 import type { ComponentsReport } from '../supervision/component-report.ts';
@@ -26,8 +27,6 @@ import type { Appender, StreamReader } from '../ports/streams.ts';
 import type { Clock, IdSource } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { isDeepStrictEqual } from '../../core/equal.ts';
-import { createOwnEvents, type OwnEvents } from '../../messages/own-events.ts';
-import { lastOwnStatus } from '../history/last-own-status.ts';
 
 const RETRY_MS = 5000;
 
@@ -61,20 +60,6 @@ export const channelsOf = (operator: OperatorDocument): ReadonlyMap<string, read
     channels.set(stream, [...(channels.get(stream) ?? []), subject]);
   }
   return channels;
-};
-
-export const operatorStatusSubject = (names: Names, name: string): string =>
-  names.status({ operator: name, workspace: NO_WORKSPACE, name });
-
-/** `sequence`: of the last message on its subject. `status` undefined: nothing was reported yet. */
-export const lastOperatorStatus = async (
-  reader: StreamReader,
-  names: Names,
-  name: string,
-  own: OwnEvents = createOwnEvents(names),
-): Promise<{ readonly sequence: number; readonly status: OperatorStatus | undefined }> => {
-  const { sequence, event } = await lastOwnStatus(reader, own, operatorStatusSubject(names, name));
-  return { sequence, status: event?.data as OperatorStatus | undefined };
 };
 
 type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;

@@ -9,7 +9,6 @@ import type { OwnEvents } from '../../messages/own-events.ts';
 import type { DomainEvent } from '../../messages/events.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StreamReader } from '../ports/streams.ts';
-import type { ViewMirror } from '../queries/view-mirror.ts';
 
 /** A view that has moved on since the end of its stream was last asked for is believed for so long. */
 const ASK_AFTER_MS = 1000;
@@ -44,7 +43,8 @@ export const createViewTrust = (options: {
   readonly names: Names;
   readonly events: StreamReader;
   readonly statuses: Pick<StreamReader, 'lastSequence'>;
-  readonly mirror: Pick<ViewMirror, 'position'>;
+  /** How far the view in a bucket has a stream. */
+  readonly mirror: { position(bucket: string, stream: string): number };
   readonly clock: Clock;
   readonly own: OwnEvents;
 }) => {

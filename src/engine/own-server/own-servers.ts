@@ -12,7 +12,7 @@ import type { OperatorDirectory } from '../history/operator-directory.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
-import type { ServerAccess } from '../supervision/plan.ts';
+import type { ServerAccess } from '../supervision/plan-inputs.ts';
 import type { InstanceSpec } from '../supervision/ports.ts';
 import { serverInstance, serverProblem, serverWish, withServer, type ServerWish } from './place.ts';
 import type { OwnServer, ServerFolders, ServerPlace, ServerSide } from './ports.ts';
@@ -220,7 +220,7 @@ export const createOwnServers = (options: OwnServersOptions) => {
 
     seenWithServer: (operator: OperatorDocument): OperatorDocument => withServer(operator, ownWish(operator)),
 
-    /** How its components reach its server, from this machine's network only: see `withinReach`. Undefined: the shared one. Faults: COMPUTE_UNAVAILABLE. */
+    /** How its components reach its server, from this machine's network only: see `reachProblem`. Undefined: the shared one. Faults: COMPUTE_UNAVAILABLE. */
     accessOf: async (operator: OperatorDocument): Promise<ServerAccess | undefined> => {
       assertThere(operator);
       const entry = openFor(operator);

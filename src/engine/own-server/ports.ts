@@ -4,7 +4,7 @@
 import type { Appender, StreamFollower, StreamReader } from '../ports/streams.ts';
 import type { KeyValueStore } from '../ports/buckets.ts';
 import type { Publisher, Requester, Subscriber } from '../ports/services.ts';
-import type { ChannelPosition } from '../dispatch/debt.ts';
+import type { ChannelPosition } from '../ports/channel.ts';
 
 /** An image that the process driver knows: the nats-server of this machine. */
 export const SERVER_IMAGE = 'opstream/nats-server';

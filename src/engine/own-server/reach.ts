@@ -4,7 +4,6 @@
 import type { ComponentSpec } from '../../messages/manifest-types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import { EXTERNAL, PROCESS } from '../supervision/drivers.ts';
-import type { Planner } from '../supervision/planner.ts';
 import { isServer, serverWish } from './place.ts';
 
 export type Reach = {
@@ -25,13 +24,3 @@ export const reachProblem = (
   if (serverWish(operator, computes)?.location !== 'own' || isServer(operator, component)) return undefined;
   return `compute "${compute}" means containers in a network of their own, which do not reach the operator's own NATS server at 127.0.0.1 of the machine: put them on its network (--network host in OPSTREAM_CONTAINER_RUN_FLAGS), name a compute that means "${PROCESS}", or one that means "${EXTERNAL}" in natsClusterConfig.compute, for the shared server`;
 };
-
-/** A planner that plans no component which could not reach its server. */
-export const withinReach = (planner: Planner, reach: Reach): Planner => ({
-  ...planner,
-  plan: async (operator, component) => {
-    const message = reachProblem(operator, component, reach);
-    if (message === undefined) return planner.plan(operator, component);
-    return { kind: 'obstacle', obstacle: { code: 'ComputeUnsuitable', message } };
-  },
-});

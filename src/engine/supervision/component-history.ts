@@ -4,7 +4,7 @@
 import { isFault } from '../../core/fault.ts';
 import type { ComponentStatus, ReplicaHistory } from '../../messages/entity.ts';
 import type { Names } from '../../messages/subjects.ts';
-import { lastOperatorStatus } from '../dispatch/operator-care.ts';
+import { lastOperatorStatus } from '../history/last-operator-status.ts';
 import type { Log } from '../ports/log.ts';
 import type { StreamReader } from '../ports/streams.ts';
 import type { ComponentHistory, SlotHistory } from './decide.ts';

@@ -2,38 +2,14 @@
 // is a hash of what an instance is started with, secrets by their version and never by their value (a hash of a weak secret tells it);
 // `replicas` is not in it, so that scaling starts or stops copies and changes none.
 
+import { type ComponentSecrets, type ServerAccess } from './plan-inputs.ts';
 import type { ComponentSpec, NatsApi } from '../../messages/manifest-types.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
-import { withoutServer } from '../own-server/place.ts';
 import { hiddenValuesOf } from './secrets/hidden-values.ts';
 import type { RollParts } from '../../messages/entity.ts';
 import { instanceId } from './instance-id.ts';
 import type { InstanceFile, InstanceSpec } from './ports.ts';
 import { secretPart } from './rolled-for.ts';
-
-/** What a component's references to secrets come to. All but `version` is secret. */
-export type ComponentSecrets = {
-  readonly environment: Readonly<Record<string, string>>;
-  readonly files: readonly InstanceFile[];
-  /** From `imagePullSecret`: a docker `config.json`. */
-  readonly registryConfig?: string;
-  /** Changes when a secret does: their names and sequences. */
-  readonly version: string;
-  /** By `workspace/name`. Absent: of none. */
-  readonly sequences?: Readonly<Record<string, number>>;
-};
-
-export const noSecrets: ComponentSecrets = { environment: {}, files: [], version: '' };
-
-/** How the components of an operator reach their server. */
-export type ServerAccess = {
-  /** In the clear and part of the revision: OPSTREAM_NATS_URL and the like. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** Credentials; only their version is part of the revision. */
-  readonly credentials: Readonly<Record<string, string>>;
-  /** Changes when they do, and does not tell them. Absent: a change of them rolls nothing. */
-  readonly credentialsVersion?: string;
-};
 
 export type PlanContext = {
   readonly prefix: string;
@@ -91,7 +67,7 @@ export const OPERATOR_FILE = 'operator.json';
 
 const manifestFile = (operator: OperatorDocument): readonly InstanceFile[] =>
   operator.manifest.operator.resources.some(({ http }) => http !== undefined)
-    ? [{ name: OPERATOR_FILE, content: JSON.stringify(withoutServer(operator).manifest) }]
+    ? [{ name: OPERATOR_FILE, content: JSON.stringify(operator.manifest) }]
     : [];
 
 const declared = ({ environmentVars = {} }: ComponentSpec): Readonly<Record<string, string>> =>

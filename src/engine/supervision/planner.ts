@@ -7,9 +7,9 @@ import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Log } from '../ports/log.ts';
 import type { Vault } from '../ports/vault.ts';
 import type { Obstacle } from './component-report.ts';
-import { isServer, serverProblem } from '../own-server/place.ts';
 import { EXTERNAL, PROCESS } from './drivers.ts';
-import { planComponent, type ComponentSecrets, type ServerAccess } from './plan.ts';
+import { planComponent } from './plan.ts';
+import { type ComponentSecrets, type ServerAccess } from './plan-inputs.ts';
 import type { InstanceSpec } from './ports.ts';
 import { openApiKey } from './secrets/secret-reader.ts';
 
@@ -19,8 +19,6 @@ export type PlannerOptions = {
   readonly computes: ReadonlyMap<string, string>;
   /** Names of the drivers that there are. */
   readonly drivers: ReadonlySet<string>;
-  /** The operator's own NATS server as an instance; faults are obstacles. */
-  server(operator: OperatorDocument, component: ComponentSpec): Promise<InstanceSpec>;
   /** Faults are obstacles. */
   access(operator: OperatorDocument): Promise<ServerAccess>;
   /** Faults are obstacles: SECRET_UNREADABLE, COMPONENT_NOT_STARTABLE (a secret is not there). */
@@ -51,6 +49,18 @@ export type Planner = {
   plan(operator: OperatorDocument, component: ComponentSpec): Promise<Plan>;
 };
 
+/** What is told of an error: a fault as it is, a bug as one, with the rest in the log. */
+export const caughtObstacle = (
+  error: unknown,
+  operator: OperatorDocument,
+  component: ComponentSpec,
+  log: Log,
+): Obstacle => {
+  if (isFault(error)) return { code: error.code, message: error.message };
+  log.error({ operator: operator.name, component: component.name, err: error }, 'component cannot be planned');
+  return { code: 'INTERNAL', message: "cannot be planned; the operator-runtime's log says why" };
+};
+
 export const createPlanner = (options: PlannerOptions): Planner => {
   const { computes, drivers, log } = options;
   const known = [...computes.keys()].join(', ');
@@ -60,18 +70,16 @@ export const createPlanner = (options: PlannerOptions): Planner => {
   };
 
   /** Why this driver cannot run it. */
-  const obstacleOf = (operator: OperatorDocument, component: ComponentSpec, driver: string): Obstacle | undefined => {
+  const obstacleOf = (component: ComponentSpec, driver: string): Obstacle | undefined => {
     const { compute } = component;
     if (!drivers.has(driver)) {
       const message = `compute "${compute}" needs the driver "${driver}", which this operator-runtime does not have`;
       return { code: 'COMPUTE_UNAVAILABLE', message };
     }
     const needsImage = driver !== PROCESS && component.image === undefined;
-    const imageProblem = needsImage
-      ? `compute "${compute}" means the driver "${driver}", which starts images, and the component names none: give it an "image", or a compute that means "${PROCESS}"`
-      : undefined;
-    const problem = isServer(operator, component) ? serverProblem(compute, computes) : imageProblem;
-    return problem === undefined ? undefined : { code: 'ComputeUnsuitable', message: problem };
+    if (!needsImage) return undefined;
+    const message = `compute "${compute}" means the driver "${driver}", which starts images, and the component names none: give it an "image", or a compute that means "${PROCESS}"`;
+    return { code: 'ComputeUnsuitable', message };
   };
 
   return {
@@ -80,11 +88,9 @@ export const createPlanner = (options: PlannerOptions): Planner => {
       const driver = computes.get(component.compute);
       if (driver === EXTERNAL) return { kind: 'external' };
       if (driver === undefined) return { kind: 'obstacle', obstacle: unknown(component) };
-      const obstacle = obstacleOf(operator, component, driver);
+      const obstacle = obstacleOf(component, driver);
       if (obstacle !== undefined) return { kind: 'obstacle', obstacle };
       try {
-        if (isServer(operator, component))
-          return { kind: 'instances', driver, desired: [await options.server(operator, component)] };
         const [access, secrets] = await Promise.all([options.access(operator), options.secrets(component, driver)]);
         const { prefix, digest } = options;
         const local = options.localOf(component.image, driver);
@@ -105,13 +111,7 @@ export const createPlanner = (options: PlannerOptions): Planner => {
           }),
         };
       } catch (error) {
-        const isKnown = isFault(error);
-        const facts = { operator: operator.name, component: component.name, err: error };
-        if (!isKnown) log.error(facts, 'component cannot be planned');
-        const obstacle = isKnown
-          ? { code: error.code, message: error.message }
-          : { code: 'INTERNAL', message: "cannot be planned; the operator-runtime's log says why" };
-        return { kind: 'obstacle', obstacle, driver };
+        return { kind: 'obstacle', obstacle: caughtObstacle(error, operator, component, log), driver };
       }
     },
   };

@@ -6,7 +6,7 @@ import type { Result } from '../../core/result.ts';
 import { ok } from '../../core/result.ts';
 import { DEFAULT_WORKSPACE, targetVerbs, type TargetCommand, type TargetVerb } from '../../messages/commands.ts';
 import { NO_WORKSPACE } from '../../core/names.ts';
-import { ifRunningChoices, type IfRunning } from '../../messages/events.ts';
+import { ifRunningChoices, type IfRunning } from '../../messages/if-running.ts';
 import type { Operation } from '../../messages/patch.ts';
 import type { Kind } from '../../messages/subjects.ts';
 import { positioned } from '../document.ts';

@@ -10,7 +10,7 @@ import {
   type JsonValue,
 } from '../../sdk/index.ts';
 import { idOf } from './record.ts';
-import type { Answer } from './rest-client.ts';
+import type { Answer } from './answer.ts';
 import type { Evaluate } from './template.ts';
 
 const MAX_PAGES = 50;

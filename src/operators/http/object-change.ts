@@ -6,7 +6,7 @@ import { differenceOf } from './difference.ts';
 import { corrected, heldUntilMs } from './drift.ts';
 import { withLookUps } from './look-ups.ts';
 import type { Drift } from './record.ts';
-import type { Answer } from './rest-client.ts';
+import type { Answer } from './answer.ts';
 import { inputOf, type Parts, type Work } from './work.ts';
 
 export type Changed = {

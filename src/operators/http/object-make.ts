@@ -7,7 +7,7 @@ import type { Ledger } from './ledger.ts';
 import type { ObjectClaims } from './object-claims.ts';
 import type { ObjectRead } from './object-read.ts';
 import { idOf, intentTo } from './record.ts';
-import type { Answer } from './rest-client.ts';
+import type { Answer } from './answer.ts';
 import { inputOf, ownerOf, updateOf, waiting, type Parts, type Waiting, type Work } from './work.ts';
 
 export const WHAT = 'object';

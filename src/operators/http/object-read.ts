@@ -9,7 +9,7 @@ import {
   type LifecycleStatus,
 } from '../../sdk/index.ts';
 import { propertiesBy } from './properties.ts';
-import type { Answer } from './rest-client.ts';
+import type { Answer } from './answer.ts';
 import { inputOf, type Parts, type Work } from './work.ts';
 
 /** 410, or the manifest, say that it was there; 404 may also mean that it is not to be seen yet. */

@@ -17,7 +17,7 @@ import { createObjectMake, WHAT, type Made } from './object-make.ts';
 import { createObjectRead, type Observed } from './object-read.ts';
 import { createObjectRemove } from './object-remove.ts';
 import type { Record } from './record.ts';
-import type { Answer } from './rest-client.ts';
+import type { Answer } from './answer.ts';
 import { updateOf, type Parts, type Report, type Waiting, type Work } from './work.ts';
 
 /** `record`: what is known after it. `againAfterMs`: before the next resync. */

@@ -1,6 +1,7 @@
 // Operations of the manifest as requests: filled in, authenticated, throttled, judged. What goes wrong is a Fault whose
 // `details.outcome` says whether the request can have had an effect. Nothing is tried again here except once with a new token.
 
+import { type Answer } from './answer.ts';
 import {
   callHttp,
   createApiClock,
@@ -21,15 +22,6 @@ import { createRequests, headerOf, nameOf, type Request } from './request.ts';
 import type { Evaluate } from './template.ts';
 
 const FINISH_MS = 5000;
-
-export type Answer = {
-  /** The request in words. */
-  readonly what: string;
-  /** What programs see as `.response`. */
-  readonly response: { readonly status: number; readonly headers: JsonObject; readonly body: JsonValue };
-  /** There was a body, and it is not JSON. */
-  readonly isUnreadable: boolean;
-};
 
 export type RestClient = {
   /**

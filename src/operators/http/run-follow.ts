@@ -16,7 +16,7 @@ import {
 import { absenceIn, textOf, type Seen } from './object-read.ts';
 import { propertiesBy } from './properties.ts';
 import { hasEnded } from './record.ts';
-import type { Answer } from './rest-client.ts';
+import type { Answer } from './answer.ts';
 import { conditionsOf, isToEnd, lifecycleOf, observed, unlessEmpty } from './run-parts.ts';
 import { inputOf, updateOf, type Parts, type Report, type Work } from './work.ts';
 

@@ -12,12 +12,12 @@ import { createProcessDriver } from '../../compute/process-driver.ts';
 import { localImageText, type LocalImage, type LocalImages } from '../../compute/local-images.ts';
 import type { OwnServers } from '../../engine/own-server/own-servers.ts';
 import { SERVER_IMAGE } from '../../engine/own-server/ports.ts';
-import { withinReach } from '../../engine/own-server/reach.ts';
+import { withOwnServers } from '../../engine/own-server/server-planner.ts';
 import { secretsOfComponent } from '../../engine/supervision/secrets/component-secrets.ts';
 import { PROCESS } from '../../engine/supervision/drivers.ts';
 import { createRecall } from '../../engine/supervision/component-history.ts';
 import { defaultSettings, type SupervisionSettings } from '../../engine/supervision/decide.ts';
-import type { ServerAccess } from '../../engine/supervision/plan.ts';
+import type { ServerAccess } from '../../engine/supervision/plan-inputs.ts';
 import { createPlanner } from '../../engine/supervision/planner.ts';
 import { createLeaseWatch, MIN_STANDSTILL_MS } from '../../engine/supervision/lease-watch.ts';
 import { createLogShipper } from '../../engine/supervision/logs/log-shipper.ts';
@@ -165,14 +165,11 @@ export const openSupervision = (instance: Instance): Supervision => {
   ];
   const places: Places = Object.fromEntries(drivers.map(({ name }) => [name, join(hostname(), resolve(config.data))]));
   let servers: OwnServers | undefined;
-  const anyPlanner = createPlanner({
+  const driverNames = new Set(drivers.map(({ name }) => name));
+  const sharedPlanner = createPlanner({
     ...{ prefix, computes: config.computes, vault, log },
-    drivers: new Set(drivers.map(({ name }) => name)),
+    drivers: driverNames,
     access: async (operator) => (await servers?.accessOf(operator)) ?? access,
-    server: (operator, component) => {
-      if (servers === undefined) throw new TypeError('a server is planned while nobody leads');
-      return servers.instanceOf(operator, component);
-    },
     localOf: (image, driver) =>
       image === undefined || driver !== PROCESS || config.localImages === undefined
         ? undefined
@@ -182,7 +179,13 @@ export const openSupervision = (instance: Instance): Supervision => {
     digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 10),
   });
   const isolated = new Set(isHostNetwork(config.containerRunFlags) ? [] : ['container']);
-  const planner = withinReach(anyPlanner, { computes: config.computes, isolated });
+  const planner = withOwnServers(sharedPlanner, {
+    ...{ computes: config.computes, isolated, drivers: driverNames, log },
+    server: (operator, component) => {
+      if (servers === undefined) throw new TypeError('a server is planned while nobody leads');
+      return servers.instanceOf(operator, component);
+    },
+  });
   let term: AbortSignal | undefined;
   const isLeading = (): boolean => term?.aborted === false;
 

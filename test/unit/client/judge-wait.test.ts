@@ -4,7 +4,7 @@ import { waitTargetsOf } from '../../../src/cli/reporting.ts';
 import { currentRunOf, isAnother, judgeChange, judgeRun, judgeUse } from '../../../src/client/judge-wait.ts';
 import type { Receipt } from '../../../src/messages/commands.ts';
 import type { ComponentStatus, Condition, RuntimeStatus } from '../../../src/messages/entity.ts';
-import type { RunEnd } from '../../../src/messages/events.ts';
+import type { RunEnd } from '../../../src/messages/runs.ts';
 import type { ComponentSpec } from '../../../src/messages/manifest-types.ts';
 import type {
   EntityStatusDocument,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { evolveResource } from '../../../src/domain/resource/evolve.ts';
 import type { ResourceState } from '../../../src/domain/resource/state.ts';
-import type { IfRunning, ResourceEvent } from '../../../src/messages/events.ts';
+import type { ResourceEvent } from '../../../src/messages/events.ts';
+import type { IfRunning } from '../../../src/messages/if-running.ts';
 import { createRunList } from '../../../src/views/run-list.ts';
 import { resourceManifest } from '../../support/fixtures.ts';
 

@@ -4,7 +4,7 @@
 import { Fault } from '../../../core/fault.ts';
 import type { ComponentSpec } from '../../../messages/manifest-types.ts';
 import { consumeSecrets, secretPlacesOf } from './consume-secrets.ts';
-import type { ComponentSecrets } from '../plan.ts';
+import type { ComponentSecrets } from '../plan-inputs.ts';
 import type { SecretReader } from '../ports.ts';
 
 const DRIVERS_WITHOUT_IMAGES: readonly string[] = ['process'];

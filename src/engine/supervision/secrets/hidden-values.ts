@@ -3,7 +3,7 @@
 // text (a login, a whole file), in a URL, inside JSON, and as it is when it was escaped in a properties file; in any other disguise it is
 // not. Pure.
 
-import type { ServerAccess, ComponentSecrets } from '../plan.ts';
+import type { ServerAccess, ComponentSecrets } from '../plan-inputs.ts';
 
 const SHORTEST = 4;
 /** Of base64 within base64: less is in other texts by chance. */

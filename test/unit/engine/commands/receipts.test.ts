@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sizeOf } from '../../../../src/messages/answer-room.ts';
-import { fittingReceipt } from '../../../../src/engine/commands/receipts.ts';
+import { fittingReceipt } from '../../../../src/messages/fitting-receipt.ts';
 import type { Receipt } from '../../../../src/messages/commands.ts';
 import { boundedItems, MAX_LEFT_BEHIND } from '../../../../src/messages/left-behind.ts';
 

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { decodeJson, encodeJson } from '../../../../src/core/decode.ts';
 import { Fault } from '../../../../src/core/fault.ts';
 import { createAnswerSweep } from '../../../../src/engine/dispatch/answer-sweep.ts';
-import type { ChannelPosition } from '../../../../src/engine/dispatch/debt.ts';
+import type { ChannelPosition } from '../../../../src/engine/ports/channel.ts';
 import type { StoredMessage } from '../../../../src/engine/ports/streams.ts';
 import { STATUS_TYPE, type Entity, type EntityCommand, type EntityStatus } from '../../../../src/messages/entity.ts';
 import { namesFor } from '../../../../src/messages/subjects.ts';

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isDue, type ChannelPosition, type Debt } from '../../../../src/engine/dispatch/debt.ts';
+import { isDue, type Debt } from '../../../../src/engine/dispatch/debt.ts';
+import { type ChannelPosition } from '../../../../src/engine/ports/channel.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { noSecrets } from '../../../../src/engine/supervision/plan.ts';
+import { noSecrets } from '../../../../src/engine/supervision/plan-inputs.ts';
 import { createPlanner, type Plan } from '../../../../src/engine/supervision/planner.ts';
 import type { Vault } from '../../../../src/engine/ports/vault.ts';
 import type { ComponentSpec } from '../../../../src/messages/manifest-types.ts';
@@ -22,7 +22,6 @@ const planner = createPlanner({
     ['elsewhere', 'external'],
   ]),
   access: async () => ({ environment: {}, credentials: {} }),
-  server: () => assert.fail('no server is asked for'),
   secrets: async () => noSecrets,
   vault: {} as Vault,
   localOf: (image) => image,

@@ -13,7 +13,8 @@ import {
   type ObservedInstance,
 } from '../../../../src/engine/supervision/decide.ts';
 import { createHistoryLog } from '../../../../src/engine/supervision/history-log.ts';
-import { noSecrets, planComponent, type PlanContext } from '../../../../src/engine/supervision/plan.ts';
+import { planComponent, type PlanContext } from '../../../../src/engine/supervision/plan.ts';
+import { noSecrets } from '../../../../src/engine/supervision/plan-inputs.ts';
 import type { InstanceSpec } from '../../../../src/engine/supervision/ports.ts';
 import type { RollCause } from '../../../../src/messages/entity.ts';
 import type { ComponentSpec } from '../../../../src/messages/manifest-types.ts';

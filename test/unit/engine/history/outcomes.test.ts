@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Fault } from '../../../../src/core/fault.ts';
-import { createOutcomes } from '../../../../src/engine/commands/outcomes.ts';
+import { createOutcomes } from '../../../../src/engine/history/outcomes.ts';
 import { namesFor } from '../../../../src/messages/subjects.ts';
 import type { Receipt } from '../../../../src/messages/commands.ts';
 import { manualClock } from '../../../support/memory-ports.ts';

@@ -11,11 +11,20 @@ import { NO_WORKSPACE } from '../../core/names.ts';
 import type { Names } from '../../messages/subjects.ts';
 import type { Appender, AppendMessage, StoredMessage } from '../ports/streams.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { CommandRequest } from './command-request.ts';
-import { fittingReceipt } from './receipts.ts';
+import { fittingReceipt } from '../../messages/fitting-receipt.ts';
 
 /** Leaves room for the envelope and headers in a message of the default size, and for the frame of the answer to `outcome`. */
 const MAX_OUTCOME_BYTES = 1000 * 1024;
+
+/** Of the command: who sent it, and what it belongs to. */
+export type OutcomeOrigin = {
+  readonly commandId: string;
+  readonly correlationId: string;
+  readonly causationId: string;
+  readonly actor: string;
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+};
 
 export type Outcomes = {
   /** Undefined: there is none. Faults: DOCUMENT_INVALID (there is one that cannot be read), those of the reader. */
@@ -25,13 +34,7 @@ export type Outcomes = {
    * stored and `receipt` names events, the two copies decided at the same moment, and the events are the truth: the outcome is written anew.
    * Faults as above.
    */
-  record(
-    request: Pick<
-      CommandRequest,
-      'commandId' | 'correlationId' | 'causationId' | 'actor' | 'traceparent' | 'tracestate'
-    >,
-    receipt: Receipt,
-  ): Promise<Receipt>;
+  record(request: OutcomeOrigin, receipt: Receipt): Promise<Receipt>;
 };
 
 /** The receipt in a stored outcome. */

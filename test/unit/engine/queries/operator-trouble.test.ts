@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { waitReady } from '../../../../src/client/wait-ready.ts';
 import type { Client, Progress } from '../../../../src/client/types.ts';
 import { ok } from '../../../../src/core/result.ts';
-import { withOperatorTrouble } from '../../../../src/engine/dispatch/operator-trouble.ts';
+import { withOperatorTrouble } from '../../../../src/engine/queries/operator-trouble.ts';
 import type { Condition } from '../../../../src/messages/entity.ts';
 import type { EntityStatusDocument, GetAnswer, OperatorStatusDocument } from '../../../../src/messages/queries.ts';
 import { summaryOfEntity } from '../../../../src/views/summary.ts';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { withinReach } from '../../../../src/engine/own-server/reach.ts';
-import { noSecrets } from '../../../../src/engine/supervision/plan.ts';
+import { withOwnServers } from '../../../../src/engine/own-server/server-planner.ts';
+import { noSecrets } from '../../../../src/engine/supervision/plan-inputs.ts';
 import { createPlanner, type Plan } from '../../../../src/engine/supervision/planner.ts';
 import { serverInstance, serverWish, withServer } from '../../../../src/engine/own-server/place.ts';
 import type { Vault } from '../../../../src/engine/ports/vault.ts';
@@ -30,17 +30,20 @@ const operator = (compute: string, serverCompute?: string): OperatorDocument => 
 
 /** Of each component, its server among them. */
 const plansOf = async (one: OperatorDocument, isolated: readonly string[]): Promise<readonly Plan[]> => {
+  const drivers = new Set(['process', 'container']);
   const planner = createPlanner({
-    ...{ prefix: 'opstream', computes, drivers: new Set(['process', 'container']), log: silentLog },
+    ...{ prefix: 'opstream', computes, drivers, log: silentLog },
     access: async () => ({ environment: { OPSTREAM_NATS_URL: 'nats://127.0.0.1:4333' }, credentials: {} }),
-    server: async (of, { name }) => serverInstance(of, name, { configPath: '/data/nats-server.conf', port: 4333 }),
     secrets: async () => noSecrets,
     vault: {} as Vault,
     localOf: () => undefined,
     slowDigest: () => '',
     digest: () => 'abc',
   });
-  const within = withinReach(planner, { computes, isolated: new Set(isolated) });
+  const within = withOwnServers(planner, {
+    ...{ computes, isolated: new Set(isolated), drivers, log: silentLog },
+    server: async (of, { name }) => serverInstance(of, name, { configPath: '/data/nats-server.conf', port: 4333 }),
+  });
   return Promise.all(one.manifest.operator.components.map((component) => within.plan(one, component)));
 };
 const kindsOf = (plans: readonly Plan[]): readonly string[] => plans.map(({ kind }) => kind);

@@ -46,6 +46,8 @@ test('operator and resource applied, one run, its rows in the status', { timeout
     removedCount: 0,
   });
   assert.equal(conditions.find(({ type }) => type === 'Ready')?.status, 'True');
+  assert.equal(conditions.find(({ type }) => type === 'LastChange')?.reason, 'Created');
+  assert.ok(component.lines.some(({ level, change }) => level === 'info' && change === 'Created'));
   assert.deepEqual(await lane.ask('violations'), []);
   const { code } = await component.terminate();
   assert.equal(code, 0);
@@ -106,6 +108,9 @@ test(
     assert.equal(replicas.filter(isLeading).length, 1);
     await leader.kill9();
     for (const name of names) await assertOneRun(`replica-${name}`);
+    // What the one that was killed has done outside is still said by the other.
+    const { conditions } = await lane.succeeded('replica-one');
+    assert.equal(conditions.find(({ type }) => type === 'LastChange')?.reason, 'Created');
     assert.ok(replicas.every(isLeading), 'the other one has taken over');
     assert.deepEqual(await lane.ask('violations'), []);
   },

@@ -7,3 +7,6 @@ const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
 /** Whether `pattern` occurs in `data`. */
 export const includesBytes = (data: Uint8Array, pattern: Uint8Array): boolean =>
   asBuffer(data).includes(asBuffer(pattern));
+
+/** The same bytes in the same order. */
+export const equalBytes = (left: Uint8Array, right: Uint8Array): boolean => asBuffer(left).equals(asBuffer(right));

@@ -25,6 +25,7 @@ const allowed: Record<string, readonly string[]> = {
   compute: [...LANGUAGE, 'engine/ports', 'engine/supervision/ports.ts', 'engine/own-server/ports.ts'],
   vault: ['core', 'manifest', 'engine/ports'],
   sdk: BELOW_USERS,
+  testing: [...LANGUAGE, 'domain', 'views', 'engine', 'sdk'],
   client: BELOW_USERS,
   embedded: [...BELOW_USERS, 'compute'],
   contract: [...BELOW_USERS, 'compute', 'client', 'embedded'],

@@ -31,7 +31,9 @@ export const createSubscriber = ({ nc, log }: JetStreamConnection): Subscriber =
           return;
         }
         const { subject: receivedOn, data, reply } = message;
-        onMessage({ subject: receivedOn, data, replySubject: reply, header: headerReader(message) });
+        // The client says "" for none.
+        const replySubject = reply === '' ? undefined : reply;
+        onMessage({ subject: receivedOn, data, replySubject, header: headerReader(message) });
       },
     });
     /** Nothing is heard of it any more, whether the server knows or not. */

@@ -2,8 +2,8 @@
 
 import { connectNats, type JetStreamConnection } from '../../jetstream/connection.ts';
 import { createAppender } from '../../jetstream/appender.ts';
-import { createLeaseKeeper } from '../../jetstream/lease-keeper.ts';
 import { provision } from '../../jetstream/provision.ts';
+import { createServerPorts } from '../../jetstream/server-ports.ts';
 import { countedDeadLetters, createDeadLetters, type DeadLetters } from '../../engine/loops/dead-letters.ts';
 import { keepTrying } from '../../engine/loops/keep-trying.ts';
 import { observeLeadership } from '../../engine/loops/leadership.ts';
@@ -16,10 +16,9 @@ import { instanceTable, type InstanceConfig } from '../../program/instance-confi
 import type { Appender } from '../../engine/ports/streams.ts';
 import type { LeaseKeeper } from '../../engine/ports/leases.ts';
 import type { ProcessContext } from '../../program/lifecycle.ts';
+import type { ProgramParts } from './program-parts.ts';
 import { storeProblem } from './store-problem.ts';
 import { openVitals, type Vitals } from './vitals.ts';
-
-export const VERSION = '0.1.0';
 
 export type Instance = ProcessContext & {
   readonly config: InstanceConfig;
@@ -32,6 +31,8 @@ export type Instance = ProcessContext & {
   /** Metrics and readiness; the leases that were named to openInstance are watched. */
   readonly vitals: Vitals;
   appenderOf(stream: string): Appender;
+  /** What the program is composed of. */
+  readonly parts: ProgramParts;
 };
 
 /**
@@ -44,7 +45,7 @@ export const openInstance = async (
   /** Leases that this process competes for: it is ready when it holds or waits for each. */
   leaseNames: readonly string[] = [],
 ): Promise<Instance> => {
-  const { environment, log, clock, name } = context;
+  const { environment, log, clock, ids, name } = context;
   const loaded = loadConfig(instanceTable, environment.env, environment.argv);
   if (!loaded.ok) throw configFault(loaded.error);
   const { config } = loaded.value;
@@ -72,18 +73,17 @@ export const openInstance = async (
     return appender;
   };
   const { metrics } = vitals;
-  const keeper = createLeaseKeeper(connection, { bucket: names.buckets.leases, clock, log });
-  const leadership = observeLeadership(keeper, metrics);
+  const ports = createServerPorts(connection, { clock, log });
+  const leadership = observeLeadership(ports.leases(names.buckets.leases), metrics);
   vitals.lead(leadership, leaseNames);
-  return {
-    ...context,
-    config,
-    names,
-    connection,
+  const parts: ProgramParts = {
+    ...{ names, ports, clock, ids, log, metrics, appenderOf },
     leases: leadership.leases,
-    deadLetters: countedDeadLetters(createDeadLetters(names, appenderOf(names.streams.dead), clock), metrics),
+    leaseTtlMs: config.leaseTtlMs,
     holder: processName(),
-    vitals,
-    appenderOf,
+    deadLetters: countedDeadLetters(createDeadLetters(names, appenderOf(names.streams.dead), clock), metrics),
+    stats: () => vitals.stats(),
   };
+  const { leases, deadLetters, holder } = parts;
+  return { ...context, config, names, connection, leases, deadLetters, holder, vitals, appenderOf, parts };
 };

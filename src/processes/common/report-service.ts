@@ -3,7 +3,8 @@
 
 import { encodeJson } from '../../core/decode.ts';
 import { createServiceHost } from '../../jetstream/service-host.ts';
-import { VERSION, type Instance } from './open-instance.ts';
+import type { Instance } from './open-instance.ts';
+import { VERSION } from './program-parts.ts';
 
 export const serveReport = (
   instance: Instance,

@@ -48,10 +48,12 @@ export type Embedded = {
 };
 
 /** dist/ (or src/, under a loader): where the programs are. */
-const programFolder = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', 'processes');
+const programFolder = resolve(dirname(fileURLToPath(import.meta.url)), '..', 'processes');
 const LEFTOVER_STOP_MS = 5000;
 const COMPONENT_STOP_MS = 8000;
 const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+
+export const programOf = (name: (typeof processNames)[number]): string => join(programFolder, `${name}${ending}`);
 
 const SERVER = 'nats-server.pid';
 
@@ -177,7 +179,7 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded>
     const environmentFor = environmentsAt(directory, url, options);
     for (const name of options.processes ?? processNames) {
       const environment = environmentFor(name);
-      const program = join(programFolder, `${name}${ending}`);
+      const program = programOf(name);
       processes.push(await supervise({ name, program, environment }, directory, log));
     }
     return {

@@ -8,10 +8,10 @@ import { anyFreePort } from './embedded-server.ts';
 import type { ProcessDefinition } from './supervised.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const programs = resolve(here, '..', '..');
+const programs = resolve(here, '..');
 const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 /** Manifests are read from the sources: the compiler does not copy them. */
-export const exampleManifests = resolve(here, '..', '..', '..', 'src', 'operators', 'azure-data-factory', 'manifests');
+export const exampleManifests = resolve(here, '..', '..', 'src', 'operators', 'azure-data-factory', 'manifests');
 
 const TABLE = 'local-images.json';
 /** As the seed's manifest names it, without the tag. */

@@ -92,6 +92,10 @@ export const factsOf = (stream: HistoryEntry['stream'], event: JsonObject): stri
 export const changeOf = ({ stream, event, setAside }: HistoryEntry): string =>
   setAside === undefined ? factsOf(stream, event) : `set aside: ${printable(setAside)}`;
 
+/** What is missing before the entry; empty: nothing that is known. */
+export const lackOf = ({ missingBefore }: HistoryEntry): string =>
+  missingBefore === undefined ? '' : `status #${missingBefore}, stored before it, is missing`;
+
 const aboutOf = (event: JsonObject): string => {
   const [kind = '', workspace = '', ...name] = textIn(event, 'subject').split('.');
   return workspace === NO_WORKSPACE ? `${kind} ${name.join('.')}` : `${kind} ${workspace}/${name.join('.')}`;
@@ -109,7 +113,7 @@ export const eventLine = (entry: HistoryEntry, options: { readonly withSubject?:
     ...(options.withSubject === true ? [aboutOf(event)] : []),
     changeOf(entry),
     ...(actor === '' ? [] : [`by ${printable(actor)}`]),
-    ...(entry.error === undefined ? [] : [entry.error.message]),
+    ...[entry.error?.message ?? '', lackOf(entry)].filter((part) => part !== ''),
   ].join('  ');
 };
 

@@ -57,6 +57,8 @@ export const commandHeaders = {
  * written alone says it itself; the checkpoint follows.
  */
 export const REACHED_HEADER = 'Opstream-Reached';
+/** The server keeps it with a message: the sequence of the one before it on the same subject, which it was stored behind. */
+export const EXPECTED_HEADER = 'Nats-Expected-Last-Subject-Sequence';
 
 /**
  * On a status that was stored on an operator's own server first: `<incarnation> <sequence>` there; or, on such a server, on what was brought

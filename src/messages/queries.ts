@@ -196,6 +196,8 @@ export type HistoryEntry = {
   readonly error?: Rejection;
   /** Why the message is none of ours and changed nothing; `event` is then what can be shown of it, with the time it was stored. */
   readonly setAside?: string;
+  /** Sequence of the status that was stored before this one and is missing, though no limit can have taken it; older ones may be missing with it. */
+  readonly missingBefore?: number;
 };
 export type HistoryAnswer = AnswerBase & { readonly entries: readonly HistoryEntry[]; readonly next?: string };
 /** One run of a resource, from the event that wanted it to its end. */

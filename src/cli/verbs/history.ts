@@ -6,7 +6,7 @@ import { exitCodes } from '../../program/lifecycle.ts';
 import type { HistoryEntry } from '../../messages/queries.ts';
 import { has, type ParsedArguments } from '../arguments.ts';
 import type { CliContext } from '../context.ts';
-import { changeOf, createReplay, eventLine } from '../event-text.ts';
+import { changeOf, createReplay, eventLine, lackOf } from '../event-text.ts';
 import { readHistory } from '../history-pages.ts';
 import { createRolls } from '../roll-text.ts';
 import { outputOf, printAs, tellRejection } from '../reporting.ts';
@@ -39,7 +39,7 @@ const rowOf = (entry: HistoryEntry, rolled: string): readonly string[] => {
     isEvent ? 'event' : 'status',
     String(sequence),
     isEvent ? text(event, 'generation') : text(data, 'observedGeneration'),
-    [changeOf(entry), rolled, error?.message ?? ''].filter((part) => part !== '').join('  '),
+    [changeOf(entry), rolled, error?.message ?? '', lackOf(entry)].filter((part) => part !== '').join('  '),
     isEvent ? text(event, 'actor') : '',
     text(event, 'commandid'),
   ];

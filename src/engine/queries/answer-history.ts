@@ -5,6 +5,7 @@
 import { decodeJson } from '../../core/decode.ts';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { DEFAULT_PAGE_SIZE, type HistoryAnswer, type HistoryEntry, type HistoryQuery } from '../../messages/queries.ts';
+import { EXPECTED_HEADER } from '../../messages/envelope.ts';
 import { NO_WORKSPACE } from '../../core/names.ts';
 import type { OwnEvents } from '../../messages/own-events.ts';
 import { refOfKind, type Names } from '../../messages/subjects.ts';
@@ -17,7 +18,7 @@ type Page = Pick<HistoryAnswer, 'entries' | 'next'>;
 
 const timeOf = (event: JsonObject): string => String(event['time'] ?? '');
 
-type Head = Pick<HistoryEntry, 'sequence' | 'event' | 'setAside'>;
+type Head = Pick<HistoryEntry, 'sequence' | 'event' | 'setAside' | 'missingBefore'>;
 /** What is shown of a stored message. */
 type Show = (message: StoredMessage) => Head;
 
@@ -32,6 +33,30 @@ const showOf = (own: OwnEvents, stream: Stream): Show => {
     const time = new Date(message.timeMs).toISOString();
     return { sequence, event: { ...(isJsonObject(value) ? value : {}), time }, setAside: given.problem };
   };
+};
+
+/** By the sequence of a message: of the one that was stored before it and is missing. */
+type Gaps = ReadonlyMap<number, number>;
+
+/**
+ * What is missing between messages that are there. Limits take the oldest of a subject first, so none of them explains it. `isLost`: whether the
+ * subject lacks that message and has an older one; asked for what comes first on a page.
+ */
+const gapsIn = async (
+  messages: readonly StoredMessage[],
+  from: number,
+  isLost: (subject: string, sequence: number) => Promise<boolean>,
+): Promise<Gaps> => {
+  const lasts = new Map<string, number>();
+  const gaps = new Map<number, number>();
+  for (const { sequence, subject, header } of messages) {
+    const expected = Number(header(EXPECTED_HEADER) ?? 0);
+    const last = lasts.get(subject);
+    const isFirst = last === undefined && expected > 0 && from > 1;
+    if (isFirst ? await isLost(subject, expected) : last !== undefined && expected > last) gaps.set(sequence, expected);
+    lasts.set(subject, sequence);
+  }
+  return gaps;
 };
 
 /** What was read of one stream, to be taken from the front. */
@@ -53,12 +78,15 @@ const laneOf = (
   messages: readonly StoredMessage[],
   isWhole: boolean,
   show: Show,
+  gaps: Gaps = new Map(),
 ): Lane => {
   let next = 0;
   let known: Head | undefined;
   const head = (): Head | undefined => {
     const message = messages[next];
-    if (known === undefined && message !== undefined) known = show(message);
+    if (known !== undefined || message === undefined) return known;
+    const missingBefore = gaps.get(message.sequence);
+    known = { ...show(message), ...(missingBefore === undefined ? {} : { missingBefore }) };
     return known;
   };
   const isTaken = (): boolean => head() === undefined;
@@ -134,6 +162,13 @@ export const createHistory = (options: {
     }
   };
 
+  const isLost = async (subject: string, sequence: number): Promise<boolean> => {
+    const [next] = await options.statuses.readSubject(subject, { fromSequence: sequence, limit: 1 });
+    if (next?.sequence === sequence) return false;
+    const [first] = await options.statuses.readSubject(subject, { limit: 1 });
+    return first !== undefined && first.sequence < sequence;
+  };
+
   const startOf = async (
     query: HistoryQuery,
     eventSubject: string,
@@ -162,7 +197,10 @@ export const createHistory = (options: {
         const bounds = { fromSequence: from, limit: limit + 1, maxBytes: roomBytes };
         const messages = await reader.readSubject(subject, bounds);
         const readBytes = messages.reduce((sum, { data }) => sum + data.byteLength, 0);
-        return laneOf(stream, from, messages, messages.length <= limit && readBytes < roomBytes, shows[stream]);
+        const isWhole = messages.length <= limit && readBytes < roomBytes;
+        // Of OPSTREAM_EVENTS nothing is read when something is missing.
+        const gaps = stream === 'events' ? undefined : await gapsIn(messages, from, isLost);
+        return laneOf(stream, from, messages, isWhole, shows[stream], gaps);
       };
       const [events, statuses] = await Promise.all([
         laneFrom('events', options.events, eventSubject, start.event),

@@ -7,6 +7,7 @@ import { createFollower } from '../jetstream/follower.ts';
 import { createKeyValueStore } from '../jetstream/key-value-store.ts';
 import { createLimitedStreamReader } from '../jetstream/limited-stream.ts';
 import { createScratchBucket, readBucket } from '../jetstream/scratch-bucket.ts';
+import { findGaps, gapsText } from '../jetstream/stream-gaps.ts';
 import { createWholeStreamReader } from '../jetstream/whole-stream.ts';
 import { connectionOptions } from '../program/connection-options.ts';
 import { entities, operators, secrets } from '../views/desired-state.ts';
@@ -91,6 +92,8 @@ const workOn = async (
         terminal.info(`${projection.name}: ${projection.stream} #${sequence} of #${ofSequence}`);
       },
     });
+    const gaps = keepsAll ? undefined : await findGaps(connection, projection.stream);
+    if (gaps !== undefined) terminal.warn(`${projection.stream}: ${gapsText(gaps)}`);
     const found = await (isRepair ? comparison.putRight() : comparison.compare());
     return tell(context, projection, found, isRepair);
   } catch (error) {

@@ -31,7 +31,8 @@ export const mustFollow = (stream: string, before: number, batch: readonly { rea
   return last;
 };
 
-const lossIn = ({ msgs, bytes = 0 }: NonNullable<StreamState['lost']>): string => {
+/** What the server has found that it cannot read. */
+export const lossIn = ({ msgs, bytes = 0 }: NonNullable<StreamState['lost']>): string => {
   const [from] = msgs ?? [];
   return from === undefined
     ? `the server cannot read ${bytes} bytes of it`
@@ -50,7 +51,7 @@ export const holeInState = (state: StreamState): string | undefined => {
 type Limits = Readonly<Record<string, unknown>>;
 
 /** Messages go from the middle of the stream by themselves, so that what is missing there tells nothing. */
-const removesInside = (config: Limits): boolean =>
+export const removesInside = (config: Limits): boolean =>
   (config['retention'] ?? 'limits') !== 'limits' ||
   (typeof config['max_msgs_per_subject'] === 'number' && config['max_msgs_per_subject'] > 0) ||
   config['allow_rollup_hdrs'] === true ||

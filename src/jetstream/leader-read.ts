@@ -15,6 +15,17 @@ export type LeaderQuery =
   | { readonly last_by_subj: string }
   | { readonly seq: number };
 
+/** Whoever can ask a server: a connection, or a client. */
+export type Asker = {
+  readonly slots: {
+    request(
+      subject: string,
+      data: Uint8Array,
+      options: { readonly timeoutMs: number },
+    ): Promise<{ readonly data: Uint8Array }>;
+  };
+};
+
 export type LeaderMessage = {
   readonly sequence: number;
   readonly data: Uint8Array;
@@ -53,7 +64,7 @@ export const repeatRead = async <T>(attempt: () => Promise<T>, deadlineMs = READ
 
 /** Undefined when there is no such message. Faults: JS_NOT_FOUND (no such stream), NATS_TIMEOUT, JS_UNAVAILABLE. */
 export const readFromLeader = (
-  { slots }: Pick<JetStreamConnection, 'slots'>,
+  { slots }: Asker,
   stream: string,
   query: LeaderQuery,
 ): Promise<LeaderMessage | undefined> =>

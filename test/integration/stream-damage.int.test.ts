@@ -9,6 +9,7 @@ import { isFault } from '../../src/core/fault.ts';
 import type { StreamReader } from '../../src/engine/ports/streams.ts';
 import { createAppender } from '../../src/jetstream/appender.ts';
 import { createLeaderReader, createLimitedStreamReader } from '../../src/jetstream/limited-stream.ts';
+import { findGaps } from '../../src/jetstream/stream-gaps.ts';
 import { createWholeStreamReader, type WholeStreamReader } from '../../src/jetstream/whole-stream.ts';
 import { api, bytes, openConnection, type Opened } from '../support/jetstream.ts';
 import { datasetOf, mustApply, operatorNamed } from '../support/manifests.ts';
@@ -158,6 +159,55 @@ describe('a stream with limits', () => {
     await api(opened.connection, `STREAM.MSG.DELETE.${stream}`, { seq: 3 });
     await assert.rejects(limited.readLast(`${stream}.never`), isDamaged);
     assert.equal((await limited.readLast(`${stream}.many`))?.sequence, 5);
+  });
+});
+
+describe('what is missing of a stream with limits', () => {
+  /** `count` messages on each of the subjects, by turns; #1 is the first of `subjects[0]`. */
+  const filled = async (config: object, subjects: readonly string[], each: number): Promise<void> => {
+    stream = `G${(count += 1)}`;
+    await api(opened.connection, `STREAM.CREATE.${stream}`, {
+      ...{ name: stream, subjects: [`${stream}.>`], storage: 'file', allow_direct: true, allow_atomic: true },
+      ...config,
+    });
+    const all = Array.from({ length: each }, (_, turn) => subjects.map((subject) => `${subject}-${turn}`)).flat();
+    await createAppender(opened.connection, stream).append(
+      all.map((id) => ({ subject: `${stream}.${id.split('-')[0]}`, id, data: bytes(id) })),
+    );
+  };
+  const remove = (...sequences: readonly number[]) =>
+    Promise.all(sequences.map((seq) => api(opened.connection, `STREAM.MSG.DELETE.${stream}`, { seq })));
+  const gaps = () => findGaps(opened.connection, stream);
+
+  it('is nothing when its limits have taken it', async () => {
+    await filled({ max_msgs: 3 }, ['a'], 9);
+    assert.equal(await gaps(), undefined);
+    await filled({ max_msgs_per_subject: 2 }, ['a', 'b', 'c'], 9);
+    assert.equal(await gaps(), undefined);
+    await filled({ max_msgs_per_subject: 1 }, ['a', 'b'], 9);
+    assert.equal(await gaps(), undefined);
+  });
+
+  it('is told with the first of it, where limits take from the beginning', async () => {
+    await filled({ max_msgs: 8 }, ['a'], 10);
+    await remove(5, 6, 9);
+    assert.deepEqual(await gaps(), { missing: 3, first: 5 });
+  });
+
+  it('is told with a limit for each subject, behind what that can have taken', async () => {
+    // a: #1, #3 … #19; b: #2, #4 … #20. Then only a goes on, and is at its limit: its oldest is #13.
+    await filled({ max_msgs_per_subject: 10 }, ['a', 'b'], 9);
+    assert.equal(await gaps(), undefined);
+    await createAppender(opened.connection, stream).append(
+      Array.from({ length: 7 }, (_, turn) => ({ subject: `${stream}.a`, id: `late-${turn}`, data: bytes('late') })),
+    );
+    assert.equal(await gaps(), undefined);
+    const first = await createLimitedStreamReader(opened.connection, stream).readSubject(`${stream}.a`, { limit: 1 });
+    assert.equal(first[0]?.sequence, 13);
+    await remove(4);
+    assert.equal(await gaps(), undefined, 'a limit may have taken it');
+    await remove(16, 18);
+    assert.deepEqual(await gaps(), { missing: 2, first: 16 });
   });
 });
 

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { isFault } from '../../src/core/fault.ts';
+import { createAppender } from '../../src/jetstream/appender.ts';
 import { createKeyValueStore } from '../../src/jetstream/key-value-store.ts';
 import { datasetOf, mustApply, operatorNamed } from '../support/manifests.ts';
 import { leakGuard, nodeArguments } from '../support/processes.ts';
@@ -76,6 +77,13 @@ describe('rebuild', () => {
     await byHand(operators, 'status.op', '{}');
     await byHand(secrets, 'secret.public.zz', '{}');
     await byHand(secrets, 'secret.public.ahead', '{"sequence":1000000000000000}');
+    const told = await cli('doctor');
+    assert.equal(told.code, 1, told.text);
+    assert.match(
+      told.text,
+      /FAIL documents of opstream-operators: 1 document cannot be read: status\.op; .*opstream rebuild/,
+    );
+    assert.match(told.text, /FAIL documents of opstream-entities: 1 document cannot be read: entity\.public\.zz/);
     const found = await cli('verify');
     assert.equal(found.code, 1, found.text);
     for (const told of [
@@ -151,6 +159,23 @@ describe('rebuild', () => {
       assert.ok((await instance.client.query('get', query)).ok);
     },
   );
+});
+
+describe('a stream with limits that lacks what they have not taken', () => {
+  it('is told by doctor, and stops nothing', async () => {
+    const { names, connection } = instance;
+    const appender = createAppender(connection, names.streams.dead);
+    const letter = (id: string) => ({ subject: names.dead('test'), id, data: new TextEncoder().encode('{}') });
+    const [, sequence = 0] = await appender.append(['l-1', 'l-2', 'l-3'].map(letter));
+    await appender.close();
+    await (await connection.nc.jetstreamManager()).streams.deleteMessage(names.streams.dead, sequence);
+    const doctor = await cli('doctor');
+    assert.equal(doctor.code, 0, doctor.text);
+    assert.match(
+      doctor.text,
+      new RegExp(`WARN OPSTREAM_DEAD: 1 message is missing, the first of them #${sequence}, .*backup`),
+    );
+  });
 });
 
 describe('what is none of ours', () => {

@@ -5,9 +5,16 @@ import { isFault } from '../../core/fault.ts';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import type { Client } from '../../client/types.ts';
 
-export type Finding = { readonly what: string; readonly isGood: boolean; readonly text: string };
+/** `isWarning`: something is not as it should be, and nothing stands still for it. */
+export type Finding = {
+  readonly what: string;
+  readonly isGood: boolean;
+  readonly isWarning?: true;
+  readonly text: string;
+};
 
 export const good = (what: string, text: string): Finding => ({ what, isGood: true, text });
+export const warning = (what: string, text: string): Finding => ({ what, isGood: true, isWarning: true, text });
 export const bad = (what: string, text: string): Finding => ({ what, isGood: false, text });
 
 export const ask = async (client: Client, subject: string, body: JsonObject = {}): Promise<JsonObject | undefined> => {

@@ -9,6 +9,7 @@ import type { Client } from '../../client/types.ts';
 import { printable } from '../../core/names.ts';
 import { viewKeys, type Names } from '../../messages/subjects.ts';
 import { REBUILD_HINT } from '../../messages/view-documents.ts';
+import { statsOf } from '../verbs/doctor-store.ts';
 import { ask, bad, good, numberIn, type Finding } from './findings.ts';
 
 const EMPTY = new Uint8Array();
@@ -43,6 +44,18 @@ const setAsideFinding = async (client: Client, names: Names): Promise<readonly F
   return [good('set aside', `${count} messages that are none of ours${where}; \`opstream verify\` lists them`)];
 };
 
+/** As a query-responder sees them, which has read them all. */
+const damageFindings = async (client: Client, names: Names): Promise<readonly Finding[]> => {
+  const damage = (await statsOf(client, names.services.queryResponder))?.['damage'];
+  return Object.entries(isJsonObject(damage) ? damage : {}).map(([bucket, found]) => {
+    const count = numberIn(found, 'count');
+    const keys = isJsonObject(found) && Array.isArray(found['first']) ? found['first'].map(printable) : [];
+    const rest = count > keys.length ? `, and ${count - keys.length} more` : '';
+    const what = `${count} ${count === 1 ? 'document' : 'documents'} cannot be read: ${keys.join(', ')}${rest}`;
+    return bad(`documents of ${bucket}`, `${what}; ${REBUILD_HINT}`);
+  });
+};
+
 export const viewFindings = async (client: Client, names: Names): Promise<readonly Finding[]> => {
   const { buckets, streams } = names;
   const views = [
@@ -53,5 +66,5 @@ export const viewFindings = async (client: Client, names: Names): Promise<readon
     [buckets.secrets, streams.events],
   ] as const;
   const found = await Promise.all(views.map(([bucket, stream]) => viewFinding(client, bucket, stream)));
-  return [...found, ...(await setAsideFinding(client, names))];
+  return [...found, ...(await damageFindings(client, names)), ...(await setAsideFinding(client, names))];
 };

@@ -45,16 +45,20 @@ export const storeTrouble = async (client: Client, { buckets }: Names): Promise<
   }
 };
 
-/** What a service says that it lacks; none when it does not answer. */
-export const lacksOf = async (client: Client, service: string): Promise<readonly string[]> => {
+/** What a service says of itself; undefined when it does not answer. */
+export const statsOf = async (client: Client, service: string): Promise<JsonObject | undefined> => {
   try {
     const reply = decodeJson(await client.request(`$SRV.STATS.${service}`, new Uint8Array(), WRITE_MS));
     const endpoints = isJsonObject(reply) && Array.isArray(reply['endpoints']) ? reply['endpoints'] : [];
-    const data = endpoints.map((one) => (isJsonObject(one) ? one['data'] : undefined)).find(isJsonObject);
-    const missing = (data as JsonObject | undefined)?.['missing'];
-    return Array.isArray(missing) ? missing.map(String) : [];
+    return endpoints.map((one) => (isJsonObject(one) ? one['data'] : undefined)).find(isJsonObject);
   } catch (error) {
-    if (isFault(error)) return [];
+    if (isFault(error)) return undefined;
     throw error;
   }
+};
+
+/** What a service says that it lacks; none when it does not answer. */
+export const lacksOf = async (client: Client, service: string): Promise<readonly string[]> => {
+  const missing = (await statsOf(client, service))?.['missing'];
+  return Array.isArray(missing) ? missing.map(String) : [];
 };

@@ -4,32 +4,14 @@
 import { isJsonObject } from '../../core/json.ts';
 import { exitCodes } from '../../program/lifecycle.ts';
 import type { Client } from '../../client/types.ts';
-import { holeInState } from '../../core/stream-holes.ts';
-import { compressionProblem } from '../../jetstream/compression.ts';
 import { lacksOf, storeTrouble } from './doctor-store.ts';
 import type { Names } from '../../messages/subjects.ts';
-import { ask, bad, good, numberIn, type Finding } from '../doctor/findings.ts';
+import { ask, bad, good, type Finding } from '../doctor/findings.ts';
+import { streamFindings } from '../doctor/streams.ts';
 import { viewFindings } from '../doctor/views.ts';
 import { outputOf, printAs } from '../reporting.ts';
 import { commonFlags, type Verb } from '../verb.ts';
 import { withoutUser } from '../../core/server-address.ts';
-
-const streamFinding = async (client: Client, stream: string, isComplete: boolean): Promise<Finding> => {
-  const info = await ask(client, `$JS.API.STREAM.INFO.${stream}`);
-  if (info === undefined) return bad(stream, 'JetStream does not answer; is it enabled in the server?');
-  if (isJsonObject(info['error']))
-    return bad(stream, 'is not there; starting any of the processes makes it (`opstream up`)');
-  const problem = compressionProblem(isJsonObject(info['config']) ? info['config'] : {});
-  if (problem !== undefined) return bad(stream, problem);
-  const hole = isComplete && isJsonObject(info['state']) ? holeInState(info['state']) : undefined;
-  if (hole !== undefined) return bad(stream, `${hole}, and nothing may be removed from it; restore it from a backup`);
-  const [messages, bytes, replicas] = [
-    numberIn(info, 'state', 'messages'),
-    numberIn(info, 'state', 'bytes'),
-    numberIn(info, 'config', 'num_replicas'),
-  ];
-  return good(stream, `${messages} messages, ${Math.ceil(bytes / 1024)} KiB, ${replicas} replicas`);
-};
 
 const serviceFindings = async (client: Client, names: Names): Promise<readonly Finding[]> => {
   const present = await client.services();
@@ -85,6 +67,11 @@ const leaseFindings = async (client: Client, names: Names): Promise<readonly Fin
   return findings.flat();
 };
 
+const lineOf = ({ what, isGood, isWarning, text }: Finding): string => {
+  const mark = isWarning === true ? 'WARN' : 'ok  ';
+  return `${isGood ? mark : 'FAIL'} ${what}: ${text}`;
+};
+
 export const doctorVerb: Verb = {
   name: 'doctor',
   about: 'check the server, the streams, the services, the leases and the views',
@@ -94,11 +81,9 @@ export const doctorVerb: Verb = {
     const { terminal, names, config } = context;
     const output = outputOf(args);
     const client = await context.connect();
-    const { streams, buckets } = names;
-    const allStreams = [...Object.values(streams), ...Object.values(buckets).map((bucket) => `KV_${bucket}`)];
     const [ofStore, ofStreams, ofServices, ofLeases, ofViews] = await Promise.all([
       storeFinding(client, names),
-      Promise.all(allStreams.map((stream) => streamFinding(client, stream, stream === streams.events))),
+      streamFindings(client, names),
       serviceFindings(client, names),
       leaseFindings(client, names),
       viewFindings(client, names),
@@ -113,7 +98,7 @@ export const doctorVerb: Verb = {
     ];
     const isWhole = findings.every(({ isGood }) => isGood);
     if (output !== undefined) printAs(context, output, { isWhole, findings });
-    else for (const { what, isGood, text } of findings) terminal.out(`${isGood ? 'ok  ' : 'FAIL'} ${what}: ${text}`);
+    else for (const finding of findings) terminal.out(lineOf(finding));
     return isWhole ? exitCodes.done : exitCodes.failed;
   },
 };

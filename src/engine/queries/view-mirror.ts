@@ -16,6 +16,10 @@ const CHECKPOINT = /^checkpoint\.([A-Za-z0-9_-]+)\.all$/;
 /** A document says how far the view is when it was written alone, so these come one at a time, or a few. */
 const DOCUMENTS_ASKED = 8;
 
+const MAX_KEYS = 5;
+
+export type Damage = { readonly count: number; readonly first: readonly string[] };
+
 type Waiter = {
   readonly bucket: string;
   readonly stream: string;
@@ -59,11 +63,11 @@ export const createViewMirror = (options: {
     const isUnreadable = read !== undefined && 'problem' in read;
     // A client may have given its marker a body.
     if (isUnreadable && !isMarker(message)) {
-      damaged.set(key, typeOfKey(key));
+      damaged.set(`${bucket}/${key}`, typeOfKey(key));
       log.error({ bucket, key, sequence: message.sequence, reason: read.problem }, 'view document set aside');
       return;
     }
-    damaged.delete(key);
+    damaged.delete(`${bucket}/${key}`);
     directory.absorb(key, isUnreadable ? undefined : read?.document);
   };
 
@@ -80,6 +84,18 @@ export const createViewMirror = (options: {
     /** How many documents of things of this type (default: of any) cannot be read; what was known before of them still stands. */
     damaged: (type?: Kind): number =>
       damaged.size === 0 ? 0 : [...damaged.values()].filter((one) => type === undefined || one === type).length,
+
+    /** By bucket: how many of its documents cannot be read, and the keys of the first of them. */
+    damage: (): Readonly<Record<string, Damage>> => {
+      const found: Record<string, Damage> = {};
+      for (const place of damaged.keys()) {
+        const slash = place.indexOf('/');
+        const { count, first } = found[place.slice(0, slash)] ?? { count: 0, first: [] };
+        const key = place.slice(slash + 1);
+        found[place.slice(0, slash)] = { count: count + 1, first: count < MAX_KEYS ? [...first, key] : first };
+      }
+      return found;
+    },
 
     /** How far `stream` is in `bucket`; 0 before the first checkpoint. */
     position: (bucket: string, stream: string): number => checkpoints.get(`${bucket}/${stream}`) ?? 0,

@@ -56,7 +56,7 @@ export const runQueryResponder = async (
     version: VERSION,
     description: 'Queries on desired and observed state; nothing is changed',
     endpoints: queryVerbs.map((verb) => ({ name: verb, subject: names.query(verb) })),
-    stats: () => parts.stats(),
+    stats: async () => ({ ...(await parts.stats()), damage: mirror.damage() }),
     onRequest: door,
   });
   options.onServing();

@@ -113,3 +113,16 @@ describe('the mirror of a bucket', () => {
     assert.equal(await wait, false);
   });
 });
+
+describe('documents that cannot be read', () => {
+  it('are counted for each bucket, the first of them by their keys, until they can be', () => {
+    const { give, mirror } = mirrored();
+    assert.deepEqual(mirror.damage(), {});
+    const at = (index: number) => `$KV.${BUCKET}.entity.public.bad-${index}`;
+    void give([1, 2, 3, 4, 5, 6, 7].map((index) => stored(index, at(index), '{"half')));
+    const first = [1, 2, 3, 4, 5].map((index) => `entity.public.bad-${index}`);
+    assert.deepEqual(mirror.damage(), { [BUCKET]: { count: 7, first } });
+    void give([1, 2, 3, 4, 5, 6].map((index) => ({ ...stored(7 + index, at(index), ''), header: () => 'DEL' })));
+    assert.deepEqual(mirror.damage(), { [BUCKET]: { count: 1, first: ['entity.public.bad-7'] } });
+  });
+});

@@ -21,6 +21,11 @@ export type WholeStreamReader = DirectReader & {
    * STREAM_DAMAGED, JS_UNAVAILABLE, NATS_TIMEOUT.
    */
   checkWhole(): Promise<void> | undefined;
+  /**
+   * Sequence of the last message on a subject, asked of the leader; 0: none. Undefined when the stream has no replicas that a read could ask
+   * instead, as far as the last check has seen. Faults: those of createStreamReader.
+   */
+  lastOnLeader(subject: string): Promise<number> | undefined;
 };
 
 /** Faults: STREAM_DAMAGED, and those of createStreamReader. */
@@ -33,11 +38,13 @@ export const createWholeStreamReader = (
   /** A server that comes back may have found on its disk that it has lost something. */
   let checkedAfterReconnects = -1;
   let checking: Promise<void> | undefined;
+  let isReplicated = false;
 
   /** The state of a stream without holes. */
   const wholeState = (subject?: string): Promise<StreamState> =>
     repeatRead(async () => {
-      const { state } = await askInfo(connection, stream, subject);
+      const { config, state } = await askInfo(connection, stream, subject);
+      isReplicated = Number(config['num_replicas'] ?? 1) > 1;
       const hole = holeInState(state);
       if (hole !== undefined) throw streamDamaged(stream, hole);
       return state;
@@ -106,5 +113,9 @@ export const createWholeStreamReader = (
     readSubjects: (subjects, options) => checked(() => reader.readSubjects(subjects, options)),
     lastSequence: () => reader.lastSequence(),
     checkWhole,
+    lastOnLeader: (subject) =>
+      isReplicated
+        ? readFromLeader(connection, stream, { last_by_subj: subject }).then((last) => last?.sequence ?? 0)
+        : undefined,
   };
 };

@@ -25,7 +25,11 @@ export const createMemoryPorts = (
     ...memoryChannels(parts),
     appender: (stream, wanted) => memoryAppender(parts, stream, wanted),
     reader,
-    wholeReader: (stream) => ({ ...memoryReader(parts, stream), checkWhole: () => undefined }),
+    wholeReader: (stream) => ({
+      ...memoryReader(parts, stream),
+      checkWhole: () => undefined,
+      lastOnLeader: () => undefined,
+    }),
     limitedReader: reader,
     leaderReader: reader,
     follower: (stream) => memoryFollower(parts, stream),

@@ -3,6 +3,7 @@
 // then loaded again. A long history is begun at a snapshot of it, and the command ids before that are asked of the snapshot's filters: neither
 // time nor memory grows with what happened long ago.
 
+import { Fault } from '../../core/fault.ts';
 import { type Applied } from './applied.ts';
 import { takeIn } from '../../domain/take-in.ts';
 import { createOwnEvents, type OwnEvents } from '../../messages/own-events.ts';
@@ -65,6 +66,8 @@ const remember = (aggregate: Aggregate, event: DomainEvent, sequence: number): v
   commands.set(event.commandid, appliedWith(commands.get(event.commandid), event, subject, sequence));
 };
 
+/** Of a read from a replica that lags: together about 600 ms. */
+const MAX_LAG_TRIES = 6;
 /** Ids that stay in memory whatever happens: a command that is sent again comes soon, as a rule. */
 const RECENT = 500;
 
@@ -93,6 +96,11 @@ export const createAggregates = (options: {
   readonly clock: Clock;
   /** Default: there are none, and every history is read whole. */
   readonly snapshots?: Snapshots;
+  /**
+   * Sequence of the last message on a subject (0: none), asked of the leader; undefined where a read sees everything anyhow. A replica that lags
+   * would show a thing as it was, and what is answered without an append would be from that old picture. Default: a read sees everything.
+   */
+  lastOnLeader?(subject: string): Promise<number> | undefined;
   /** Aggregates kept in memory. Default 10,000. */
   readonly maxCached?: number;
   /** Default: those of `names`. */
@@ -152,15 +160,31 @@ export const createAggregates = (options: {
     return takeAll({ ...known, commands: new Map(known.commands), loadedAtMs: clock.nowMs() }, messages);
   };
 
-  /** `known` itself when nothing has been stored since. */
-  const renewed = async (known: Aggregate): Promise<Aggregate> => {
-    const last = (await reader.readLast(known.subject))?.sequence ?? 0;
+  /** `known` itself when nothing has been stored since: `last` is the last message on its subject. */
+  const renewed = async (known: Aggregate, last: number): Promise<Aggregate> => {
     if (last === known.lastSequence) {
       known.loadedAtMs = clock.nowMs();
       return known;
     }
     // A stream that ends before what is known of it was put back from a backup.
     return known.lastSequence > 0 && known.lastSequence < last ? catchUp(known) : read(known.ref);
+  };
+
+  /** With everything up to `last`, which the leader has: a replica that is behind is asked again. */
+  const readUpTo = async (ref: Ref, known: Aggregate | undefined, last: number): Promise<Aggregate> => {
+    for (let tries = 1; ; tries += 1) {
+      const aggregate = await (known === undefined ? read(ref) : renewed(known, last));
+      if (aggregate.lastSequence >= last) return aggregate;
+      if (tries === MAX_LAG_TRIES)
+        throw new Fault('JS_UNAVAILABLE', `a replica does not have #${last} of ${aggregate.subject} yet`);
+      await clock.sleep(10 * 2 ** tries);
+    }
+  };
+
+  const readNow = async (ref: Ref, known: Aggregate | undefined): Promise<Aggregate> => {
+    const leading = options.lastOnLeader?.(names.event(ref));
+    if (leading !== undefined) return readUpTo(ref, known, await leading);
+    return known === undefined ? read(ref) : renewed(known, (await reader.readLast(known.subject))?.sequence ?? 0);
   };
 
   /** Off the way of the command that finds it due: nothing waits for the write. */
@@ -187,7 +211,7 @@ export const createAggregates = (options: {
     load: async (ref: Ref, maxAgeMs = Number.POSITIVE_INFINITY): Promise<Aggregate> => {
       const known = current(ref);
       if (known !== undefined && clock.nowMs() - known.loadedAtMs <= maxAgeMs) return known;
-      const aggregate = known === undefined ? await read(ref) : await renewed(known);
+      const aggregate = await readNow(ref, known);
       if (aggregate === known) return known;
       if (aggregate.sinceSnapshot >= SNAPSHOT_EVERY) takeSnapshot(aggregate);
       keep(aggregate);

@@ -10,6 +10,11 @@ import type { Appender, StoredMessage, StreamFollower, StreamReader, WorkQueue }
 export type WholeReader = StreamReader & {
   /** Undefined: nothing was missing a moment ago. Faults: STREAM_DAMAGED, and those of reads. */
   checkWhole(): Promise<void> | undefined;
+  /**
+   * Sequence of the last message on a subject, asked of the leader; 0: none. Undefined where no replica answers reads in its place, as far as is
+   * known. Faults: those of a read.
+   */
+  lastOnLeader(subject: string): Promise<number> | undefined;
 };
 
 /** Sees everything that was ever acknowledged. */

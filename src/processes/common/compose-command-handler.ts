@@ -46,7 +46,7 @@ const createDoors = (parts: ProgramParts, { vault, jq, explain, signal }: Comman
   const executor = createCommandExecutor({
     names,
     aggregates: createAggregates({
-      ...{ names, reader, clock },
+      ...{ names, reader, clock, lastOnLeader: reader.lastOnLeader },
       snapshots: createSnapshots({ ...{ names, reader, log }, store: ports.bucket(buckets.snapshots) }),
     }),
     appender: ports.appender(streams.events, { deadlineMs: APPEND_DEADLINE_MS }),

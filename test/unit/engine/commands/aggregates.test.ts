@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, it } from 'node:test';
+import { isFault } from '../../../../src/core/fault.ts';
 import type { JsonObject, JsonValue } from '../../../../src/core/json.ts';
 import { createAggregates } from '../../../../src/engine/commands/aggregates.ts';
+import type { StreamReader } from '../../../../src/engine/ports/streams.ts';
 import { namesFor, operatorRef, resourceRef } from '../../../../src/messages/subjects.ts';
 import { datasetOf, operatorNamed } from '../../../support/manifests.ts';
 import { memoryEvents, memoryHandler } from '../../../support/memory-handler.ts';
@@ -151,5 +153,49 @@ describe('loading', () => {
     events.store([{ subject: names.event(a), id: 'garbage', data: new TextEncoder().encode('garbage') }]);
     const receipt = await handler.send('apply', datasetOf('op', 'a', {}));
     assert.deepEqual([receipt.accepted, receipt.entity?.generation], [true, 1]);
+  });
+});
+
+describe('a replica that is behind', () => {
+  /** Reads see all but the last `missing` messages, so many times; the leader has them all. */
+  const lagging = async (missing: number, times: number) => {
+    const events = memoryEvents();
+    const writer = memoryHandler(events);
+    await writer.send('apply', operatorNamed('op'));
+    await writer.send('apply', datasetOf('op', 'a', { value: 1 }));
+    let left = 0;
+    const seen = <T extends { readonly sequence: number }>(message: T): boolean =>
+      left <= 0 || message.sequence <= events.kept.length - missing;
+    const clock = manualClock();
+    const reads: StreamReader = {
+      ...events.reader,
+      readSubject: async (subject, options) => {
+        const found = (await events.reader.readSubject(subject, options)).filter(seen);
+        left -= 1;
+        return found;
+      },
+    };
+    const aggregates = createAggregates({
+      ...{ names, reader: reads },
+      clock: { ...clock, sleep: () => Promise.resolve() },
+      lastOnLeader: async (subject) => events.kept.findLast((message) => message.subject === subject)?.sequence ?? 0,
+    });
+    return { aggregates, writer, lag: () => (left = times) };
+  };
+
+  it('is asked again until it has what the leader has', async () => {
+    const { aggregates, writer, lag } = await lagging(1, 3);
+    assert.equal((await aggregates.load(a)).resource.generation, 1);
+    await writer.send('apply', datasetOf('op', 'a', { value: 2 }));
+    lag();
+    assert.equal((await aggregates.load(a, -1)).resource.generation, 2);
+  });
+
+  it('is a fault when it stays behind, and no older thing', async () => {
+    const { aggregates, writer, lag } = await lagging(1, 1000);
+    await aggregates.load(a);
+    await writer.send('apply', datasetOf('op', 'a', { value: 2 }));
+    lag();
+    await assert.rejects(aggregates.load(a, -1), (error) => isFault(error, 'JS_UNAVAILABLE'));
   });
 });

@@ -66,7 +66,7 @@ export const runComponent = async (options: ComponentOptions): Promise<void> => 
   };
   const onController = async (controller: OController): Promise<void> => {
     current = controller;
-    if (!isInitialised) await reconciler.init(lasting);
+    if (!isInitialised) await reconciler.init?.(lasting);
     isInitialised = true;
   };
 

@@ -2,7 +2,7 @@
 
 import type { Log } from '../engine/ports/log.ts';
 import { createTracedFetch, type ExternalCall, type TracedFetch } from './traced-fetch.ts';
-import type { ReconcileContext, ReconcileRequest } from './types.ts';
+import type { OController, ReconcileContext, ReconcileRequest } from './types.ts';
 
 export type RunningReconcile = {
   readonly context: ReconcileContext;
@@ -15,6 +15,7 @@ export type RunningOptions = {
   readonly request: ReconcileRequest;
   readonly attempt: number;
   readonly fence: number;
+  readonly controller: OController;
   readonly traceparent: string | undefined;
   readonly tracestate?: string | undefined;
   readonly log: Log;
@@ -30,6 +31,7 @@ type Stopping = { stop?: { readonly reason: unknown }; controller?: AbortControl
 class Context implements ReconcileContext {
   readonly attempt: number;
   readonly fence: number;
+  readonly controller: OController;
   readonly traceparent?: string;
   readonly tracestate?: string;
   readonly #options: RunningOptions;
@@ -40,6 +42,7 @@ class Context implements ReconcileContext {
   constructor(options: RunningOptions, stopping: Stopping) {
     this.attempt = options.attempt;
     this.fence = options.fence;
+    this.controller = options.controller;
     if (options.traceparent !== undefined) this.traceparent = options.traceparent;
     if (options.tracestate !== undefined) this.tracestate = options.tracestate;
     this.#options = options;

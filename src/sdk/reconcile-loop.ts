@@ -18,7 +18,7 @@ import { createReconcileWatch, hangText, type HungReconcile } from './reconcile-
 import { isGone, isReleased, silentUpdate } from './status-rules.ts';
 import { createInterruptions } from './interruptions.ts';
 import { suspendedUpdate } from './suspension.ts';
-import type { EntityStore, Reconciler, ReconcileRequest, ReconcileResult } from './types.ts';
+import type { EntityStore, OController, Reconciler, ReconcileRequest, ReconcileResult } from './types.ts';
 
 export type ReconcileLoopOptions = {
   readonly reconciler: Reconciler;
@@ -82,6 +82,11 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
   const ended = new AbortController();
   const watch = createReconcileWatch({ clock, log, timeoutMs: reconcileTimeoutMs, signal: ended.signal });
   const failures = createFailureReport({ controller, log });
+  const forAuthor: OController = {
+    getEntity: (key, type) => controller.getEntity(key, type),
+    getEntityStatus: (key, type) => controller.getEntityStatus(key, type),
+    updateEntityStatus: (update) => controller.updateEntityStatus(update),
+  };
 
   // Spread a little, so that what started together does not stay together.
   const resyncMs = (): number => Math.ceil(options.resyncIntervalMs * (0.9 + 0.1 * random()));
@@ -181,6 +186,7 @@ export const createReconcileLoop = (options: ReconcileLoopOptions): ReconcileLoo
       request: requestOf(entity),
       attempt: turn.attempt,
       fence,
+      controller: forAuthor,
       traceparent: provenance?.traceparent,
       tracestate: provenance?.tracestate,
       log,

@@ -53,6 +53,8 @@ export type ReconcileContext = {
   readonly attempt: number;
   /** Fencing token of the lease this process leads by. */
   readonly fence: number;
+  /** Reads the state and reports, for this reconcile: nothing has to be kept from `init`. */
+  readonly controller: OController;
   /**
    * No reconcile of this operator is started for `forMs` (at most an hour); those under way go on, commands are kept. For a platform that
    * throttles all callers. A thrown `Fault` with retry `{ afterMs, scope: 'operator' }` does the same.
@@ -74,8 +76,8 @@ export interface Reconciler {
    * differs is durable when `updateEntityStatus` resolves. `intent` always is.
    */
   readonly recorded?: readonly string[];
-  /** Called once before the first reconcile. */
-  init(controller: OController): Promise<void> | void;
+  /** Called once before the first reconcile. A reconcile finds the controller in its context. */
+  init?(controller: OController): Promise<void> | void;
   reconcile(request: ReconcileRequest, context: ReconcileContext): Promise<ReconcileResult>;
   /**
    * Called in place of `reconcile` while the resource is suspended, with the same rules, and must change nothing outside: look, and report.

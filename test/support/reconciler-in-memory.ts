@@ -45,7 +45,7 @@ export const reconcilerInMemory = (makeReconciler: () => Reconciler, options: In
       clock: systemClock,
       fence: () => own,
     });
-    void reconciler.init(controller);
+    void reconciler.init?.(controller);
     current = createReconcileLoop({
       ...{ reconciler, controller, entities, log, maxWorkers: 4 },
       clock: systemClock,

@@ -61,6 +61,28 @@ test('a command becomes an entity, a reconcile and a status event with the ids o
   assert.equal(component.leases.released, 1);
 });
 
+test('a reconcile finds its controller in the context, and needs no init', async () => {
+  const component = memoryComponent({
+    id: () => 'test',
+    reconcile: async ({ key, type }, { controller }) => {
+      assert.equal(await controller.getEntityStatus(key, type), undefined);
+      const entity = await controller.getEntity(key, type);
+      await controller.updateEntityStatus({ key, status: 'active', properties: { sequence: entity?.sequence ?? 0 } });
+      assert.equal((await controller.getEntityStatus(key, type))?.status, 'active');
+      return {};
+    },
+  });
+  const running = component.start();
+  await component.clock.settle();
+  await component.deliver(commandFor(entityAt(5)));
+  assert.deepEqual(
+    component.statuses().map(({ data }) => [data.status, data.properties]),
+    [['active', { sequence: 5 }]],
+  );
+  component.stop();
+  await running;
+});
+
 test('a status answers the entity that was read, and the newer one gets its own', async () => {
   let letGo = (): void => {};
   const gate = new Promise<void>((resolve) => {

@@ -115,6 +115,11 @@ describe('context.fetch', () => {
     const one = startReconcile({
       request: { key: 'public.a', type: 't' },
       ...{ attempt: 1, fence: 1, traceparent, log: silentLog, startedMs: 0 },
+      controller: {
+        getEntity: () => Promise.resolve(undefined),
+        getEntityStatus: () => Promise.resolve(undefined),
+        updateEntityStatus: () => Promise.resolve(),
+      },
       onExternalCall: (call) => calls.push(call),
       hold: () => {},
     });

@@ -14,7 +14,7 @@ import { createController } from '../../../../src/sdk/controller.ts';
 import { createMemoryEntityStatusStore, createMemoryEntityStore } from '../../../../src/sdk/index.ts';
 import { createComponentMetrics } from '../../../../src/sdk/metrics.ts';
 import { createReconcileLoop, type ReconcileLoop } from '../../../../src/sdk/reconcile-loop.ts';
-import type { Entity, EntityStatus, JsonObject, Log, OController } from '../../../../src/sdk/index.ts';
+import type { Entity, EntityStatus, JsonObject, Log, OController, Reconciler } from '../../../../src/sdk/index.ts';
 import { defaultOptions, type StandInOptions } from '../../../../src/stand-ins/azure-data-factory/options.ts';
 import { startStandIn, type StandIn } from '../../../../src/stand-ins/azure-data-factory/server.ts';
 import { entityAt } from '../../../support/entities.ts';
@@ -145,6 +145,18 @@ const stepwise = <T extends DataFactory | OController>(target: T, onStep: (step:
       },
   });
 
+/** The reconciler with `stepwise` around the controller of each reconcile. */
+const seenByStep = (reconciler: Reconciler, onStep: (step: string) => void | Promise<void>): Reconciler => ({
+  ...reconciler,
+  reconcile: (request, context) => {
+    const controller = stepwise<OController>(context.controller, onStep);
+    const seen = new Proxy(context, {
+      get: (target, name) => (name === 'controller' ? controller : (Reflect.get(target, name, target) as unknown)),
+    });
+    return reconciler.reconcile(request, seen);
+  },
+});
+
 /** What the operator synchronizes, as tests look at it. */
 export type Synchronized = {
   readonly pipeline: JsonObject;
@@ -184,9 +196,10 @@ export const component = (standIn: Pick<StandIn, 'url' | 'loginUrl'>, options: C
       clock: systemClock,
       fence: () => own,
     });
-    void reconciler.init(onStep === undefined ? controller : stepwise<OController>(controller, onStep));
+    void reconciler.init?.(onStep === undefined ? controller : stepwise<OController>(controller, onStep));
     current = createReconcileLoop({
-      ...{ reconciler, controller, entities, log, maxWorkers },
+      reconciler: onStep === undefined ? reconciler : seenByStep(reconciler, onStep),
+      ...{ controller, entities, log, maxWorkers },
       clock: systemClock,
       metrics: createComponentMetrics(),
       fence: own,

@@ -75,6 +75,7 @@ export { conditionsFor, notReady, ready, reconciling, stalled } from './conditio
 export { differenceText, type DifferenceOptions } from './difference.ts';
 export { CHANGES, type ChangeReason, type ExternalChange } from './external-change.ts';
 export { leftToSettleMs, notSeenYet } from './settling.ts';
+export * from './once/index.ts';
 export { componentTable } from './config.ts';
 export {
   booleanEntry,

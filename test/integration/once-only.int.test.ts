@@ -151,7 +151,7 @@ test('killed at every point of its work in turn: one run each', { timeout: 900_0
   assert.ok(kills.count >= 200 / STEP);
   // Which points a step of several meets depends on how many there are that day.
   assert.ok(kills.places.size >= 100 / STEP, `only ${kills.places.size} places`);
-  for (const file of isFull ? ['reconcile-loop', 'start-run', 'stream-status-store'] : []) {
+  for (const file of isFull ? ['reconcile-loop', 'once/start', 'stream-status-store'] : []) {
     assert.ok(
       [...kills.places].some((place) => place.includes(file)),
       `a kill in ${file}`,

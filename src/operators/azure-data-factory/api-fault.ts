@@ -1,7 +1,16 @@
 // From an answer that is no success to the Fault that says what to do: the management API's error envelope in, code and retry out.
 // Messages stay the same for the same problem (no times, no counters), so that a status is not rewritten at every try.
 
-import { Fault, isFault, isJsonObject, type HttpReply, type JsonObject, type JsonValue } from '../../sdk/index.ts';
+import {
+  isFault,
+  isJsonObject,
+  isRefusal,
+  refusedFault,
+  type Fault,
+  type HttpReply,
+  type JsonObject,
+  type JsonValue,
+} from '../../sdk/index.ts';
 
 const MAX_MESSAGE = 1000;
 
@@ -21,33 +30,12 @@ export const readApiError = (body: JsonValue | undefined): ApiError => {
   return { code: textIn(error, 'code') ?? 'Unknown', message: message.slice(0, MAX_MESSAGE) };
 };
 
-/** In conflict with something, locked, too early: all for a while. */
-const FOR_A_WHILE = [409, 423, 425];
-
-/**
- * 429: to be tried after the server's Retry-After, and nothing happened. 5xx and 408: to be tried, nobody knows what happened.
- * 409, 423 and 425: to be tried, nothing happened. Everything else: terminal, nothing happened. `details`: `status`, `apiCode`, `outcome`.
- */
-export const apiFault = ({ status, body, retryAfterMs }: HttpReply, what: string): Fault => {
-  const { code, message } = readApiError(body);
-  const retry = retryAfterMs === undefined ? 'later' : { afterMs: retryAfterMs };
-  if (status === 429) {
-    return new Fault('COMPONENT_RETRYABLE', `${what}: Azure throttles this subscription (429 ${code})`, {
-      retry: retryAfterMs === undefined ? retry : { afterMs: retryAfterMs, scope: 'operator' },
-      details: { status, apiCode: code, outcome: 'none' },
-    });
-  }
-  const text = `${what}: ${status} ${code}: ${message}`;
-  if (status >= 500 || status === 408) {
-    return new Fault('COMPONENT_RETRYABLE', text, { retry, details: { status, apiCode: code, outcome: 'unknown' } });
-  }
-  if (FOR_A_WHILE.includes(status)) {
-    return new Fault('COMPONENT_RETRYABLE', text, { retry, details: { status, apiCode: code, outcome: 'none' } });
-  }
-  return new Fault('COMPONENT_TERMINAL', text, {
-    retry: 'never',
-    details: { status, apiCode: code, outcome: 'none' },
-  });
+/** What the SDK's table says of the status. `details`: `status`, `apiCode`, `outcome`. */
+export const apiFault = (reply: HttpReply, what: string): Fault => {
+  const { code, message } = readApiError(reply.body);
+  const isThrottled = reply.status === 429;
+  const text = isThrottled ? `Azure throttles this subscription (429 ${code})` : `${reply.status} ${code}: ${message}`;
+  return refusedFault(reply, `${what}: ${text}`, { details: { apiCode: code } });
 };
 
 /** Status of an answer of the management API (not of the identity platform) that became a Fault. */
@@ -56,3 +44,6 @@ export const apiStatusOf = (error: unknown): number | undefined => {
   const { status } = error.details;
   return typeof status === 'number' ? status : undefined;
 };
+
+/** Refused for what was asked, by the management API: not by the identity platform, and not for who asked or when. */
+export const isRefused = (error: unknown): boolean => isRefusal(error) && apiStatusOf(error) !== undefined;

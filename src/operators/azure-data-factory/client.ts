@@ -7,6 +7,7 @@ import {
   callHttp,
   CLOCK_TOLERANCE_MS,
   createApiClock,
+  createGate,
   Fault,
   isJsonObject,
   type HttpCall,
@@ -23,7 +24,6 @@ const API_VERSION = '2018-06-01';
 const MAX_PAGES = 20;
 /** Five thousand runs, as Azure cuts pages. */
 const MAX_PAGES_OF_ALL = 50;
-const MAX_PAUSE_MS = 3_600_000;
 const CREATE_FINISH_MS = 5000;
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
@@ -114,15 +114,7 @@ export const createDataFactory = (
 ): DataFactory => {
   const base = settings.managementUrl.replace(/\/$/, '');
   const clock = createApiClock();
-  let paused: { readonly fault: Fault; readonly untilMs: number } | undefined;
-
-  const passGate = (): void => {
-    if (paused === undefined) return;
-    const leftMs = paused.untilMs - now();
-    if (leftMs <= 0) return;
-    const { code, message, details } = paused.fault;
-    throw new Fault(code, message, { retry: { afterMs: leftMs, scope: 'operator' }, details });
-  };
+  const gate = createGate(undefined, now);
 
   const urlOf = ({ factory, path, query }: Request): string => {
     const { resourceGroupName, factoryName } = factory;
@@ -149,7 +141,7 @@ export const createDataFactory = (
 
   const send = async (request: Request, context: CallContext): Promise<JsonValue | undefined> => {
     for (let tries = 1; ; tries += 1) {
-      passGate();
+      gate.pass();
       const token = await identity.token(context.signal, context.fetch);
       const reply = await attempt(request, token, context);
       clock.heard(reply);
@@ -157,9 +149,7 @@ export const createDataFactory = (
       if (reply.status === 401) identity.discard(token);
       if (reply.status === 401 && tries === 1) continue;
       const fault = apiFault(reply, request.what);
-      if (reply.status === 429 && reply.retryAfterMs !== undefined) {
-        paused = { fault, untilMs: now() + Math.min(reply.retryAfterMs, MAX_PAUSE_MS) };
-      }
+      if (reply.status === 429 && reply.retryAfterMs !== undefined) gate.close(reply.retryAfterMs, fault);
       throw fault;
     }
   };
@@ -187,7 +177,7 @@ export const createDataFactory = (
 
   return {
     ready: async ({ signal, fetch }) => {
-      passGate();
+      gate.pass();
       await identity.token(signal, fetch);
     },
 

@@ -7,7 +7,7 @@
 //      the ENTITY_OF_INTEREST_ variables that name its channel as natsApi in the operator's manifest does.
 //
 // Nothing else differs from a run against the stand-in, which is AZURE_AUTHORITY_HOST and AZURE_MANAGEMENT_URL set to its address. With
-// AZURE_RUN_CORRELATION_PARAMETER a run whose start was not confirmed is found again with certainty (start-run.ts). All settings and
+// AZURE_RUN_CORRELATION_PARAMETER a run whose start was not confirmed is found again with certainty (adoption.ts). All settings and
 // their defaults: settings.ts, and `--help` for those that every component has. Exit code 2: the configuration is wrong, all of it said.
 
 import { runOperator } from '../../sdk/index.ts';

@@ -1,26 +1,23 @@
-// One resource of type pipeline-run is one wanted run after another, never two at once. Each reconcile takes the step that plan.ts
-// names (start-run.ts, follow-run.ts) and says when to look again; what is known is in the status, so any process can go on from there.
+// One resource of type pipeline-run is one wanted run after another, never two at once. What Data Factory can do, for the SDK's "runs that are
+// started once": createRun has no idempotency key, so a start without an answer is looked for (run-search.ts) instead of made again. A run is
+// looked for where it was started, whatever the spec says by now.
 
 import {
-  notReady,
-  ready,
-  type EntityStatus,
-  type OController,
-  type ReconcileContext,
+  createOnce,
+  Fault,
+  isNotThere,
+  type FollowStep,
+  type JsonObject,
   type Reconciler,
-  type ReconcileRequest,
-  type ReconcileResult,
-  type ReportedCondition,
-  type StatusUpdate,
+  type Seen,
 } from '../../sdk/index.ts';
-import type { DataFactory } from './client.ts';
-import { createFollower } from './follow-run.ts';
-import { createLedger } from './ledger.ts';
-import { lifecycleOf, runUpdate, type Work } from './parts.ts';
-import { lookOnly, nextStep, type Step } from './plan.ts';
-import { hasEnded, RECORDED, runRecord } from './run-record.ts';
-import { UNCONFIRMED } from './run-status.ts';
-import { createStarter } from './start-run.ts';
+import { apiStatusOf, isRefused } from './api-fault.ts';
+import { updatedSince, type DataFactory } from './client.ts';
+import { pipelineRequest, type Target } from './pipeline-request.ts';
+import { keptOf, readIntent, sentOf, targetIn, type Intent, type Work } from './run-record.ts';
+import { createRunSearch } from './run-search.ts';
+import { conditionsOf, isCanceling, NOUN, observe, stateOf } from './run-status.ts';
+import { createRunWatch } from './run-watch.ts';
 import type { AdfSettings } from './settings.ts';
 
 export type ReconcilerOptions = {
@@ -30,118 +27,95 @@ export type ReconcilerOptions = {
   readonly now?: () => number;
 };
 
-/** What was reported of this very resource, not of an earlier one of its name. */
-const known = ({ entity }: Work, status: EntityStatus | undefined): EntityStatus | undefined =>
-  status?.uid === entity.uid ? status : undefined;
+const DAY_MS = 86_400_000;
+/** So long Azure keeps the history of runs. */
+const HISTORY_MS = 45 * DAY_MS;
 
-const idleUpdate = ({ entity }: Work): StatusUpdate => ({
-  key: entity.key,
-  status: 'active',
-  conditions: [ready('NoRunWanted', 'no run is wanted')],
-});
-
-/** What was said when the start of the last run was not confirmed; undefined: that was not so. */
-const unconfirmedIn = (work: Work, status: EntityStatus | undefined): readonly ReportedCondition[] | undefined => {
-  const said = known(work, status)?.conditions.filter(({ reason }) => reason === UNCONFIRMED) ?? [];
-  return said.length === 0
-    ? undefined
-    : said.map(({ type, status: is, reason, message }) => ({ type, status: is, reason, message }));
-};
-
-/** The same again, for the resource as it is now, and without what was said of failures since. */
-const settledUpdate = (work: Work, status: EntityStatus | undefined): StatusUpdate => {
-  const run = known(work, status)?.run;
-  if (run === undefined) return idleUpdate(work);
-  const conditions = unconfirmedIn(work, status);
-  return runUpdate(work.entity, run, {
-    ...{ status: lifecycleOf(run), properties: status?.properties ?? {} },
-    ...(conditions === undefined ? {} : { conditions }),
-  });
-};
-
-const suspendedUpdate = (work: Work, runId: string, status: EntityStatus | undefined): StatusUpdate => {
-  const conditions = [notReady('Suspended', `run ${runId} is not started while the resource is suspended; resume it`)];
-  const run = known(work, status)?.run;
-  if (run === undefined || !hasEnded(run.state))
-    return { key: work.entity.key, status: 'pending', runtime: 'pending', conditions };
-  return runUpdate(work.entity, run, { status: lifecycleOf(run), properties: status?.properties ?? {}, conditions });
-};
-
-const goneUpdate = (work: Work, status: EntityStatus | undefined): StatusUpdate => {
-  const run = known(work, status)?.run;
-  const message = unconfirmedIn(work, status) === undefined ? 'nothing of it runs any more' : (run?.message ?? '');
-  const said = { conditions: [notReady('Deleted', message)], change: { what: 'Deleted', message } } as const;
-  if (run === undefined || !hasEnded(run.state)) return { key: work.entity.key, status: 'deleted', ...said };
-  return runUpdate(work.entity, run, { status: 'deleted', properties: status?.properties ?? {}, ...said });
+const targetOf = ({ target, entity }: Work): Target => {
+  if (target !== undefined) return target;
+  const made = pipelineRequest(entity.manifest.resource.spec);
+  if ('request' in made) return made.request.target;
+  throw new Fault('COMPONENT_TERMINAL', made.problems.join('; '), { retry: 'never' });
 };
 
 export const createAdfReconciler = ({ settings, api, now = Date.now }: ReconcilerOptions): Reconciler => {
-  let controller: OController | undefined;
-  const inUse = (): OController => {
-    if (controller !== undefined) return controller;
-    throw new TypeError('init was not called before reconcile');
-  };
-  const ledger = createLedger(now);
-  const parts = { settings, api, ledger, now, report: (update: StatusUpdate) => inUse().updateEntityStatus(update) };
-  const starter = createStarter(parts);
-  const follower = createFollower(parts);
+  const { correlationParameter, searchGraceMs, pollIntervalMs, requestTimeoutMs } = settings;
+  const watch = createRunWatch({ settings, api, now });
 
-  const carryOut = async (work: Work, step: Step, status: EntityStatus | undefined): Promise<ReconcileResult> => {
-    switch (step.kind) {
-      case 'start':
-        return starter.start(work, step.runId);
-      case 'find':
-        return starter.findOrStart(work, step.record, step.onMissing);
-      case 'call-off':
-        await starter.callOff(work, step.runId);
-        return {};
-      case 'follow':
-        return follower.follow(work, step);
-      case 'idle':
-        await parts.report(idleUpdate(work));
-        return {};
-      case 'settled':
-        await parts.report(settledUpdate(work, status));
-        return {};
-      case 'suspended':
-        await parts.report(suspendedUpdate(work, step.runId, status));
-        return {};
-      case 'gone':
-        await parts.report(goneUpdate(work, status));
-        return {};
+  const look = async (work: Work, { record, isToEnd }: FollowStep<Intent>): Promise<Seen | 'unchanged' | undefined> => {
+    const { entity, call } = work;
+    const { externalId, intent } = record;
+    const target = targetOf(work);
+    if (!isToEnd && (await watch.isUnchanged(work, target, externalId))) return 'unchanged';
+    const readMs = now();
+    let run: JsonObject;
+    try {
+      run = await api.getRun(target, externalId, call);
+    } catch (error) {
+      if (apiStatusOf(error) !== undefined && isNotThere(error)) return undefined;
+      throw error;
     }
+    const state = stateOf(run);
+    const hasEnded = !['pending', 'inprogress'].includes(state);
+    if (!hasEnded && !isToEnd && watch.sawAgain(target, externalId, run, entity.sequence, readMs)) return 'unchanged';
+    const sinceMs = Date.parse(intent?.since ?? '') || now() - HISTORY_MS;
+    return {
+      ...{ state, isEnding: isCanceling(run) },
+      describe: async () => {
+        const updated = updatedSince(sinceMs - DAY_MS, now());
+        const activities = state === 'pending' ? [] : await api.activityRuns(target, externalId, updated, call);
+        const { run: observed, metadata } = observe(record.id, run, activities);
+        return { run: observed, properties: metadata };
+      },
+    };
   };
 
-  const prepare = async ({ key, type }: ReconcileRequest, context: ReconcileContext) => {
-    const entity = await inUse().getEntity(key, type);
-    if (entity === undefined) return undefined;
-    const status = await inUse().getEntityStatus(key, type);
-    ledger.inTerm(context.fence);
-    const record = runRecord(status, entity.uid);
-    if (record?.adfRunId !== undefined) ledger.claim(record.adfRunId, key);
-    const { signal, traceparent, fetch, fence } = context;
-    const call = { signal, fetch, fence, ...(traceparent === undefined ? {} : { traceparent }) };
-    return { work: { entity, record, context, call }, status };
-  };
+  return createOnce<Intent, Work>({
+    ...{ noun: NOUN, platform: 'Data Factory', pollIntervalMs, now, readIntent, keptOf, look },
+    ...{ graceMs: searchGraceMs, settleMs: searchGraceMs, recorded: ['pipeline'], isRefusal: isRefused },
+    work: (base) => {
+      const { signal, traceparent, fetch, fence } = base.context;
+      const call = { signal, fetch, fence, ...(traceparent === undefined ? {} : { traceparent }) };
+      return { ...base, call, target: targetIn(base.status?.properties['pipeline']) };
+    },
 
-  return {
-    id: () => 'azure-data-factory',
-    recorded: RECORDED,
-    init: (given) => {
-      controller = given;
+    prepare: async (work, runId) => {
+      const correlation = correlationParameter === undefined ? {} : { [correlationParameter]: runId };
+      const made = pipelineRequest(work.entity.manifest.resource.spec, correlation);
+      if ('problems' in made)
+        return { kind: 'refuse', work: { ...work, target: undefined }, message: made.problems.join('; ') };
+      const { request } = made;
+      // With wrong credentials nothing is intended.
+      await api.ready(work.call);
+      const intended = { ...work, request, target: request.target };
+      return { kind: 'go', work: intended, intent: { sent: sentOf(request, correlationParameter) } };
     },
-    reconcile: async (request, context) => {
-      const prepared = await prepare(request, context);
-      if (prepared === undefined) return {};
-      const { work, status } = prepared;
-      const step = nextStep(work.entity, work.record);
-      context.log.debug({ step: step.kind, runId: work.entity.run?.id }, 'next step');
-      return carryOut(work, step, status);
+    start: (work, { runId }, timeoutMs) => {
+      const target = targetOf(work);
+      const { target: _target, ...options } = work.request ?? { target, isRecovery: false };
+      const call = { ...work.call, requestId: runId };
+      const within = Math.min(timeoutMs, requestTimeoutMs);
+      return api.createRun(target, { pipelineName: target.pipelineName, ...options }, call, within);
     },
-    observe: async (request, context) => {
-      const prepared = await prepare(request, context);
-      const step = prepared === undefined ? undefined : lookOnly(prepared.work.entity, prepared.work.record);
-      return prepared === undefined || step === undefined ? {} : follower.follow(prepared.work, step);
-    },
-  };
+    alike: (work, { sent }) => JSON.stringify([targetOf(work), sent]),
+    search: createRunSearch(api, targetOf),
+    unconfirmed: (work, { at }) =>
+      `createRun at ${at} was not confirmed, and factory ${targetOf(work).factoryName} is not there (any more) to look for its run: a run may be left there; look, then run it again`,
+
+    cancel: (work, { record }) => api.cancelRun(targetOf(work), record.externalId, work.call),
+    wasSeen: ({ status }) => status?.properties['pipelineRun'] !== undefined,
+    forgetRun: (work, { record }) => watch.forget(targetOf(work), record.externalId),
+
+    properties: (work, { kind, intent, properties = {}, unseenSince }) => ({
+      ...(kind === 'called-off' || work.target === undefined ? {} : { pipeline: work.target }),
+      ...properties,
+      ...(intent === undefined ? {} : { intent: intent as JsonObject }),
+      ...(unseenSince === undefined ? {} : { unseenSince }),
+    }),
+    change: (work, what, externalId) => ({
+      what,
+      message: `run ${externalId} of pipeline ${targetOf(work).pipelineName}`,
+    }),
+    say: (_work, { kind, run }, update) => (kind === 'lost' ? { ...update, conditions: conditionsOf(run) } : update),
+  }).reconciler('azure-data-factory');
 };

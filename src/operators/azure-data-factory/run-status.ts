@@ -3,18 +3,15 @@
 // and everything is bounded: a status is one message.
 
 import {
+  conditionsOfRun,
+  hasEnded,
   isJsonObject,
-  notReady,
-  ready,
-  reconciling,
-  stalled,
   type JsonObject,
   type JsonValue,
   type ObservedRun,
   type ReportedCondition,
   type RuntimeStatus,
 } from '../../sdk/index.ts';
-import { hasEnded } from './run-record.ts';
 
 /** Data Factory's words, and the spelling that people expect of two of them. */
 const states: ReadonlyMap<string, RuntimeStatus> = new Map<string, RuntimeStatus>([
@@ -147,33 +144,8 @@ export const observe = (id: string, run: JsonObject, activities: readonly JsonOb
   };
 };
 
-/** Reason of a failed run whose start was not confirmed, and that cannot be looked for. */
-export const UNCONFIRMED = 'StartUnconfirmed';
+/** What a run is called in messages. */
+export const NOUN = 'pipeline run';
 
-/**
- * Of a run that was started, or given up before that. A failed one is Stalled: it takes a new run. A failed one without an ADF id
- * was refused when it was to be started.
- */
-export const conditionsOf = ({ state, message = '', externalId }: ObservedRun): readonly ReportedCondition[] => {
-  switch (state) {
-    case 'succeeded':
-      return [ready('RunSucceeded', 'the pipeline run succeeded')];
-    case 'cancelled':
-      return [notReady('RunCancelled', message === '' ? 'the pipeline run was cancelled' : message)];
-    case 'failed': {
-      const reason = externalId === undefined ? 'StartRefused' : 'RunFailed';
-      const text = message === '' ? 'the pipeline run failed' : message;
-      return [notReady(reason, text), stalled(reason, text)];
-    }
-    case 'pending':
-      return [
-        notReady('RunQueued', 'the pipeline run is queued'),
-        reconciling('RunQueued', 'the pipeline run is queued'),
-      ];
-    case 'inprogress':
-      return [
-        notReady('RunInProgress', 'the pipeline run is in progress'),
-        reconciling('RunInProgress', 'the pipeline run is in progress'),
-      ];
-  }
-};
+/** Of a run that was started, or given up before that. */
+export const conditionsOf = (run: ObservedRun): readonly ReportedCondition[] => conditionsOfRun(NOUN, run);

@@ -1,5 +1,5 @@
 // Which runs have changed, asked once for all runs of a factory instead of once for each: "what was updated since" answers with few rows,
-// however many runs are under way. Called by follow-run.ts at each look. Nothing runs by itself here: the first look of an interval
+// however many runs are under way. Called by reconciler.ts at each look. Nothing runs by itself here: the first look of an interval
 // asks and the others wait for that answer, so all ends with the reconciles. It only ever spares a look at a run: who is not sure that
 // a run is as it was when it was last read is told to read it. Azure may list a change late and without telling; therefore
 // each run is read anyway after some looks, further apart the more runs there are (Azure allows a thousand queries a minute).
@@ -7,7 +7,7 @@
 import { isFault, type Fault, type JsonObject } from '../../sdk/index.ts';
 import { apiStatusOf } from './api-fault.ts';
 import type { DataFactory, Factory } from './client.ts';
-import type { Work } from './parts.ts';
+import type { Work } from './run-record.ts';
 import type { AdfSettings } from './settings.ts';
 
 /** Fewer runs than this are read one by one: that is as cheap, and exact. */

@@ -1,7 +1,7 @@
 // What every appender, reader, follower and work queue does, on a server as in memory.
 
 import assert from 'node:assert/strict';
-import { collect, consume, message, refused, textOf, type ContractCase } from './world.ts';
+import { bytes, collect, consume, message, refused, textOf, type ContractCase } from './world.ts';
 
 export const streamCases: readonly ContractCase[] = [
   {
@@ -68,6 +68,17 @@ export const streamCases: readonly ContractCase[] = [
         sequences,
       );
       assert.equal(await ports.reader(stream).lastSequence(), 4);
+    },
+  },
+  {
+    name: 'another message under an id that is stored is taken for a repeat, whatever it says',
+    run: async ({ ports, other, newStream }) => {
+      const stream = await newStream();
+      const first = message(stream, 'a', { expectedLastSequence: 0 });
+      const [sequence = 0] = await ports.appender(stream).append([first]);
+      const second = { ...first, data: bytes('something else') };
+      assert.deepEqual(await other.appender(stream).append([second]), [sequence]);
+      assert.equal(textOf((await ports.reader(stream).readLast(first.subject))?.data ?? bytes('')), 'a');
     },
   },
   {

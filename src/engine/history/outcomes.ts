@@ -8,7 +8,7 @@ import { isJsonObject } from '../../core/json.ts';
 import { schemaUri } from '../../messages/envelope.ts';
 import { OUTCOME_TYPE, type Receipt } from '../../messages/commands.ts';
 import { NO_WORKSPACE } from '../../core/names.ts';
-import type { Names } from '../../messages/subjects.ts';
+import { fnv1a, type Names } from '../../messages/subjects.ts';
 import type { Appender, AppendMessage, StoredMessage } from '../ports/streams.ts';
 import type { Clock } from '../ports/clock.ts';
 import { fittingReceipt } from '../../messages/fitting-receipt.ts';
@@ -57,6 +57,15 @@ const mustRead = (commandId: string, data: Uint8Array): Receipt => {
     `what is stored as the outcome of command "${commandId}" cannot be read, so nobody knows whether it was carried out; look at the thing itself, and send the command under a new id`,
     { details: { commandId } },
   );
+};
+
+/**
+ * Another outcome has another id: a server takes a second message under an id for a repeat, whatever it says, and acknowledges it as stored. The copy
+ * that sent it would then answer with what nobody keeps.
+ */
+const messageIdOf = (outcomeId: string, data: Uint8Array): string => {
+  const text = new TextDecoder().decode(data);
+  return `${outcomeId}-${fnv1a(text).toString(36)}${fnv1a(`${text}.`).toString(36)}`;
 };
 
 const saysNothingStored = ({ events, leftOut }: Receipt): boolean => events.length === 0 && leftOut === undefined;
@@ -119,12 +128,13 @@ export const createOutcomes = (options: {
       const fits = whole.byteLength <= MAX_OUTCOME_BYTES;
       const subject = names.outcome(commandId);
       const data = fits ? whole : encodeJson({ ...outcome, data: fittingReceipt(receipt, MAX_OUTCOME_BYTES) });
-      const before = await storedOrBefore({ subject, id: outcome.id, data, expectedLastSequence: 0 });
+      const id = messageIdOf(outcome.id, data);
+      const before = await storedOrBefore({ subject, id, data, expectedLastSequence: 0 });
       if (before === undefined) return receipt;
       const kept = mustRead(commandId, before.data);
       if (!isOutweighed(kept, receipt)) return kept;
-      const id = `${outcome.id}-stored`;
-      const other = await storedOrBefore({ subject, id, data, expectedLastSequence: before.sequence });
+      const again = { subject, id: `${id}-stored`, data, expectedLastSequence: before.sequence };
+      const other = await storedOrBefore(again);
       return other === undefined ? receipt : mustRead(commandId, other.data);
     },
   };

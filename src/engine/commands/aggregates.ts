@@ -157,7 +157,9 @@ export const createAggregates = (options: {
   /** `known` with what others have stored since, as another object: who sees it sees that there is news. */
   const catchUp = async (known: Aggregate): Promise<Aggregate> => {
     const messages = await reader.readSubject(known.subject, { fromSequence: known.lastSequence + 1 });
-    return takeAll({ ...known, commands: new Map(known.commands), loadedAtMs: clock.nowMs() }, messages);
+    // A command may have stored on it and folded that into it meanwhile: who only looks at an operator holds no lock on it.
+    const news = messages.filter(({ sequence }) => sequence > known.lastSequence);
+    return takeAll({ ...known, commands: new Map(known.commands), loadedAtMs: clock.nowMs() }, news);
   };
 
   /** `known` itself when nothing has been stored since: `last` is the last message on its subject. */

@@ -3,11 +3,14 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, it } from 'node:test';
+import { encodeJson } from '../../../../src/core/decode.ts';
 import { isFault } from '../../../../src/core/fault.ts';
 import type { JsonObject, JsonValue } from '../../../../src/core/json.ts';
-import { createAggregates } from '../../../../src/engine/commands/aggregates.ts';
+import { absorb, createAggregates } from '../../../../src/engine/commands/aggregates.ts';
 import type { StreamReader } from '../../../../src/engine/ports/streams.ts';
+import type { DomainEvent } from '../../../../src/messages/events.ts';
 import { namesFor, operatorRef, resourceRef } from '../../../../src/messages/subjects.ts';
+import { dated, resourceManifest } from '../../../support/fixtures.ts';
 import { datasetOf, operatorNamed } from '../../../support/manifests.ts';
 import { memoryEvents, memoryHandler } from '../../../support/memory-handler.ts';
 import { manualClock } from '../../../support/memory-ports.ts';
@@ -19,11 +22,58 @@ const [a, b, c] = ['a', 'b', 'c'].map((name) => resourceRef('public', name)) as 
   ReturnType<typeof resourceRef>,
 ];
 
+/** The first declares a resource that runs, the others ask for runs. */
+const eventAt = (index: number): DomainEvent => {
+  const run = { id: `run-${index}`, number: index, requestedAt: '2026-01-01T00:00:00.000Z' };
+  const declared = { uid: 'uid-1', manifest: resourceManifest(), runnable: true, run };
+  return index === 1
+    ? dated({ type: 'io.opstream.resource.declared.v1', generation: 1, data: declared }, index)
+    : dated({ type: 'io.opstream.resource.run-requested.v1', generation: 1, data: { run, ifRunning: 'queue' } }, index);
+};
+
 const aggregatesOn = (events = memoryEvents(), maxCached?: number) => {
   const clock = manualClock();
   const options = { names, reader: events.reader, clock, ...(maxCached === undefined ? {} : { maxCached }) };
   return { aggregates: createAggregates(options), events, clock };
 };
+
+describe('what is loaded while a command of the same process stores on it', () => {
+  it('has each event once', async () => {
+    const events = memoryEvents();
+    let answer: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    let isHeld = false;
+    const reader: StreamReader = {
+      ...events.reader,
+      // What is read is known before the command is, and arrives after it.
+      readSubject: async (...of) => {
+        const found = await events.reader.readSubject(...of);
+        if (isHeld) await held;
+        return found;
+      },
+    };
+    const aggregates = createAggregates({ names, reader, clock: manualClock() });
+    const ref = resourceRef('public', 'run-1');
+    const subject = names.event(ref);
+    const store = (index: number): void => {
+      const data = encodeJson(eventAt(index) as unknown as JsonObject);
+      events.store([{ subject, id: `event-${index}`, data }]);
+    };
+    store(1);
+    const known = await aggregates.load(ref);
+    isHeld = true;
+    store(2);
+    const loading = aggregates.load(ref, -1);
+    await turn();
+    absorb(known, eventAt(2), 2);
+    answer();
+    const loaded = await loading;
+    assert.deepEqual(loaded.commands.get('command-2')?.events.length, 1);
+    assert.equal(loaded.resource.entity?.waitingRuns?.length, 1);
+  });
+});
 
 describe('exclusively', () => {
   it('runs what shares a thing one after the other, in the order of the calls, and the rest at once', async () => {

@@ -118,12 +118,12 @@ export const memoryRequester = (parts: PortParts): Requester => ({
     return new Promise((resolve, reject) => {
       const over = new AbortController();
       const inbox = openInbox(parts, link, (reply) => {
-        over.abort();
+        over.abort('over');
         resolve(reply);
       });
       const fail = (code: 'NATS_TIMEOUT' | 'NATS_NO_RESPONDERS'): void => {
         if (over.signal.aborted) return;
-        over.abort();
+        over.abort('over');
         inbox.close();
         reject(
           new Fault(code, `${subject}: ${code === 'NATS_TIMEOUT' ? `no answer in ${timeoutMs} ms` : 'nobody there'}`),

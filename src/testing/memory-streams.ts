@@ -114,8 +114,11 @@ const newsOf = async (
 ): Promise<void> => {
   const stream = server.streams.get(name);
   const over = new AbortController();
-  const wake = (): void => over.abort();
-  const forget = stream?.onNews(() => link.push({ kind: 'pull', name }, wake));
+  // A reason, because the default one is an Error with a stack.
+  const wake = (): void => over.abort('news');
+  const forget = stream?.onNews(() => {
+    if (isThere(stream)) link.push({ kind: 'pull', name }, wake);
+  });
   signal.addEventListener('abort', wake, { once: true });
   const waitMs = stream === undefined || isThere(stream) ? 1 : Math.max(1, forMs);
   if (!signal.aborted) await clock.sleep(waitMs, over.signal);

@@ -20,7 +20,8 @@ const MAX_APPLIES = 60;
 const LOOK_MS = SECOND / 2;
 const STAY_MS = 3 * SECOND;
 /** Short histories find most, and long ones what takes its time. */
-const SHORT_SHARE = 0.8;
+const SHORT_SHARE = 0.75;
+const PATIENT_SHARE = 0.05;
 
 export type HistoryResult = {
   readonly seed: number;
@@ -87,16 +88,47 @@ const strike = (world: World, cast: readonly Actor[]): void => {
   kinds[luck < 0.45 ? 0 : luck < 0.65 ? 1 : luck < 0.85 ? 2 : 3]?.();
 };
 
+/** How much happens, and for how long. */
+type Shape = {
+  readonly storm: readonly [number, number];
+  readonly commands: readonly [number, number];
+  readonly strikes: readonly [number, number];
+};
+const SHORT: Shape = { storm: [1, 5], commands: [3, 10], strikes: [0, 3] };
+const LONG: Shape = { storm: [5, 20], commands: [8, 30], strikes: [0, 8] };
+const PATIENT: Shape = { storm: [45, 60], commands: [6, 15], strikes: [0, 2] };
+
+/** A channel is away for longer than anybody tries, and the runtime that owes it commands dies. */
+const outlastTries = (world: World, cast: readonly Actor[]): void => {
+  const { random, schedule, network, tell } = world;
+  const nowMs = schedule.nowMs();
+  const runtimes = cast.filter(({ name }) => name.startsWith('operator-runtime'));
+  const { stream } = random.pick(OPERATORS);
+  const untilMs = nowMs + random.between(34, 44) * SECOND;
+  tell(`${stream} is away for long`);
+  network.outage(stream, untilMs);
+  schedule.at(random.between(nowMs + 30 * SECOND, untilMs), () => {
+    count(network.counts, 'crashes');
+    for (const runtime of runtimes) runtime.crash();
+    schedule.at(schedule.nowMs() + random.between(0, 6000), () => {
+      for (const runtime of runtimes) runtime.start();
+    });
+  });
+};
+
 const storm = async (world: World, cast: readonly Actor[], client: Client): Promise<void> => {
   const { random, schedule, network } = world;
-  const isShort = random.chance(SHORT_SHARE);
-  const endMs = schedule.nowMs() + (isShort ? random.between(1, 5) : random.between(5, 20)) * SECOND;
-  const commands = isShort ? random.between(3, 10) : random.between(8, 30);
-  const strikes = isShort ? random.between(0, 3) : random.between(0, 8);
-  for (let index = 0; index < commands; index += 1)
-    schedule.at(random.between(schedule.nowMs(), endMs), () => client.act());
+  const luck = random.next();
+  const shape = luck < SHORT_SHARE ? SHORT : luck < SHORT_SHARE + PATIENT_SHARE ? PATIENT : LONG;
+  const startedMs = schedule.nowMs();
+  const endMs = startedMs + random.between(...shape.storm) * SECOND;
+  const commands = random.between(...shape.commands);
+  const strikes = random.between(...shape.strikes);
+  const lastMs = shape === PATIENT ? startedMs + 10 * SECOND : endMs;
+  for (let index = 0; index < commands; index += 1) schedule.at(random.between(startedMs, lastMs), () => client.act());
   for (let index = 0; index < strikes; index += 1)
-    schedule.at(random.between(schedule.nowMs(), endMs), () => strike(world, cast));
+    schedule.at(random.between(startedMs, endMs), () => strike(world, cast));
+  if (shape === PATIENT) outlastTries(world, cast);
   const share = random.next();
   network.weather = Object.fromEntries(
     Object.entries(STORM).map(([what, most]) => [what, (most as number) * share]),

@@ -1,5 +1,6 @@
 // The appends that wait to be sent, and which of them may go together. Appends with a subject in common keep their order.
 
+import type { Fault } from '../core/fault.ts';
 import type { AppendMessage } from '../engine/ports/streams.ts';
 
 /** One append on its way. */
@@ -14,6 +15,8 @@ export type Unit = {
   readonly signal: AbortSignal | undefined;
   /** Its caller has been told how it ended: it is sent no more. */
   isOver: boolean;
+  /** Who tries it again, told how the attempt ended: the sequence of its first message, or why not. Undefined: it is tried for the first time. */
+  onAnswer: ((result: number | Fault) => void) | undefined;
 };
 
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;

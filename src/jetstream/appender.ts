@@ -2,22 +2,24 @@
 // measured to be cheaper. One append never makes another fail: when a group is refused, each of its appends is tried on its own.
 //
 // Life of an append: queued -> in a group or alone -> stored | refused | unanswered -> (pause) -> queued again, alone, with the same ids,
-// until its deadline, or until it is called off. A conflict or a duplicate may be our own earlier attempt, here or in a process that crashed: the stream is
-// looked at before it is believed (a single server and a cluster answer a repeated append differently).
+// until its deadline, or until it is called off (store-surely.ts). A conflict or a duplicate may be our own earlier attempt: a single server and a
+// cluster answer a repeated append differently.
 
-import { Fault, isFault } from '../core/fault.ts';
-import type { Appender, AppendMessage } from '../engine/ports/streams.ts';
+import { Fault } from '../core/fault.ts';
+import type { Appender } from '../engine/ports/streams.ts';
 import { createAppendQueue, type Unit } from './append-queue.ts';
+import { createAppendsInFlight } from './appends-in-flight.ts';
 import { createCallOffs } from './call-offs.ts';
 import { createCommitPacer, TRIAL_SINGLES, type CommitPacer, type CommitWay } from './commit-pacer.ts';
 import type { JetStreamConnection } from './connection.ts';
-import { calledOff, isRepeatable } from './faults.ts';
+import { calledOff } from './faults.ts';
 import { findOwnAppend } from './own-append.ts';
 import { pause } from './pause.ts';
 import { assertHeaderValue } from './raw-headers.ts';
 import { assertSubject } from './reply-slots.ts';
 import { createServiceMeter } from './service-meter.ts';
-import { ATTEMPT_TIMEOUT_MS, MAX_BATCH_MESSAGES, publishBatch, publishOne } from './stored-write.ts';
+import { storePauseMs, storeSurely } from './store-surely.ts';
+import { ATTEMPT_TIMEOUT_MS, MAX_BATCH_MESSAGES } from './stored-write.ts';
 
 export type AppenderOptions = {
   /** Time for all attempts of one append. Default 10 000 ms. */
@@ -41,9 +43,6 @@ export type StreamAppender = Appender & {
 const CLOSE_MS = 10_000;
 const EXPIRE_MS = 250;
 
-/** Growing, jittered: 10 ms to 1 s. */
-const backOffMs = (failures: number): number => Math.min(1000, 10 * 2 ** failures) * (0.5 + Math.random() / 2);
-
 export const createAppender = (
   connection: JetStreamConnection,
   stream: string,
@@ -59,9 +58,6 @@ export const createAppender = (
   /** Appends of several messages while single messages are sent one by one: they need a batch, and share it with their like. */
   const several = createAppendQueue();
   let pending = 0;
-  let batchesInFlight = 0;
-  /** Those of the batches that hold several appends. */
-  let groupsInFlight = 0;
   /** What the pacer chose, until it can be done. */
   let plan: { readonly way: CommitWay; readonly most: number } | undefined;
   let isPumpScheduled = false;
@@ -93,103 +89,84 @@ export const createAppender = (
     if (settle(unit)) unit.reject(error);
   };
 
-  const tryAgainAlone = async (unit: Unit, cause: Fault): Promise<void> => {
-    const waitMs = backOffMs(unit.failures);
-    if (now() + waitMs >= unit.deadlineMs) {
-      const what = `${stream}: not confirmed within ${deadlineMs} ms; it may have been stored; repeat it with the same ids`;
-      refuse(unit, new Fault('NATS_TIMEOUT', what, { cause, details: { tries: unit.failures, last: cause.code } }));
-      return;
-    }
-    await pause(waitMs);
-    if (!unit.isOver) alone.push(unit);
-    schedule();
-  };
+  /** The next attempt, on its own. Does not settle when it is called off, or runs out of time, before it is sent: its caller knows by then. */
+  const tryAlone = (unit: Unit): Promise<number> =>
+    new Promise((resolve, reject) => {
+      unit.onAnswer = (result) => (typeof result === 'number' ? resolve(result) : reject(result));
+      alone.push(unit);
+      schedule();
+    });
 
-  /** After an attempt on its own. */
-  const recover = async (unit: Unit, fault: Fault): Promise<void> => {
-    if (unit.isOver) return;
+  const recover = async (unit: Unit, earlier: Fault): Promise<void> => {
     try {
-      unit.failures += 1;
-      if (isRepeatable(fault)) return await tryAgainAlone(unit, fault);
-      const isContested = isFault(fault, 'JS_CONFLICT') || isFault(fault, 'JS_DUPLICATE');
-      const first = isContested ? await findOwnAppend(connection, stream, unit.messages) : undefined;
-      if (first === undefined) refuse(unit, fault);
-      else succeed(unit, first);
+      const first = await storeSurely({
+        what: stream,
+        write: () => tryAlone(unit),
+        findOwn: () => findOwnAppend(connection, stream, unit.messages),
+        isCalledOff: () => unit.isOver,
+        endMs: unit.deadlineMs,
+        outOfTime: (cause) => {
+          const what = `${stream}: not confirmed within ${deadlineMs} ms; it may have been stored; repeat it with the same ids`;
+          return new Fault('NATS_TIMEOUT', what, { cause, details: { tries: unit.failures, last: cause.code } });
+        },
+        attempts: unit,
+        earlier,
+      });
+      succeed(unit, first);
     } catch (error) {
       refuse(unit, error);
     }
   };
 
-  const sendSingle = (unit: Unit, message: AppendMessage): void => {
-    meter.singleSent();
-    const answer = (result: number | Fault): void => {
-      const isStored = typeof result === 'number';
-      meter.singleSettled(isStored);
-      if (isStored) succeed(unit, result);
+  const onAlone = (unit: Unit, result: number | Fault): void => {
+    if (!unit.isOver) {
+      if (unit.onAnswer !== undefined) unit.onAnswer(result);
+      else if (typeof result === 'number') succeed(unit, result);
       else void recover(unit, result);
-      schedule();
-    };
-    publishOne(connection, message, answer, attemptTimeoutMs);
+    }
+    schedule();
   };
 
-  const sendBatch = (units: readonly Unit[], onFailed: (fault: Fault) => void): void => {
-    const messages = units.length === 1 ? (units[0]?.messages ?? []) : units.flatMap((unit) => unit.messages);
-    const measured = meter.batchSent(messages.length);
-    const groups = units.length > 1 ? 1 : 0;
-    batchesInFlight += 1;
-    groupsInFlight += groups;
-    const answer = (result: number | Fault): void => {
-      batchesInFlight -= 1;
-      groupsInFlight -= groups;
-      measured(typeof result === 'number');
-      if (typeof result === 'number') {
-        let first = result - messages.length + 1;
-        for (const unit of units) {
-          succeed(unit, first);
-          first += unit.messages.length;
-        }
-      } else onFailed(result);
-      schedule();
-    };
-    publishBatch(connection, messages, answer, attemptTimeoutMs * 2);
+  const onGroup = (units: readonly Unit[], result: number | Fault): void => {
+    if (typeof result === 'number') {
+      let first = result;
+      for (const unit of units) {
+        succeed(unit, first);
+        first += unit.messages.length;
+      }
+    } else if (result.code === 'JS_BATCH_LIMIT') {
+      // Nothing was wrong with the group itself.
+      for (const unit of units) unit.failures += 1;
+      void pause(storePauseMs(units[0]?.failures ?? 1)).then(() => {
+        queue.putBack(units.filter(({ isOver }) => !isOver));
+        schedule();
+      });
+    }
+    // Which append was to blame is not said; each finds out for itself, and one that was stored after all is recognised by its ids.
+    else for (const unit of units) if (!unit.isOver) alone.push(unit);
+    schedule();
   };
 
-  /** One message as a publish, several as their own batch. False: not now. */
-  const sendAlone = (unit: Unit): boolean => {
-    const [only] = unit.messages;
-    const isSingle = unit.messages.length === 1 && only !== undefined;
-    if (isSingle ? meter.inFlight >= maxSingles : batchesInFlight >= maxBatches) return false;
-    if (isSingle) sendSingle(unit, only);
-    else sendBatch([unit], (fault) => void recover(unit, fault));
-    return true;
-  };
-
+  const inFlight = createAppendsInFlight({
+    connection,
+    meter,
+    maxSingles,
+    maxBatches,
+    attemptTimeoutMs,
+    onAlone,
+    onGroup,
+  });
   const sendGroup = (units: readonly Unit[]): void => {
     const [only] = units;
-    if (only !== undefined && units.length === 1) {
-      sendAlone(only);
-      return;
-    }
-    sendBatch(units, (fault) => {
-      if (fault.code === 'JS_BATCH_LIMIT') {
-        // Nothing was wrong with the group itself.
-        for (const unit of units) unit.failures += 1;
-        void pause(backOffMs(only?.failures ?? 1)).then(() => {
-          queue.putBack(units.filter(({ isOver }) => !isOver));
-          schedule();
-        });
-        return;
-      }
-      // Which append was to blame is not said; each finds out for itself, and one that was stored after all is recognised by its ids.
-      for (const unit of units) if (!unit.isOver) alone.push(unit);
-    });
+    if (only !== undefined && units.length === 1) inFlight.sendAlone(only);
+    else inFlight.sendGroup(units);
   };
 
   const pumpAlone = (): void => {
-    for (let unit = alone.first(); unit !== undefined && sendAlone(unit); unit = alone.first()) alone.shift();
+    for (let unit = alone.first(); unit !== undefined && inFlight.sendAlone(unit); unit = alone.first()) alone.shift();
   };
   const pumpSeveral = (): void => {
-    while (several.length > 0 && batchesInFlight < maxBatches) sendGroup(several.takeGroup(maxGroup));
+    while (several.length > 0 && inFlight.hasRoomForBatch) sendGroup(several.takeGroup(maxGroup));
   };
 
   /** False: nothing more can be sent now. */
@@ -198,7 +175,7 @@ export const createAppender = (
       const unit = queue.first();
       if (unit === undefined) return false;
       if (unit.messages.length > 1) several.push(unit);
-      else if (!sendAlone(unit)) return false;
+      else if (!inFlight.sendAlone(unit)) return false;
       queue.shift();
     }
     return true;
@@ -209,12 +186,12 @@ export const createAppender = (
     const waiting = queue.messageCount;
     if (waiting === 0) return false;
     // While groups are under way, a short queue waits for company instead of paying for itself.
-    if (groupsInFlight > 0 && (groupsInFlight >= maxBatches || waiting < pacer.breakEven)) return false;
+    if (inFlight.groups > 0 && (inFlight.groups >= maxBatches || waiting < pacer.breakEven)) return false;
     plan ??= { way: pacer.choose(waiting), most: pacer.isTrial ? TRIAL_SINGLES : maxSingles };
     const { way, most } = plan;
     // Singles and groups are not under way together: neither could be measured.
-    const mayGroup = meter.inFlight === 0 && batchesInFlight < maxBatches;
-    if (way === 'batch' ? !mayGroup : groupsInFlight > 0) return false;
+    const mayGroup = inFlight.singles === 0 && inFlight.hasRoomForBatch;
+    if (way === 'batch' ? !mayGroup : inFlight.groups > 0) return false;
     plan = undefined;
     if (way === 'single') return sendSingles(most);
     sendGroup(queue.takeGroup(maxGroup));
@@ -288,7 +265,8 @@ export const createAppender = (
           assertHeaderValue(id);
         }
         pending += messages.length;
-        const unit = { messages, deadlineMs: now() + deadlineMs, resolve, reject, failures: 0, signal, isOver: false };
+        const bounds = { deadlineMs: now() + deadlineMs, signal, failures: 0, isOver: false };
+        const unit: Unit = { messages, resolve, reject, ...bounds, onAnswer: undefined };
         if (signal !== undefined) callOffs.add(signal, unit);
         queue.push(unit);
         schedule();

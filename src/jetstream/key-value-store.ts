@@ -4,17 +4,16 @@
 // KV writes carry no message id (the server would remember each for two minutes). After an attempt without an answer a conflict is
 // believed only when what is stored behind the expected revision is not the very value that was sent.
 
-import { isFault, type Fault } from '../core/fault.ts';
+import type { Fault } from '../core/fault.ts';
 import { isToken } from '../core/names.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from '../engine/ports/buckets.ts';
 import type { StoredMessage } from '../engine/ports/streams.ts';
 import { unlessCalledOff } from './call-offs.ts';
 import { createCommitPacer, type CommitPacer } from './commit-pacer.ts';
-import { calledOff, isRepeatable } from './faults.ts';
 import { inBatches, isChecked, isSame, runAll, subjectOfKey, subjectPrefix, toWrite } from './key-value-writes.ts';
 import { readFromLeader, readSubjectNames } from './leader-read.ts';
-import { pause } from './pause.ts';
 import { createServiceMeter } from './service-meter.ts';
+import { storeSurely } from './store-surely.ts';
 import { createStreamReader } from './stream-reader.ts';
 import { publishBatchAsync, publishOne, type Write } from './stored-write.ts';
 import type { JetStreamConnection } from './connection.ts';
@@ -35,18 +34,22 @@ export type BucketStore = KeyValueStore & {
 
 const MAX_SINGLES_IN_FLIGHT = 1024;
 const MAX_LOOKS_IN_FLIGHT = 64;
-/** From so many keys on, one request for all is cheaper than one for each. */
 /** From here on a batch is as fast as single writes with the default sync, and faster by far with `always`: no need to measure. */
 const MANY_WRITES = 500;
 const MAX_BATCHES_IN_FLIGHT = 3;
+/** From so many keys on, one request for all is cheaper than one for each. */
 const MANY_KEYS = 16;
 /** A trial of single writes is for a whole commit, so not for a large one. */
 const MAX_TRIAL = 128;
 
 type Writes = readonly KeyValueWrite[];
 type Revisions = readonly number[];
-/** `endMs`: on the monotonic clock. */
-type Bounds = { readonly endMs?: number; readonly signal?: AbortSignal | undefined };
+/** `endMs`: on the monotonic clock. `earlier`: how an attempt that was made already has ended. */
+type Bounds = {
+  readonly endMs?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly earlier?: Fault | undefined;
+};
 
 export const createKeyValueStore = (
   connection: JetStreamConnection,
@@ -96,37 +99,26 @@ export const createKeyValueStore = (
     return isChanged ? adjusted : undefined;
   };
 
-  const assertWanted = (signal: AbortSignal | undefined): void => {
-    if (signal?.aborted) throw calledOff(stream);
-  };
-
   /** `send` until stored, refused, called off, or out of time. */
-  const storeSurely = async (
+  const store = (
     writes: Writes,
     send: (writes: Writes) => Promise<Revisions>,
-    { endMs = performance.now() + deadlineMs, signal }: Bounds = {},
+    { endMs = performance.now() + deadlineMs, signal, earlier }: Bounds = {},
   ): Promise<Revisions> => {
-    assertWanted(signal);
     let current = writes;
-    for (let failures = 0; ;) {
-      try {
-        return await send(current);
-      } catch (error) {
-        if (isFault(error, 'JS_CONFLICT')) {
-          const found = failures > 0 ? await findStored(current) : undefined;
-          if (found !== undefined) return found;
-          const adjusted = await overMarkers(current);
-          if (adjusted === undefined) throw error;
-          current = adjusted;
-          continue;
-        }
-        failures += 1;
-        const waitMs = Math.min(1000, 10 * 2 ** failures) * (0.5 + Math.random() / 2);
-        if (!isRepeatable(error) || performance.now() + waitMs >= endMs) throw error;
-        await pause(waitMs, signal);
-        assertWanted(signal);
-      }
-    }
+    return storeSurely({
+      what: stream,
+      write: () => send(current),
+      findOwn: async (unanswered) => (unanswered > 0 ? findStored(current) : undefined),
+      adjust: async () => {
+        const adjusted = await overMarkers(current);
+        current = adjusted ?? current;
+        return adjusted !== undefined;
+      },
+      isCalledOff: () => signal?.aborted === true,
+      attempts: { failures: 0 },
+      ...{ endMs, earlier },
+    });
   };
 
   /** One attempt. */
@@ -185,25 +177,16 @@ export const createKeyValueStore = (
 
   const commitInBatches = async (writes: Writes, bounds: Bounds): Promise<Revisions> => {
     const batches = inBatches(writes);
-    const store = (batch: Writes): Promise<Revisions> =>
-      storeSurely(batch, batch.length === 1 ? sendOne : sendBatch, bounds);
+    const storeBatch = (batch: Writes): Promise<Revisions> =>
+      store(batch, batch.length === 1 ? sendOne : sendBatch, bounds);
     // The last batch, which may hold the checkpoint, only after all the others.
-    const early = await runAll(batches.slice(0, -1), MAX_BATCHES_IN_FLIGHT, store);
-    const late = await store(batches.at(-1) ?? []);
+    const early = await runAll(batches.slice(0, -1), MAX_BATCHES_IN_FLIGHT, storeBatch);
+    const late = await storeBatch(batches.at(-1) ?? []);
     return [...early, late].flat();
   };
 
-  /** `first`: how an attempt that was made already has ended. */
-  const storeOne = async (write: KeyValueWrite, bounds: Bounds, first?: Fault): Promise<number> => {
-    let given = first;
-    const send = async (writes: Writes): Promise<Revisions> => {
-      const fault = given;
-      given = undefined;
-      if (fault !== undefined) throw fault;
-      return sendOne(writes);
-    };
-    return (await storeSurely([write], send, bounds))[0] ?? 0;
-  };
+  const storeOne = async (write: KeyValueWrite, bounds: Bounds): Promise<number> =>
+    (await store([write], sendOne, bounds))[0] ?? 0;
 
   const commitSingly = async (
     writes: Writes,
@@ -216,7 +199,7 @@ export const createKeyValueStore = (
       ? results
       : await runAll(writes, MAX_SINGLES_IN_FLIGHT, async (write, index) => {
           const result = results[index];
-          return typeof result === 'number' ? result : storeOne(write, { endMs, signal }, result);
+          return typeof result === 'number' ? result : storeOne(write, { endMs, signal, earlier: result });
         });
     return last === undefined ? revisions : [...revisions, await storeOne(last, { signal })];
   };
@@ -238,7 +221,7 @@ export const createKeyValueStore = (
 
     getLatest: async (key) => toEntry(key, await readFromLeader(connection, stream, { last_by_subj: subjectOf(key) })),
 
-    commitWhole: (writes) => storeSurely(writes, writes.length === 1 ? sendOne : sendBatch),
+    commitWhole: (writes) => store(writes, writes.length === 1 ? sendOne : sendBatch),
 
     commit: (writes, last, { signal } = {}) =>
       unlessCalledOff(signal, stream, () => {

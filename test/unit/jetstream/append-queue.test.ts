@@ -10,6 +10,7 @@ const unit = (...subjects: readonly string[]): Unit => ({
   failures: 0,
   signal: undefined,
   isOver: false,
+  onAnswer: undefined,
 });
 const subjectsOf = (units: readonly Unit[]) =>
   units.map(({ messages }) => messages.map(({ subject }) => subject).join('+'));

@@ -10,7 +10,7 @@ import { waitFor } from '../support/wait-for.ts';
 leakGuard();
 
 /** From the delivery of the command to the end of the run. */
-const STARTING = 'hightouch/start-run';
+const STARTING = 'once/start';
 /** All over its work, and while the run is being started, wherever that is by count. */
 const POINTS = [6, 60, 120, 180, 240, 280, 320, 360].map(String).concat([1, 2, 4, 6].map((n) => `${n} ${STARTING}`));
 

@@ -6,10 +6,12 @@ import {
   callHttp,
   CLOCK_TOLERANCE_MS,
   createApiClock,
+  createGate,
   Fault,
   isFault,
   isJsonObject,
   isNotThere,
+  refusedFault,
   type HttpReply,
   type JsonObject,
   type JsonValue,
@@ -22,8 +24,6 @@ const MAX_PAGES = 100;
 const PAGE_SIZE = 100;
 const TRIGGER_FINISH_MS = 5000;
 const MAX_MESSAGE = 1000;
-/** In conflict with something, locked, too early. */
-const FOR_A_WHILE = [409, 423, 425];
 
 export type CallContext = {
   readonly signal: AbortSignal;
@@ -78,12 +78,6 @@ export const statusOf = (error: unknown): number | undefined => {
   return typeof status === 'number' ? status : undefined;
 };
 
-/** Refused for what was asked, not for who asked or when. */
-export const isRefusal = (error: unknown): error is Fault & { readonly retry: 'never' } => {
-  const status = statusOf(error);
-  return isFault(error) && error.retry === 'never' && status !== undefined && status !== 401 && status !== 403;
-};
-
 /** undefined: what was asked about is not there (any more). */
 const unlessAbsent = async <T>(asked: Promise<T>): Promise<T | undefined> => {
   try {
@@ -108,30 +102,13 @@ const textOf = (body: JsonValue | undefined): string => {
 export const createHightouch = (settings: HightouchSettings, now: () => number = Date.now): Hightouch => {
   const base = `${settings.serviceUrl.replace(/\/$/, '')}${settings.basePath.replace(/\/$/, '')}`;
   const clock = createApiClock();
-  let pausedUntilMs = 0;
+  const gate = createGate(undefined, now);
 
-  const throttled = (what: string, afterMs: number): Fault =>
-    new Fault('COMPONENT_RETRYABLE', `${what}: Hightouch throttles this workspace (429)`, {
-      retry: { afterMs, scope: 'operator' },
-      details: { status: 429, outcome: 'none' },
-    });
-
-  const faultOf = ({ status, body, retryAfterMs }: HttpReply, what: string): Fault => {
-    const text = `${what}: ${status}: ${textOf(body)}`;
-    if (status >= 500 || status === 408) {
-      const retry = retryAfterMs === undefined ? 'later' : { afterMs: retryAfterMs };
-      return new Fault('COMPONENT_RETRYABLE', text, { retry, details: { status, outcome: 'unknown' } });
-    }
-    if (FOR_A_WHILE.includes(status)) {
-      const retry = retryAfterMs === undefined ? 'later' : { afterMs: retryAfterMs };
-      return new Fault('COMPONENT_RETRYABLE', text, { retry, details: { status, outcome: 'none' } });
-    }
+  const faultOf = (reply: HttpReply, what: string): Fault => {
+    const { status, body } = reply;
     const hint = status === 401 || status === 403 ? '; check HIGHTOUCH_SECRET' : '';
-    return new Fault('COMPONENT_TERMINAL', `${text}${hint}`, { retry: 'never', details: { status, outcome: 'none' } });
-  };
-
-  const passGate = (what: string): void => {
-    if (pausedUntilMs > now()) throw throttled(what, pausedUntilMs - now());
+    const text = status === 429 ? 'Hightouch throttles this workspace (429)' : `${status}: ${textOf(body)}${hint}`;
+    return refusedFault(reply, `${what}: ${text}`, { pauseMs: settings.throttlePauseMs });
   };
 
   const headersOf = (body: Body | undefined, traceparent: string | undefined): Readonly<Record<string, string>> => ({
@@ -150,7 +127,7 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
     context: CallContext,
     request: Request = {},
   ): Promise<JsonObject> => {
-    passGate(what);
+    gate.pass();
     const { body, timeoutMs = settings.requestTimeoutMs, finishWithinMs = 0 } = request;
     const { signal, traceparent, fetch } = context;
     const reply = await callHttp({
@@ -160,12 +137,11 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
       ...(fetch === undefined ? {} : { fetch }),
     });
     clock.heard(reply);
-    if (reply.status === 429) {
-      const pauseMs = reply.retryAfterMs ?? settings.throttlePauseMs;
-      pausedUntilMs = Math.max(pausedUntilMs, now() + pauseMs);
-      throw throttled(what, pauseMs);
+    if (reply.status < 200 || reply.status >= 300) {
+      const fault = faultOf(reply, what);
+      if (reply.status === 429) gate.close(reply.retryAfterMs ?? settings.throttlePauseMs, fault);
+      throw fault;
     }
-    if (reply.status < 200 || reply.status >= 300) throw faultOf(reply, what);
     if (isJsonObject(reply.body)) return reply.body;
     throw unclear(what, 'the answer is not an object');
   };
@@ -190,7 +166,7 @@ export const createHightouch = (settings: HightouchSettings, now: () => number =
   };
 
   return {
-    ready: () => passGate('trigger'),
+    ready: () => gate.look(),
     find: async (kind, slug, context) =>
       (await pages(`${kind} with slug ${slug}`, `/${kind}`, { slug }, context)).find((one) => one['slug'] === slug),
     create: (kind, body, context) =>

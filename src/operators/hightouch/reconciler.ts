@@ -1,29 +1,34 @@
-// One resource of type hightouch is a model, a sync and one wanted run after another. Each reconcile takes the step that plan.ts names and
-// says when to look again; what is known is in the status, so any process can go on from there.
+// One resource of type hightouch is a model, a sync and one wanted run after another. What Hightouch can do, for the SDK's "runs that are started
+// once". A trigger has no idempotency key, and a run carries nothing of ours.
+//
+// An intent names the runs of the sync that were there before it. What is found later, was not there and is followed by nobody is the run,
+// for as long as only this operator starts runs of the sync. A run that a schedule or a person starts within the grace after a lost answer can
+// be taken for it; then ours is not followed, and still none is started twice.
+//
+// A trigger while a run of the sync waits starts none: it is answered with the one that waits. The intent names those too, and when nothing
+// new has come by the end of the grace, the one that waited is taken: it began after the intent, with the sync as it was wanted.
 
 import {
-  isJsonObject,
-  notReady,
-  ready,
-  type EntityStatus,
-  type OController,
-  type ReconcileContext,
+  createOnce,
+  ownerOf,
+  type FollowStep,
+  type Found,
+  type Once,
   type Reconciler,
-  type ReconcileRequest,
-  type ReconcileResult,
-  type StatusUpdate,
+  type Search,
+  type Seen,
 } from '../../sdk/index.ts';
-import { isRefusal, type Hightouch } from './client.ts';
-import { createEnsure, type Known } from './ensure.ts';
-import { createFollower } from './follow-run.ts';
-import { createLedger } from './ledger.ts';
-import { runUpdate, type Parts, type Work } from './parts.ts';
-import { lookOnly, nextStep, type Step } from './plan.ts';
-import { hightouchRequest } from './request.ts';
-import { knownIn, RECORDED, recordProperties, runRecord } from './run-record.ts';
+import { createBeforeRun, ensuringProperties } from './before-run.ts';
+import { knownId, type Hightouch } from './client.ts';
+import { createWithoutDrift } from './drift.ts';
+import { createEnsure } from './ensure.ts';
+import { byAge } from './ids.ts';
+import type { Parts } from './parts.ts';
 import { createRemover, syncsOf } from './removal.ts';
-import { createStarter } from './start-run.ts';
+import { keptOf, knownIn, readIntent, RECORDED, recordProperties, type Intent, type Work } from './run-record.ts';
+import { isKnownStatus, NOUN, observe } from './run-status.ts';
 import type { HightouchSettings } from './settings.ts';
+import { createUses } from './uses.ts';
 
 export type ReconcilerOptions = {
   readonly settings: HightouchSettings;
@@ -32,136 +37,73 @@ export type ReconcilerOptions = {
   readonly now?: () => number;
 };
 
+/** Kinds of words that say that there is nothing to look for. */
+const GIVEN_UP: readonly string[] = ['refused', 'unconfirmed', 'called-off'];
+
 export const createHightouchReconciler = ({ settings, api, now = Date.now }: ReconcilerOptions): Reconciler => {
-  let controller: OController | undefined;
-  const inUse = (): OController => {
-    if (controller !== undefined) return controller;
-    throw new TypeError('init was not called before reconcile');
-  };
-  const ledger = createLedger(now);
-  const parts: Parts = {
-    ...{ settings, api, ledger, now },
-    ensure: createEnsure({ api, settleMs: settings.settleMs, secrets: [settings.apiKey], now }),
-    report: (update) => inUse().updateEntityStatus(update),
-  };
-  const starter = createStarter(parts);
-  const follow = createFollower(parts);
-  const { ensure } = parts;
-  const remove = createRemover(parts, (key, type) => inUse().getEntity(key, type));
+  const { searchGraceMs, pollIntervalMs, settleMs, requestTimeoutMs, warningIs } = settings;
+  const uses = createUses();
+  const ensure = createEnsure({ api, settleMs, secrets: [settings.apiKey], now });
+  const parts: Parts = { settings, api, ensure, uses, now, ledger: () => once.ledger };
+  const { prepare, notYet } = createBeforeRun(parts);
 
-  /** The same again, for the resource as it is now, and without what was said of failures since. */
-  const settled = ({ entity }: Work, status: EntityStatus | undefined): StatusUpdate => {
-    const run = status?.uid === entity.uid ? status.run : undefined;
-    if (run === undefined)
-      return { key: entity.key, status: 'active', conditions: [ready('NoRunWanted', 'no run is wanted')] };
-    const { properties: before = {}, conditions = [] } = status ?? {};
-    // A run that was started had the model and the sync brought to the spec first, and a change of the spec wants a new run.
-    const isApplied = run.externalId !== undefined && before['appliedGeneration'] !== undefined;
-    const properties = isApplied ? { ...before, appliedGeneration: entity.generation } : before;
-    const isRefused = run.state === 'failed' && run.externalId === undefined;
-    const ofRun = conditions.filter(({ reason }) => reason !== 'ReconcileFailed');
-    const kept = ofRun.map(({ type, status: is, reason, message }) => ({ type, status: is, reason, message }));
-    return runUpdate(entity, run, { status: isRefused ? 'error' : 'active', properties, conditions: kept });
+  const search = async (work: Work, intent: Intent, { isFree, isLast, onMissing }: Search): Promise<Found> => {
+    const { call, entity } = work;
+    const { syncId, runId } = intent;
+    const mayTake = once.ledger.reserve(syncId, runId, ownerOf(entity));
+    const runs = await api.runsSince(syncId, Date.parse(intent.since), call);
+    if (runs === undefined) return 'absent';
+    const ids = runs.map((run) => knownId(run, `runs of sync ${syncId}`)).filter(isFree);
+    const joined = intent.queuedRunIds.at(-1);
+    if (ids.length > 0 || joined === undefined || !isLast || onMissing === 'call-off')
+      return { ids: ids.toSorted(byAge), mayTake };
+    return (await api.run(syncId, joined, call)) === undefined ? { ids } : { ids: [joined], isCertain: true };
   };
 
-  /**
-   * Brings the model and the sync back to the spec, when it is time to look; the status with what is there now. Only a refusal is thrown:
-   * a run that has ended is not reported worse because Hightouch did not answer.
-   */
-  const withoutDrift = async (work: Work, status: EntityStatus | undefined): Promise<EntityStatus | undefined> => {
-    const { entity, known: reported, record, call, context } = work;
-    const { key, generation } = entity;
-    const made = hightouchRequest(entity.manifest.resource.spec);
-    const isDue = reported.sync !== undefined && ledger.isDriftCheckDue(key, settings.driftIntervalMs, now());
-    if (!isDue || status === undefined || 'problems' in made) return status;
-    const known = record?.externalRunId === undefined ? reported : { ...reported, appliedGeneration: generation };
-    const withKnown = (found: Known): EntityStatus => ({
-      ...status,
-      properties: { ...status.properties, ...recordProperties(found, undefined) },
-    });
-    let after = status;
-    try {
-      const result = await ensure({
-        ...{ request: made.request, known, generation, call },
-        tell: async (found, change) => {
-          after = withKnown(found);
-          await parts.report({ ...settled(work, after), change });
-        },
-      });
-      ledger.driftChecked(key, now());
-      return result.kind === 'unseen' || !result.isChanged ? after : withKnown(result.ensured);
-    } catch (error) {
-      if (isRefusal(error)) throw error;
-      ledger.driftChecked(key, now());
-      context.log.warn({ key, err: error }, 'model and sync not compared with what is described');
-      return after;
-    }
+  const look = async (work: Work, { record }: FollowStep<Intent>): Promise<Seen | undefined> => {
+    const { call, context, known } = work;
+    const { externalId, id } = record;
+    const syncId = record.intent?.syncId ?? known.sync?.id;
+    const run = syncId === undefined ? undefined : await api.run(syncId, externalId, call);
+    if (syncId === undefined || run === undefined) return undefined;
+    if (!isKnownStatus(run))
+      context.log.warn({ externalId, runStatus: String(run['status']) }, 'run status not known, polling on');
+    const { run: observed, metadata, conditions } = observe(id, syncId, run, warningIs);
+    return { state: observed.state, run: observed, properties: { syncRun: metadata }, conditions };
   };
 
-  const carryOut = async (work: Work, step: Step, status: EntityStatus | undefined): Promise<ReconcileResult> => {
-    switch (step.kind) {
-      case 'start':
-        return starter.start(work, step.runId);
-      case 'find':
-        return starter.findOrStart(work, step.intent, step.onMissing);
-      case 'call-off':
-        await starter.callOff(work, step.runId);
-        return {};
-      case 'follow':
-        return follow(work, step);
-      case 'idle':
-        await parts.report(settled(work, status));
-        return {};
-      case 'settled':
-        await parts.report(settled(work, await withoutDrift(work, status)));
-        return {};
-      case 'suspended': {
-        const message = `run ${step.runId} is not started while the resource is suspended; resume it`;
-        const properties = status?.uid === work.entity.uid ? status.properties : {};
-        const conditions = [notReady('Suspended', message)];
-        await parts.report({ key: work.entity.key, status: 'pending', runtime: 'pending', properties, conditions });
-        return {};
-      }
-      case 'gone':
-        return remove(work, status);
-    }
-  };
-
-  const prepare = async ({ key, type }: ReconcileRequest, context: ReconcileContext) => {
-    const entity = await inUse().getEntity(key, type);
-    if (entity === undefined) {
-      ledger.forget(key);
-      return undefined;
-    }
-    const status = await inUse().getEntityStatus(key, type);
-    ledger.inTerm(context.fence);
-    const record = runRecord(status, entity.uid);
-    if (record?.externalRunId !== undefined) ledger.claim(record.externalRunId, key);
-    const known = knownIn(status?.uid === entity.uid && isJsonObject(status.properties) ? status.properties : {});
-    const { signal, traceparent, fetch } = context;
-    const call = { signal, fetch, ...(traceparent === undefined ? {} : { traceparent }) };
-    if (entity.deletionRequestedAt === undefined) ledger.use(key, syncsOf(entity, known, record));
-    return { work: { entity, record, known, context, call }, status };
-  };
-
-  return {
-    id: () => 'hightouch',
-    recorded: RECORDED,
-    init: (given) => {
-      controller = given;
+  const once: Once<Intent, Work> = createOnce<Intent, Work>({
+    ...{ noun: NOUN, platform: 'Hightouch', graceMs: searchGraceMs, pollIntervalMs, settleMs, now },
+    ...{ recorded: RECORDED, readIntent, keptOf, prepare, notYet, search, look },
+    work: (base) => {
+      const { entity, record, context } = base;
+      const { signal, traceparent, fetch } = context;
+      const known = knownIn(base.status?.properties ?? {});
+      if (entity.deletionRequestedAt === undefined) uses.use(entity.key, syncsOf(entity, known, record));
+      return { ...base, known, call: { signal, fetch, ...(traceparent === undefined ? {} : { traceparent }) } };
     },
-    reconcile: async (request, context) => {
-      const prepared = await prepare(request, context);
-      if (prepared === undefined) return {};
-      const { work, status } = prepared;
-      const step = nextStep(work.entity, work.record);
-      context.log.debug({ step: step.kind, runId: work.entity.run?.id }, 'next step');
-      return carryOut(work, step, status);
+    start: ({ call, flags = {} }, { syncId }, timeoutMs) =>
+      api.trigger(syncId, flags, call, Math.min(timeoutMs, requestTimeoutMs)),
+    alike: (_work, { syncId }) => syncId,
+    unconfirmed: (_work, { at, syncId }) =>
+      `the trigger at ${at} was not confirmed, and sync ${syncId} is not there (any more) to look for its run: a run may be left at Hightouch; look there, then run it again`,
+    wasSeen: ({ status }) => status?.properties['syncRun'] !== undefined,
+    settled: createWithoutDrift(parts, (work, change) =>
+      work.context.controller.updateEntityStatus(once.settledUpdate(work, change)),
+    ),
+    remove: createRemover(parts),
+    forget: (key) => {
+      uses.forget(key);
+      once.ledger.release(key);
     },
-    observe: async (request, context) => {
-      const prepared = await prepare(request, context);
-      const step = prepared === undefined ? undefined : lookOnly(prepared.work.entity, prepared.work.record);
-      return prepared === undefined || step === undefined ? {} : follow(prepared.work, step);
+    properties: (work, { kind, run, intent, properties, unseenSince }) => {
+      if (kind === 'waiting') return ensuringProperties(work, work.known, run.id);
+      const syncRun = kind === 'unseen' ? work.status?.properties['syncRun'] : properties?.['syncRun'];
+      const said = recordProperties(work.known, GIVEN_UP.includes(kind) ? undefined : intent, syncRun);
+      return unseenSince === undefined ? said : { ...said, unseenSince };
     },
-  };
+    // What is changed outside are the model and the sync.
+    change: () => undefined,
+  });
+  return once.reconciler('hightouch');
 };

@@ -1,11 +1,9 @@
 // From what Hightouch says of a run to what is reported: runtime, message, conditions and the metadata that is synchronized. Pure.
 
 import {
+  conditionsOfRun,
+  hasEnded,
   isJsonObject,
-  notReady,
-  ready,
-  reconciling,
-  stalled,
   type JsonObject,
   type JsonValue,
   type ObservedRun,
@@ -13,7 +11,6 @@ import {
   type RuntimeStatus,
 } from '../../sdk/index.ts';
 import { idOf, jsonId, readId, type Id } from './ids.ts';
-import { hasEnded } from './run-record.ts';
 import type { HightouchSettings } from './settings.ts';
 
 type WarningIs = HightouchSettings['warningIs'];
@@ -26,6 +23,9 @@ const states: ReadonlyMap<string, RuntimeStatus> = new Map<string, RuntimeStatus
   ...(['cancelled', 'canceled'] as const).map((word) => [word, 'cancelled'] as const),
 ]);
 const MAX_TEXT = 1000;
+
+/** What a run is called in messages. */
+export const NOUN = 'sync run';
 
 const wordOf = (run: JsonObject): string => String(run['status']);
 export const isKnownStatus = (run: JsonObject): boolean => wordOf(run) === 'warning' || states.has(wordOf(run));
@@ -81,32 +81,7 @@ export type Observation = {
   readonly conditions: readonly ReportedCondition[];
 };
 
-export const conditionsOf = ({ state, message = '', externalId }: ObservedRun): readonly ReportedCondition[] => {
-  switch (state) {
-    case 'succeeded':
-      return [ready('RunSucceeded', 'the sync run succeeded')];
-    case 'cancelled':
-      return [notReady('RunCancelled', message === '' ? 'the sync run was cancelled' : message)];
-    case 'failed': {
-      const reason = externalId === undefined ? 'StartRefused' : 'RunFailed';
-      return [notReady(reason, message), stalled(reason, message)];
-    }
-    case 'pending':
-      return [notReady('RunQueued', 'the sync run is queued'), reconciling('RunQueued', 'the sync run is queued')];
-    case 'inprogress':
-      return [
-        notReady('RunInProgress', 'the sync run is in progress'),
-        reconciling('RunInProgress', 'the sync run is in progress'),
-      ];
-  }
-};
-
-export const cancelUnsupported: ReportedCondition = {
-  type: 'CancelUnsupported',
-  status: 'True',
-  reason: 'NoEndpoint',
-  message: "Hightouch's API cannot cancel a run; it is followed to its end (cancel it at Hightouch's own pages)",
-};
+export const conditionsOf = (run: ObservedRun): readonly ReportedCondition[] => conditionsOfRun(NOUN, run);
 
 /** `id`: of the run that was wanted. */
 export const observe = (id: string, syncId: Id, run: JsonObject, warningIs: WarningIs): Observation => {
@@ -123,5 +98,9 @@ export const observe = (id: string, syncId: Id, run: JsonObject, warningIs: Warn
   };
   const warning: readonly ReportedCondition[] =
     wordOf(run) === 'warning' ? [{ type: 'Warning', status: 'True', reason: 'RunWarning', message }] : [];
-  return { run: observed, metadata: metadataOf(syncId, run), conditions: [...conditionsOf(observed), ...warning] };
+  return {
+    run: observed,
+    metadata: metadataOf(syncId, run),
+    conditions: [...conditionsOf(observed), ...warning],
+  };
 };

@@ -44,7 +44,7 @@ export const createOnce = <TIntent extends Intent = Intent, TWork extends OnceWo
   options: OnceOptions<TIntent, TWork>,
 ): Once<TIntent, TWork> => {
   const { now = Date.now, graceMs } = options;
-  const ledger = createLedger({ now, graceMs: typeof graceMs === 'number' ? graceMs : LONG_MS });
+  const ledger = options.ledger ?? createLedger({ now, graceMs: typeof graceMs === 'number' ? graceMs : LONG_MS });
   const parts = partsOf(options, ledger);
   const { noun } = parts;
   const starter = createStarter(parts);

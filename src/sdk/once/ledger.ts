@@ -2,7 +2,7 @@
 // way. Lost with the process, and nothing depends on it for "never twice": it only tells apart what looks the same. One for the runs of a type,
 // another one for its objects, if it has some.
 
-import type { Entity } from '../../messages/entity.ts';
+import type { Entity, EntityKey } from '../../messages/entity.ts';
 
 /** How long the other resources get, after a component begins to lead, to say what is theirs. */
 const CLAIMS_KNOWN_AFTER_MS = 10_000;
@@ -44,7 +44,7 @@ export type Ledger = {
   /** One unconfirmed start for each place, where starts in it cannot be told apart. false: a start of another resource has it. */
   reserve(place: string, runId: string, owner: string): boolean;
   /** The resource is gone, and starts nothing any more. */
-  release(owner: string): void;
+  release(key: EntityKey): void;
 };
 
 export const createLedger = ({
@@ -128,6 +128,6 @@ export const createLedger = ({
       places.set(place, { runId, owner });
       return true;
     },
-    release: (owner) => vacate((one) => one.owner === owner),
+    release: (key) => vacate(({ owner }) => owner === key || owner.startsWith(`${key} `)),
   };
 };

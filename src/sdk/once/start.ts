@@ -151,12 +151,10 @@ export const createStarter = <TIntent extends Intent, TWork extends OnceWork<TIn
   };
 
   const prepare = async (work: TWork, runId: string): Promise<Prepared<TIntent, TWork>> => {
-    if (options.prepare === undefined) return { kind: 'go', work };
     try {
-      return await options.prepare(work, runId);
+      return (await options.prepare?.(work, runId)) ?? { kind: 'go', work };
     } catch (error) {
       ledger.settle(runId);
-      if (isFault(error) && isRefusal(error)) return { kind: 'refuse', work, message: error.message };
       throw error;
     }
   };
@@ -207,7 +205,7 @@ export const createStarter = <TIntent extends Intent, TWork extends OnceWork<TIn
     const isFree = (id: string): boolean => !intent.earlierRunIds.includes(id) && ledger.isFree(id, owner(work));
     const found = await options.search?.(work, intent, { isFree, isLast, onMissing });
     if (found === undefined || typeof found === 'string') return found ?? 'unsearchable';
-    return { ...found, ids: found.ids.filter(isFree) };
+    return found.isCertain === true ? found : { ...found, ids: found.ids.filter(isFree) };
   };
 
   const adopt = (work: TWork, intent: TIntent, externalId: string, found: Found): Promise<ReconcileResult> => {

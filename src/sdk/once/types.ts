@@ -13,6 +13,7 @@ import type {
 } from '../../messages/entity.ts';
 import type { ChangeReason, ExternalChange } from '../external-change.ts';
 import type { ReconcileContext, ReportedCondition, StatusUpdate } from '../types.ts';
+import type { Ledger } from './ledger.ts';
 
 /** Property `intent` of a status: a run is about to be started. As long as the run has no external id, it may have been. */
 export type Intent = {
@@ -144,6 +145,8 @@ export type OnceOptions<TIntent extends Intent = Intent, TWork extends OnceWork<
   readonly settleMs?: number;
   /** Milliseconds since the epoch. Default: the system's clock. */
   readonly now?: () => number;
+  /** Default: an own one. */
+  readonly ledger?: Ledger;
   /** Names of properties, beside `intent` and `unseenSince`, that a later start relies on. */
   readonly recorded?: readonly string[];
   /** What the author keeps beside the SDK's fields in an intent comes back from a status by this. Default: nothing. */
@@ -151,7 +154,7 @@ export type OnceOptions<TIntent extends Intent = Intent, TWork extends OnceWork<
   /** An author's own work of the SDK's. Needed when it has more in it. */
   work?(base: OnceWork<TIntent>): TWork | Promise<TWork>;
 
-  /** Before anything is intended: what the start needs, and what its intent is to say. Its faults leave nothing behind. */
+  /** Before anything is intended: what the start needs, and what its intent is to say. A fault of it is one of the reconcile: the run waits. */
   prepare?(work: TWork, runId: string): Promise<Prepared<TIntent, TWork>>;
   /**
    * Starts the run, which is intended in the status by then; its id. undefined: it has none, and has ended well with the answer. Faults:

@@ -7,6 +7,7 @@ import { LABELS } from './container-facts.ts';
 
 /** Where a container finds the files with its secrets. */
 export const SECRETS_MOUNT = '/run/secrets/opstream';
+export const AT_WORK_MOUNT = '/run/opstream-at-work';
 const METRICS = 'metrics';
 const MAX_FILE_LINE = 16 * 1024;
 /** Where a component that takes any port for its metrics serves them inside a container. */
@@ -81,6 +82,7 @@ export type RunParts = {
   readonly idFile: string;
   readonly handedOn: readonly string[];
   readonly secretsFolder: string;
+  readonly atWorkFile: string;
   readonly maxLogBytes: number;
 };
 
@@ -90,7 +92,7 @@ export const runArguments = (parts: RunParts): readonly string[] => {
   const { id, operator, component, replica, revision, image, command } = spec;
   if (image === undefined) throw refuse('a container needs an image, and the component names none');
   if (image === '' || image.startsWith('-')) throw refuse(`"${image}" cannot be the name of an image`);
-  if (/[,"\n]/.test(secretsFolder))
+  if (/[,"\n]/.test(secretsFolder) || /[,"\n]/.test(parts.atWorkFile))
     throw refuse(
       `the folder ${secretsFolder} cannot be mounted for its commas or quotes; choose another OPSTREAM_DATA`,
     );
@@ -114,6 +116,7 @@ export const runArguments = (parts: RunParts): readonly string[] => {
     ...['--cidfile', idFile, '--env-file', envFile],
     ...handedOn.flatMap((variable) => ['--env', variable]),
     ...['--mount', `type=bind,source=${secretsFolder},destination=${SECRETS_MOUNT},readonly`],
+    ...['--mount', `type=bind,source=${parts.atWorkFile},destination=${AT_WORK_MOUNT}`],
     // Only this machine can reach them.
     ...published.flatMap((port) => ['--publish', `127.0.0.1:${hostPorts.get(port) ?? ''}:${port}`]),
     ...runFlags,

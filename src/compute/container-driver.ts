@@ -6,9 +6,10 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Fault, isFault } from '../core/fault.ts';
+import { AT_WORK_VARIABLE } from '../messages/at-work.ts';
 import type { Log } from '../engine/ports/log.ts';
 import type { ComputeDriver, InstanceSpec, InstanceState } from '../engine/supervision/ports.ts';
-import { isHostNetwork, runArguments, SECRETS_MOUNT, splitVariables } from './container-arguments.ts';
+import { AT_WORK_MOUNT, isHostNetwork, runArguments, SECRETS_MOUNT, splitVariables } from './container-arguments.ts';
 import type { ContainerFacts } from './container-facts.ts';
 import { createContainerInventory } from './container-inventory.ts';
 import { createImagePull, notStartable } from './container-image.ts';
@@ -16,6 +17,7 @@ import { containersFolder, createContainerFiles, homeOf } from './container-file
 import { followContainers } from './container-log.ts';
 import { createContainerPorts } from './container-ports.ts';
 import { createEngine, type EngineOptions } from './engine-cli.ts';
+import { keysLeft } from './last-words.ts';
 import { createLiveness } from './liveness.ts';
 import { createReadiness } from './readiness.ts';
 
@@ -84,6 +86,7 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
         isReady: false,
         ...(isLimbo ? {} : { exitCode: container.exitCode }),
         ...signal,
+        ...(container.exitCode === 0 ? {} : keysLeft(files.atWork(id))),
       };
     }
     if (phase === 'created') return { ...base, state: 'starting', isReady: false };
@@ -103,6 +106,7 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
       ...spec.environment,
       OPSTREAM_INSTANCE: id,
       DATAOS_SECRET_DIR: SECRETS_MOUNT,
+      [AT_WORK_VARIABLE]: AT_WORK_MOUNT,
       ...(metricPort === undefined ? {} : { METRIC_PORT: String(metricPort) }),
       ...Object.fromEntries(
         spec.ports.map(({ name: port }) => [
@@ -113,10 +117,11 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
     };
     const { fileText, handedOn } = splitVariables(variables);
     const secretsFolder = files.writeSecrets(id, spec.files);
+    const atWorkFile = files.makeAtWork(id);
     const { result, isOurs } = await files.withFile(id, 'variables', fileText, async (envFile) => {
       const idFile = `${envFile}.container`;
       const parts = { spec, prefix, home, name, runFlags, ports, hostPorts, envFile, idFile };
-      const args = runArguments({ ...parts, handedOn: Object.keys(handedOn), secretsFolder, maxLogBytes });
+      const args = runArguments({ ...parts, handedOn: Object.keys(handedOn), secretsFolder, atWorkFile, maxLogBytes });
       const ran = await engine.run(args, { timeoutMs: START_MS, environment: handedOn });
       return { result: ran, isOurs: existsSync(idFile) };
     });

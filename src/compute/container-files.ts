@@ -1,9 +1,10 @@
 // What the container driver puts on disk for an instance: `<data>/containers/<prefix>/<id>/`, which nobody else of this machine can enter. In it
 // `secrets/` is mounted read-only into the container; it and its files are readable there to any user that the image runs as. What is only
-// for the engine (variables, credentials of a registry) is removed as soon as the engine has read it.
+// for the engine (variables, credentials of a registry) is removed as soon as the engine has read it. The file `at-work` is the one that the
+// container may write: what its component works on, for who explains its end.
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Fault } from '../core/fault.ts';
 import { lockFolder } from './folder-lock.ts';
@@ -44,6 +45,14 @@ export const createContainerFiles = (root: string) => {
       }
       return folder;
     },
+    /** Path of the file, empty, which any user that the image runs as can write. It is written over, not replaced: it is mounted. */
+    makeAtWork: (id: string): string => {
+      const path = make(id, 'at-work');
+      writeFileSync(path, '');
+      chmodSync(path, 0o666);
+      return path;
+    },
+    atWork: (id: string): string => join(folderOf(id), 'at-work'),
     /** Writes `text` to a file that only this user can read, calls `use` with its path and removes it. */
     withFile: async <T>(id: string, name: string, text: string, use: (path: string) => Promise<T>): Promise<T> => {
       const folder = make(id, `${name}.d`);

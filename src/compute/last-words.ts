@@ -1,5 +1,5 @@
-// What an instance that has ended as a process leaves to be said about its end: which keys it worked on, and whether it had run out of memory. From
-// two files of its folder, both of them the component's: what is read is a hint in a message. Called by the process driver.
+// What an instance that has ended leaves to be said about its end: which keys it worked on, and, of a process, whether it had run out of memory.
+// From two files of its folder, both of them the component's: what is read is a hint in a message. Called by the drivers.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { keysAtWork, MAX_PLACES, PLACE_BYTES } from '../messages/at-work.ts';
@@ -26,14 +26,19 @@ const tailOf = (path: string, maxBytes: number, from = 0): string => {
 
 export type LastWords = { readonly atWork?: readonly string[]; readonly isOutOfMemory?: true };
 
+/** What it worked on, by the file that it wrote. */
+export const keysLeft = (path: string): Pick<LastWords, 'atWork'> => {
+  const atWork = keysAtWork(tailOf(path, MAX_PLACES * PLACE_BYTES));
+  return atWork.length === 0 ? {} : { atWork };
+};
+
 /** `stderr.from`: where its own output begins in the file. */
 export const lastWords = (files: {
   readonly atWork: string;
   readonly stderr: { readonly path: string; readonly from: number };
 }): LastWords => {
-  const atWork = keysAtWork(tailOf(files.atWork, MAX_PLACES * PLACE_BYTES));
   return {
-    ...(atWork.length === 0 ? {} : { atWork }),
+    ...keysLeft(files.atWork),
     ...(OUT_OF_MEMORY.test(tailOf(files.stderr.path, TAIL_BYTES, files.stderr.from)) ? { isOutOfMemory: true } : {}),
   };
 };

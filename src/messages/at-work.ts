@@ -1,5 +1,5 @@
 // The file in which a component keeps what it works on, so that somebody can say it after the component has died in any way: fixed places, one
-// key each, written before a reconcile begins and emptied after it. Written by the SDK, read by the process driver. Pure.
+// key each, written before a reconcile begins and emptied after it. Written by the SDK, read by the drivers. Pure.
 
 import { isToken } from '../core/names.ts';
 

@@ -106,6 +106,17 @@ export const testContainerDriver = async (engineName: EngineName): Promise<void>
       assert.deepEqual(textsOf(await lane.read(all[0]?.position)), ['second']);
     });
 
+    it('says what it worked on when it died, whatever user the image runs as, and nothing of the time before', async () => {
+      const die = 'printf "public.orders\\n" > "$OPSTREAM_AT_WORK_FILE"; exit 9';
+      const asUser = { ...lane.options, runFlags: [...lane.options.runFlags, '--user', '12345'] };
+      await createContainerDriver(asUser).start(lane.spec(die));
+      const { exitCode, atWork } = await lane.untilExited();
+      assert.deepEqual([exitCode, atWork], [9, ['public.orders']]);
+      await lane.driver.start(lane.spec('exit 8'));
+      const next = await lane.untilExited();
+      assert.deepEqual([next.exitCode, next.atWork], [8, undefined]);
+    });
+
     it('kills what does not want to stop, after its grace', async () => {
       await lane.driver.start(lane.spec('trap "" TERM; echo stubborn; while true; do sleep 0.1; done'));
       await lane.read(undefined, 1);
@@ -153,7 +164,7 @@ export const testContainerDriver = async (engineName: EngineName): Promise<void>
       assert.ok(all.includes('env secret'));
 
       const place = join(lane.folder, 'containers', 'opstream', ID);
-      assert.deepEqual(readdirSync(place), ['secrets']);
+      assert.deepEqual(readdirSync(place).sort(), ['at-work', 'secrets']);
       await assert.rejects(
         real().run('exec', lane.nameOf(ID), '/bin/sh', '-c', 'echo x > /run/secrets/opstream/token'),
       );
@@ -200,7 +211,7 @@ export const testContainerDriver = async (engineName: EngineName): Promise<void>
         await waitFor(async () => (await pulling.list())[0]?.isReady, { what: 'it to be ready' });
         assert.equal(registry.served, 1);
         assert.ok(!(await real().run('inspect', lane.nameOf(ID))).includes(auth));
-        assert.deepEqual(readdirSync(join(lane.folder, 'containers', 'opstream', ID)), ['secrets']);
+        assert.deepEqual(readdirSync(join(lane.folder, 'containers', 'opstream', ID)), ['at-work', 'secrets']);
         // It is here now: nothing is pulled again.
         await pulling.stop(ID, 0);
         await pulling.start(lane.spec(PATIENT, { image }));

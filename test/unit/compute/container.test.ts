@@ -36,6 +36,7 @@ describe('the command line of a container', () => {
         handedOn: ['CERT'],
       },
       ...{ ports: portsOf(spec, ownPort).ports, envFile: '/d/variables', idFile: '/d/id', secretsFolder: '/d/secrets' },
+      atWorkFile: '/d/at-work',
       maxLogBytes: 1_000_000,
     });
 
@@ -84,10 +85,13 @@ describe('the command line of a container', () => {
       maxLogBytes: 1,
     };
     for (const image of ['--privileged', '', undefined])
-      assert.throws(() => runArguments({ ...parts, spec: { ...spec, image }, secretsFolder: '/d' }), {
-        code: 'COMPONENT_NOT_STARTABLE',
-      });
-    assert.throws(() => runArguments({ ...parts, spec, secretsFolder: '/d,readonly=false' }), {
+      assert.throws(
+        () => runArguments({ ...parts, spec: { ...spec, image }, secretsFolder: '/d', atWorkFile: '/d/w' }),
+        {
+          code: 'COMPONENT_NOT_STARTABLE',
+        },
+      );
+    assert.throws(() => runArguments({ ...parts, spec, secretsFolder: '/d,readonly=false', atWorkFile: '/d/w' }), {
       code: 'COMPONENT_NOT_STARTABLE',
     });
   });

@@ -1,10 +1,11 @@
-// One Data Factory component after another on one channel of a real server, as programs that can be killed: a lane. Lanes share the server
-// and the stand-in and nothing else. What the operator-runtime would do, sending commands into the channel, the test does.
+// One component after another on one channel of a real server, as programs that can be killed: a lane; of the Data Factory operator, or of
+// another one that is named. Lanes share the server and the stand-in and nothing else. What the operator-runtime would do, sending commands into the channel, the test does.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { encodeJson } from '../../src/core/decode.ts';
+import type { JsonObject } from '../../src/core/json.ts';
 import { createAppender } from '../../src/jetstream/appender.ts';
 import type { JetStreamConnection } from '../../src/jetstream/connection.ts';
 import { ensureChannelStream } from '../../src/jetstream/provision.ts';
@@ -32,7 +33,13 @@ export type LaneOptions = {
   readonly programs: string;
   readonly server: TestServer;
   readonly connection: JetStreamConnection;
-  readonly standIn: StandIn;
+  /** Of Azure, for those that call it. */
+  readonly standIn?: StandIn;
+  /** Folder of the operator. Default: azure-data-factory. */
+  readonly operator?: string;
+  readonly arguments?: readonly string[];
+  /** Of a resource. Default: a run of the lane's pipeline, with the resource's name as parameter. */
+  spec?(resource: string): JsonObject;
   /** Name of the operator, the channel and the pipeline. */
   readonly name: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -53,13 +60,13 @@ export type Lane = {
 };
 
 export const openLane = async (options: LaneOptions): Promise<Lane> => {
-  const { programs, server, connection, standIn, name } = options;
+  const { programs, server, connection, standIn, name, operator = 'azure-data-factory' } = options;
   const crashFile = join(temporaryFolder().path, 'crash-at');
   await ensureChannelStream(connection, { prefix: 'opstream', stream: name, subjects: [`${name}.run`] });
   const channel = createAppender(connection, name);
   const reader = createStreamReader(connection, names.streams.status);
   const baseEnv = {
-    ...environmentFor(standIn, { AZURE_RUN_SEARCH_GRACE: '3s' }),
+    ...(standIn === undefined ? {} : environmentFor(standIn, { AZURE_RUN_SEARCH_GRACE: '3s' })),
     NODE_OPTIONS: `--import ${preload}`,
     OPSTREAM_NATS_URL: server.url,
     OPSTREAM_LEASE_TTL: '1s',
@@ -97,8 +104,9 @@ export const openLane = async (options: LaneOptions): Promise<Lane> => {
     name,
     status,
     start: ({ crashAt = 0, env = {} } = {}) =>
-      startProcess(join(programs, 'operators', 'azure-data-factory', 'main.js'), {
+      startProcess(join(programs, 'operators', operator, 'main.js'), {
         name: `component of ${name}`,
+        arguments: options.arguments ?? [],
         env: { ...baseEnv, OPSTREAM_TEST_CRASH_AT: String(crashAt), ...env },
       }),
     arm: armWhenLeading,
@@ -106,7 +114,8 @@ export const openLane = async (options: LaneOptions): Promise<Lane> => {
     want: async (resource, changes = {}) => {
       sequence += 1;
       const id = uuidSource.next();
-      const spec = { ...seedSpec, pipelineName: name, parameters: { item: resource } };
+      const pipeline = { ...seedSpec, pipelineName: name, parameters: { item: resource } };
+      const spec = options.spec?.(resource) ?? pipeline;
       const manifest = resourceManifest(spec, { name: resource });
       const entity = entityAt(sequence, {
         name: resource,

@@ -1,6 +1,7 @@
 // The parts of the operator without code put together, for one definition. Called by main.ts and by tests.
 
 import {
+  createGate,
   createJqRunner,
   Fault,
   parseDurationMs,
@@ -11,7 +12,6 @@ import {
 } from '../../sdk/index.ts';
 import { createAuth } from './auth.ts';
 import { readDefinition, type Definition } from './definition.ts';
-import { createGate } from './gate.ts';
 import { createHttpReconciler } from './reconciler.ts';
 import { createRestClient } from './rest-client.ts';
 import { createEvaluate, createFilling, type Evaluate } from './template.ts';

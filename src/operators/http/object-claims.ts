@@ -1,8 +1,8 @@
 // Which resource a thing outside belongs to: the first that has it. The second says so (`Conflict`), writes nothing and deletes nothing. The claims of
 // this process are of one resource type; what each status has recorded is claimed again at the first look of a term.
 
-import type { Ledger } from './ledger.ts';
-import { ownerOf, waiting, type Parts, type Waiting, type Work } from './work.ts';
+import { ownerOf, type Ledger } from '../../sdk/index.ts';
+import { waiting, type Waiting, type Work } from './work.ts';
 
 const AGAIN_MS = 30_000;
 
@@ -16,12 +16,13 @@ export type ObjectClaims = {
   drop(work: Work, objectId: string): void;
 };
 
-export const createObjectClaims = ({ isDeclared }: Pick<Parts, 'isDeclared'>, ledger: Ledger): ObjectClaims => ({
-  claim: async ({ entity }, objectId) => {
+export const createObjectClaims = (ledger: Ledger): ObjectClaims => ({
+  claim: async ({ entity, context }, objectId) => {
     const owner = ownerOf(entity);
     if (ledger.take(objectId, owner)) return undefined;
     const [key = '', uid = ''] = (ledger.holderOf(objectId) ?? '').split(' ');
-    if (await isDeclared(key, uid)) return key;
+    const holder = await context.controller.getEntity(key, entity.manifest.resource.type);
+    if (holder !== undefined && holder.uid === uid) return key;
     // Released, or deleted with the thing left outside.
     ledger.drop(objectId);
     return ledger.take(objectId, owner) ? undefined : key;

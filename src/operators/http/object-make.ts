@@ -1,14 +1,22 @@
 // A thing that is not there: found and adopted, restored, or made. A request to make one is intended in the status before it is sent; as long as
 // it is not known what became of it, nothing is made again before it was looked for.
 
-import { Fault, isFault, leftToSettleMs, outcomeOf, type ChangeReason, type HttpObject } from '../../sdk/index.ts';
+import {
+  Fault,
+  isFault,
+  leftToSettleMs,
+  outcomeOf,
+  ownerOf,
+  type ChangeReason,
+  type HttpObject,
+  type Ledger,
+} from '../../sdk/index.ts';
 import { withLookUps } from './look-ups.ts';
-import type { Ledger } from './ledger.ts';
 import type { ObjectClaims } from './object-claims.ts';
 import type { ObjectRead } from './object-read.ts';
 import { idOf, intentTo } from './record.ts';
 import type { Answer } from './answer.ts';
-import { inputOf, ownerOf, updateOf, waiting, type Parts, type Waiting, type Work } from './work.ts';
+import { inputOf, tell, waiting, type Parts, type Waiting, type Work } from './work.ts';
 
 export const WHAT = 'object';
 
@@ -42,7 +50,7 @@ export const createObjectMake = (
       return waiting(work, { status: 'pending', reason: 'Adopting', message, afterMs });
     }
     // One of them may be what another is being told of at this moment.
-    await ledger.startsEnded();
+    await ledger.startsEnded(WHAT);
     let taken: Waiting | undefined;
     for (const objectId of candidates) {
       const seen = await read.look(work, objectId);
@@ -65,10 +73,10 @@ export const createObjectMake = (
     const intent = intentTo(WHAT, at, work.context.fence, work.record.intent);
     const input = await withLookUps(client, object.let, object.create, inputOf(work, definition), work.context);
     const message = `to be made, as intended at ${at}`;
-    await parts.report(updateOf(work, { status: 'pending', record: { intent }, message }));
+    await tell(work, { status: 'pending', record: { intent }, message });
     const intended = { ...work, record: { ...work.record, intent } };
     try {
-      return await ledger.whileStarting(async () => {
+      return await ledger.whileStarting(WHAT, async () => {
         const seen = { ...inputOf(intended, definition), ...('let' in input ? { let: input['let'] ?? null } : {}) };
         const answer = await client.send(object.create, seen, work.context, true);
         const objectId = idOf(await client.read(object.create.externalId, seen, answer), 'create');
@@ -79,7 +87,7 @@ export const createObjectMake = (
       // Nothing was made, and that is certain: nothing is to be looked for.
       if (outcomeOf(error) === 'none') {
         const why = isFault(error) ? { message: error.message } : {};
-        await parts.report(updateOf(intended, { status: 'error', withdraw: true, ...why }));
+        await tell(intended, { status: 'error', withdraw: true, ...why });
       }
       throw error;
     }

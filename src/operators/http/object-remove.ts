@@ -5,7 +5,7 @@ import { isNotThere, leftToSettleMs, type HttpObject } from '../../sdk/index.ts'
 import type { ObjectClaims } from './object-claims.ts';
 import { WHAT, type ObjectMake } from './object-make.ts';
 import { absenceIn, type ObjectRead } from './object-read.ts';
-import { inputOf, updateOf, waiting, type Parts, type Waiting, type Work } from './work.ts';
+import { inputOf, tell, waiting, type Parts, type Waiting, type Work } from './work.ts';
 
 /** `left`: what stays outside, or may; empty: nothing. */
 export type Removed = { readonly kind: 'removed'; readonly left: string; readonly objectId?: string };
@@ -78,7 +78,7 @@ export const createObjectRemove = (
     }
     const known = { objectId, kept: { ...kept, deletedAt: new Date(now()).toISOString() } };
     const after = { ...work, record: { ...work.record, ...known } };
-    await parts.report(updateOf(after, { status: 'deleting', message: stillThere }));
+    await tell(after, { status: 'deleting', message: stillThere });
     return (await isGone(after, objectId)) ? removed : again(after, 'Deleting', stillThere, definition.pollIntervalMs);
   };
 

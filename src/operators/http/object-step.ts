@@ -3,6 +3,7 @@
 // in the log.
 
 import {
+  createLedger,
   Fault,
   leftToSettleMs,
   notSeenYet,
@@ -10,7 +11,6 @@ import {
   type ExternalChange,
   type HttpObject,
 } from '../../sdk/index.ts';
-import { createLedger } from './ledger.ts';
 import { createObjectChange, type Changed } from './object-change.ts';
 import { createObjectClaims } from './object-claims.ts';
 import { createObjectMake, WHAT, type Made } from './object-make.ts';
@@ -18,7 +18,7 @@ import { createObjectRead, type Observed } from './object-read.ts';
 import { createObjectRemove } from './object-remove.ts';
 import type { Record } from './record.ts';
 import type { Answer } from './answer.ts';
-import { updateOf, type Parts, type Report, type Waiting, type Work } from './work.ts';
+import { tell, type Parts, type Report, type Waiting, type Work } from './work.ts';
 
 /** `record`: what is known after it. `againAfterMs`: before the next resync. */
 export type Ensured = Observed &
@@ -46,8 +46,8 @@ const withoutIntent = ({ intent, ...known }: Record): Record =>
 
 export const createObjectStep = (parts: Parts, object: HttpObject) => {
   const { definition, now } = parts;
-  const ledger = createLedger({ now, findForMs: definition.settleMs });
-  const claims = createObjectClaims(parts, ledger);
+  const ledger = createLedger({ now, graceMs: definition.settleMs });
+  const claims = createObjectClaims(ledger);
   const read = createObjectRead(parts, object);
   const make = createObjectMake(parts, object, { claims, ledger, read });
   const change = createObjectChange(parts, object);
@@ -62,7 +62,7 @@ export const createObjectStep = (parts: Parts, object: HttpObject) => {
     const record = { ...withoutIntent(work.record), objectId, appliedGeneration, kept };
     const after = { ...work, record };
     const withdraw = work.record.intent?.what === WHAT;
-    await parts.report(updateOf(after, { status: 'pending', withdraw, change: { what: how } }));
+    await tell(after, { status: 'pending', withdraw, change: { what: how } });
     return after;
   };
 
@@ -83,7 +83,7 @@ export const createObjectStep = (parts: Parts, object: HttpObject) => {
     await make.restore(work, objectId);
     const record = { ...work.record, objectId, appliedGeneration: 0 };
     const after = { ...work, record };
-    await parts.report(updateOf(after, { status: 'pending', change: { what: 'Restored' } }));
+    await tell(after, { status: 'pending', change: { what: 'Restored' } });
     const seen = await read.look(after, objectId);
     if (seen.kind === 'there') return { work: after, objectId, answer: seen.answer, how: 'Restored' };
     const message = `${objectId} was restored and is not to be seen yet`;
@@ -137,13 +137,13 @@ export const createObjectStep = (parts: Parts, object: HttpObject) => {
     if (done.count === 0) return after;
     const what = how ?? (isNew ? 'Updated' : 'DriftCorrected');
     const change: ExternalChange = { what, message: done.difference };
-    await parts.report(updateOf(after, { status: 'pending', withdraw: work.record.intent?.what === WHAT, change }));
+    await tell(after, { status: 'pending', withdraw: work.record.intent?.what === WHAT, change });
     return after;
   };
 
   return {
     /** Which term it is; before anything else in each reconcile. */
-    learn: ({ entity, context }: Work): void => ledger.learn([], entity.key, context.fence),
+    learn: ({ context }: Work): void => ledger.inTerm(context.fence),
 
     /** The thing as it is after this; its id is stored as soon as it is known. */
     ensure: async (given: Work): Promise<Ensured | Waiting> => {

@@ -1,21 +1,14 @@
 // The reconciler of a resource type that is described in its operator's manifest: first the object, then the run that is wanted. The
 // manifest decides what is asked of the API; here is only the order.
 
-import {
-  notReady,
-  ready,
-  type OController,
-  type Reconciler,
-  type ReconcileResult,
-  type StatusUpdate,
-} from '../../sdk/index.ts';
+import { hasEnded, notReady, ready, type Reconciler, type ReconcileResult } from '../../sdk/index.ts';
 import type { Definition } from './definition.ts';
 import type { Removed } from './object-remove.ts';
 import { createObjectStep } from './object-step.ts';
 import { RECORDED, recordOf } from './record.ts';
 import type { RestClient } from './rest-client.ts';
 import { createRunStep } from './run-step.ts';
-import { isRunDone, updateOf, type Parts, type Report, type Waiting, type Work } from './work.ts';
+import { isRunDone, tell, type Parts, type Report, type Waiting, type Work } from './work.ts';
 
 export const createHttpReconciler = (options: {
   readonly definition: Definition;
@@ -24,23 +17,12 @@ export const createHttpReconciler = (options: {
 }): Reconciler => {
   const { definition, client, now = Date.now } = options;
   const { http, pollIntervalMs } = definition;
-  let controller: OController | undefined;
-  const inUse = (): OController => {
-    if (controller !== undefined) return controller;
-    throw new TypeError('init was not called before reconcile');
-  };
-  const parts: Parts = {
-    ...{ definition, client, now },
-    isDeclared: async (key, uid) => (await inUse().getEntity(key, definition.type))?.uid === uid,
-    report: (update: StatusUpdate) => inUse().updateEntityStatus(update),
-  };
+  const parts: Parts = { definition, client, now };
   const object = http.object === undefined ? undefined : createObjectStep(parts, http.object);
   const runs = http.run === undefined && http.actions === undefined ? undefined : createRunStep(parts, http);
 
   const isRunActive = ({ record }: Work): boolean =>
-    record.run !== undefined &&
-    record.run.externalId !== undefined &&
-    !['succeeded', 'failed', 'cancelled'].includes(record.run.state);
+    record.run !== undefined && record.run.externalId !== undefined && !hasEnded(record.run.state);
 
   /** Under way, or nobody knows whether it was started. */
   const mayBeRunning = (work: Work): boolean => {
@@ -49,7 +31,7 @@ export const createHttpReconciler = (options: {
   };
 
   const wait = async ({ work, report, afterMs }: Waiting): Promise<ReconcileResult> => {
-    await parts.report(updateOf(work, report));
+    await tell(work, report);
     return { requeueAfterMs: afterMs };
   };
 
@@ -61,7 +43,7 @@ export const createHttpReconciler = (options: {
     const change = { what: 'Deleted', message } as const;
     const known = objectId === undefined ? {} : { record: { objectId } };
     const said = message === '' ? {} : { message };
-    await parts.report(updateOf(work, { status: 'deleted', conditions, change, ...known, ...said }));
+    await tell(work, { status: 'deleted', conditions, change, ...known, ...said });
   };
 
   const remove = async (work: Work): Promise<ReconcileResult> => {
@@ -104,10 +86,10 @@ export const createHttpReconciler = (options: {
     if (runs !== undefined && !isRunDone(work) && base.status === 'active') {
       if (!entity.suspended || isRunActive(work)) return runs.step(work, base);
       const conditions = [notReady('Suspended', 'no run is started while the resource is suspended; resume it')];
-      await parts.report(updateOf(work, { ...base, status: 'pending', conditions }));
+      await tell(work, { ...base, status: 'pending', conditions });
       return {};
     }
-    await parts.report(updateOf(work, { ...base, ...(base.status === 'active' ? settled(work) : {}) }));
+    await tell(work, { ...base, ...(base.status === 'active' ? settled(work) : {}) });
     if (base.status === 'pending') return { requeueAfterMs: pollIntervalMs };
     return againAfterMs === undefined ? {} : { requeueAfterMs: againAfterMs };
   };
@@ -115,13 +97,11 @@ export const createHttpReconciler = (options: {
   return {
     id: () => `http/${definition.operator}/${definition.type}`,
     recorded: RECORDED,
-    init: (given) => {
-      controller = given;
-    },
     reconcile: async ({ key, type }, context) => {
-      const entity = await inUse().getEntity(key, type);
+      const { controller } = context;
+      const entity = await controller.getEntity(key, type);
       if (entity === undefined) return {};
-      const status = await inUse().getEntityStatus(key, type);
+      const status = await controller.getEntityStatus(key, type);
       runs?.learn(status, context);
       const work: Work = { entity, status, record: recordOf(status, entity), context };
       object?.learn(work);

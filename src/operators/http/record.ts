@@ -52,10 +52,6 @@ export type Record = {
   readonly earlierIds: readonly string[];
 };
 
-const EARLIER_KEPT = 20;
-const ENDED: readonly RuntimeStatus[] = ['succeeded', 'failed', 'cancelled'];
-export const hasEnded = (state: RuntimeStatus): boolean => ENDED.includes(state);
-
 const textIn = (value: JsonObject, field: string): string | undefined => {
   const text = value[field];
   return typeof text === 'string' && text !== '' ? text : undefined;
@@ -164,9 +160,6 @@ export const intentTo = (what: string, at: string, fence: number, before: Intent
   fence,
   ...(sent === undefined ? {} : { sent }),
 });
-
-export const withEarlier = (earlierIds: readonly string[], externalId: string | undefined): readonly string[] =>
-  externalId === undefined ? earlierIds : [...new Set([...earlierIds, externalId])].slice(-EARLIER_KEPT);
 
 /** `what`: the operation whose program gave it. Faults: COMPONENT_TERMINAL when it is no id. */
 export const idOf = (value: JsonValue, what: string): string => {

@@ -4,6 +4,7 @@
 import {
   Fault,
   isJsonObject,
+  outcomeOfStatus,
   type HttpErrors,
   type HttpReply,
   type JsonObject,
@@ -96,8 +97,7 @@ export const createRefusals = (definition: Definition, evaluate: Evaluate): Refu
       }
       const words = tidy(verdict.words ?? wordsIn(reply.body));
       const retrying = retryOf(reply, verdict);
-      // A refusal had no effect; what failed inside the API may have had one.
-      const outcome = status >= 500 || status === 408 ? 'unknown' : 'none';
+      const outcome = outcomeOfStatus(status);
       return new Fault(
         retrying === 'never' ? 'COMPONENT_TERMINAL' : 'COMPONENT_RETRYABLE',
         `${what}: ${status}${words === '' ? '' : `: ${words}`}`,

@@ -7,6 +7,7 @@ import {
   createApiClock,
   Fault,
   isFault,
+  type Gate,
   type HttpFind,
   type HttpOperation,
   type HttpReply,
@@ -16,7 +17,6 @@ import {
 import type { Auth, CallContext } from './auth.ts';
 import type { Definition } from './definition.ts';
 import { findAll, type Found } from './find.ts';
-import type { Gate } from './gate.ts';
 import { createRefusals } from './refusal.ts';
 import { createRequests, headerOf, nameOf, type Request } from './request.ts';
 import type { Evaluate } from './template.ts';

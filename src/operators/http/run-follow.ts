@@ -3,6 +3,7 @@
 
 import {
   Fault,
+  hasEnded,
   isFault,
   isNotThere,
   leftToSettleMs,
@@ -15,10 +16,9 @@ import {
 } from '../../sdk/index.ts';
 import { absenceIn, textOf, type Seen } from './object-read.ts';
 import { propertiesBy } from './properties.ts';
-import { hasEnded } from './record.ts';
 import type { Answer } from './answer.ts';
 import { conditionsOf, isToEnd, lifecycleOf, observed, unlessEmpty } from './run-parts.ts';
-import { inputOf, updateOf, type Parts, type Report, type Work } from './work.ts';
+import { inputOf, tell, type Parts, type Report, type Work } from './work.ts';
 
 const STATES = ['pending', 'inprogress', 'succeeded', 'failed', 'cancelled'] as const;
 
@@ -78,16 +78,14 @@ export const createRunFollow = (parts: Parts) => {
       ...{ state: reached, externalId },
       ...unlessEmpty({ message, startedAt, finishedAt }),
     });
-    await parts.report(
-      updateOf(work, {
-        ...base,
-        status: base.status === 'active' ? lifecycleOf(reached) : base.status,
-        run,
-        properties: { ...base.properties, ...properties },
-        ...conditionsOf(reached, message),
-        message,
-      }),
-    );
+    await tell(work, {
+      ...base,
+      status: base.status === 'active' ? lifecycleOf(reached) : base.status,
+      run,
+      properties: { ...base.properties, ...properties },
+      ...conditionsOf(reached, message),
+      message,
+    });
     return hasEnded(reached) ? {} : { requeueAfterMs: pollIntervalMs };
   };
 
@@ -107,12 +105,12 @@ export const createRunFollow = (parts: Parts) => {
     if (seen.kind === 'unseen' && isEarly(work)) {
       const message = `run ${externalId} was started a moment ago and is not to be seen yet`;
       const run = observed(work, { state: work.record.run?.state ?? 'pending', externalId, message });
-      await parts.report(updateOf(work, { ...base, run, conditions: notSeenYet(message), message }));
+      await tell(work, { ...base, run, conditions: notSeenYet(message), message });
       return { requeueAfterMs: pollIntervalMs };
     }
     const message = `run ${externalId} is not known to the API any more`;
     const run = observed(work, { state: 'failed', message });
-    await parts.report(updateOf(work, { ...base, status: 'error', run, ...conditionsOf('failed', message), message }));
+    await tell(work, { ...base, status: 'error', run, ...conditionsOf('failed', message), message });
     return {};
   };
 };

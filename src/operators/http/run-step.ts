@@ -2,23 +2,22 @@
 
 import {
   Fault,
-  type Entity,
+  nextStep,
   type EntityStatus,
   type HttpAction,
   type HttpTypeSpec,
   type ReconcileContext,
   type ReconcileResult,
 } from '../../sdk/index.ts';
-import { hasEnded } from './record.ts';
 import { createRunFollow } from './run-follow.ts';
-import { createRequestsOf, isToEnd } from './run-parts.ts';
-import { createRunStart } from './run-start.ts';
+import { createRequestsOf } from './run-parts.ts';
+import { createRunStart, runRecordOf, type RunWork } from './run-start.ts';
 import type { Parts, Report, Work } from './work.ts';
 
 export const createRunStep = (parts: Parts, http: Pick<HttpTypeSpec, 'run' | 'actions'>) => {
   const { pollIntervalMs } = parts.definition;
   const requests = createRequestsOf(http);
-  const starting = createRunStart(parts, requests);
+  const starting = createRunStart(parts);
   const follow = createRunFollow(parts);
 
   /** Faults: COMPONENT_TERMINAL when the manifest has none. */
@@ -29,11 +28,26 @@ export const createRunStep = (parts: Parts, http: Pick<HttpTypeSpec, 'run' | 'ac
     throw new Fault('COMPONENT_TERMINAL', `the operator's manifest has no requests for ${what}`, { retry: 'never' });
   };
 
-  /** The run before is followed to its end first: two at once are never wanted. */
-  const endEarlier = async (work: Work, wanted: NonNullable<Entity['run']>, base: Report): Promise<ReconcileResult> => {
-    const { entity, record, status } = work;
-    const run = { ...wanted, id: record.run?.id ?? '', cancelRequested: true };
-    await follow({ ...work, entity: { ...entity, run } }, requestsFor(status?.run?.action), base);
+  /** The reconcile as one of the run `id`, which may be an earlier one than is wanted. */
+  const forRun = (work: Work, id: string): Work => {
+    const { entity } = work;
+    const wanted = entity.run ?? { number: 0, requestedAt: '', cancelRequested: false };
+    return wanted === entity.run && entity.run.id === id
+      ? work
+      : { ...work, entity: { ...entity, run: { ...wanted, id } } };
+  };
+
+  const toStart = (work: Work, id: string, action: HttpAction, base: Report): RunWork => {
+    const { entity, status, context, record } = work;
+    return { ...{ entity, status, context, record: runRecordOf(record) }, of: forRun(work, id), action, base };
+  };
+
+  /** The run before is ended first: two at once are never wanted. */
+  const endEarlier = async (work: Work, id: string, base: Report): Promise<ReconcileResult> => {
+    const earlier = forRun(work, id);
+    const run = { ...earlier.entity.run, id, cancelRequested: true } as NonNullable<typeof earlier.entity.run>;
+    const entity = { ...earlier.entity, run };
+    await follow({ ...earlier, entity }, requestsFor(work.status?.run?.action), base);
     return { requeueAfterMs: pollIntervalMs };
   };
 
@@ -49,15 +63,27 @@ export const createRunStep = (parts: Parts, http: Pick<HttpTypeSpec, 'run' | 'ac
       const { entity, record } = work;
       const wanted = entity.run;
       if (wanted === undefined) throw new Fault('COMPONENT_TERMINAL', 'no run is wanted', { retry: 'never' });
-      if (record.run?.externalId !== undefined && !hasEnded(record.run.state)) {
-        const isSame = record.run.id === wanted.id;
-        return isSame ? follow(work, requestsFor(wanted.action), base) : endEarlier(work, wanted, base);
+      const step = nextStep(entity, runRecordOf(record), { canCancel: true });
+      switch (step.kind) {
+        case 'follow':
+          return step.record.id === wanted.id
+            ? follow(work, requestsFor(wanted.action), base)
+            : endEarlier(work, step.record.id, base);
+        case 'find': {
+          const { intent, onMissing } = step;
+          const isWanted = intent.runId === wanted.id;
+          const action = isWanted ? requestsFor(wanted.action) : requests(intent.sent?.run.action);
+          const known = action ?? { start: { url: '' } };
+          const given = toStart(work, intent.runId, known, base);
+          return action === undefined ? starting.callOff(given, intent.runId) : starting.find(given, intent, onMissing);
+        }
+        case 'call-off':
+          return starting.callOff(toStart(work, wanted.id, requestsFor(wanted.action), base), wanted.id);
+        case 'start':
+          return starting.start(toStart(work, wanted.id, requestsFor(wanted.action), base), wanted.id);
+        default:
+          return {};
       }
-      const action = requestsFor(wanted.action);
-      if (record.intent?.what === wanted.id) return starting.findOrStart(work, action, base, record.intent);
-      const result = await starting.findEarlier(work, base);
-      if (result !== undefined) return result;
-      return isToEnd(entity) ? starting.callOff(work, base) : starting.start(work, action, base);
     },
   };
 };

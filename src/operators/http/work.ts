@@ -3,6 +3,7 @@
 
 import {
   conditionsFor,
+  hasEnded,
   notReady,
   ready,
   reconciling,
@@ -16,16 +17,13 @@ import {
   type StatusUpdate,
 } from '../../sdk/index.ts';
 import type { Definition } from './definition.ts';
-import { hasEnded, recordProperties, synchronizedIn, type Record } from './record.ts';
+import { recordProperties, synchronizedIn, type Record } from './record.ts';
 import type { RestClient } from './rest-client.ts';
 
 export type Parts = {
   readonly definition: Definition;
   readonly client: RestClient;
   readonly now: () => number;
-  /** Whether this very resource is still declared. */
-  isDeclared(key: string, uid: string): Promise<boolean>;
-  report(update: StatusUpdate): Promise<void>;
 };
 
 export type Work = {
@@ -95,9 +93,6 @@ export const waiting = (
   return { kind: 'wait', work, afterMs, report: { conditions, ...more, message } };
 };
 
-/** A resource that was declared anew under the same key owns nothing of the earlier one's. */
-export const ownerOf = ({ key, uid }: Pick<Entity, 'key' | 'uid'>): string => `${key} ${uid}`;
-
 /** undefined: those that the SDK makes of the status. */
 const conditionsIn = ({ status, message, conditions, further = [] }: Report): Report['conditions'] =>
   further.length === 0 ? conditions : [...(conditions ?? conditionsFor(status, message)), ...further];
@@ -119,6 +114,10 @@ export const updateOf = (work: Work, report: Report): StatusUpdate => {
     properties: recordProperties(after, report.properties ?? synchronizedIn(status, entity)),
   };
 };
+
+/** Reports it. */
+export const tell = (work: Work, report: Report): Promise<void> =>
+  work.context.controller.updateEntityStatus(updateOf(work, report));
 
 export const activeConditions = (message: string): readonly ReportedCondition[] => [ready('Synchronized', message)];
 

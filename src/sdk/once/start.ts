@@ -63,6 +63,10 @@ export const createStarter = <TIntent extends Intent, TWork extends OnceWork<TIn
     return isOver(reported) ? {} : { requeueAfterMs: Math.min(pollIntervalMs, SETTLED_MS) };
   };
 
+  /** A run has ended without being started: a deletion, or a newer run, may wait for that. */
+  const whatWaits = ({ entity }: TWork, runId: string): ReconcileResult =>
+    entity.deletionRequestedAt === undefined && entity.run?.id === runId ? {} : AT_ONCE;
+
   /** The run is given up, and it takes a change or a new run to try again. */
   const fail = async (
     work: TWork,
@@ -76,7 +80,7 @@ export const createStarter = <TIntent extends Intent, TWork extends OnceWork<TIn
       run: { id: runId, state: 'failed', finishedAt: timestamp(), message },
       conditions: failedAs(kind === 'refused' ? 'StartRefused' : UNCONFIRMED, message),
     });
-    return kind === 'refused' ? {} : AT_ONCE;
+    return whatWaits(work, runId);
   };
 
   /** Ends a run that was never started. */
@@ -88,7 +92,7 @@ export const createStarter = <TIntent extends Intent, TWork extends OnceWork<TIn
       ...{ kind: 'called-off', status: whileDeleting(work.entity, 'active'), run },
       ...{ intent: parts.withdrawn(work, runId), conditions: conditionsOfRun(noun, run) },
     });
-    return AT_ONCE;
+    return whatWaits(work, runId);
   };
 
   /** Certainly nothing was started: the next try need not look for anything. */

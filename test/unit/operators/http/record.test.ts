@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  idOf,
-  intentTo,
-  recordOf,
-  recordProperties,
-  synchronizedIn,
-  withEarlier,
-} from '../../../../src/operators/http/record.ts';
-import { isFault, type EntityStatus, type JsonObject, type JsonValue } from '../../../../src/sdk/index.ts';
+import { idOf, intentTo, recordOf, recordProperties, synchronizedIn } from '../../../../src/operators/http/record.ts';
+import { isFault, withEarlier, type EntityStatus, type JsonObject, type JsonValue } from '../../../../src/sdk/index.ts';
 import { entityAt } from '../../../support/entities.ts';
 
 const entity = entityAt(1);

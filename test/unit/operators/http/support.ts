@@ -5,10 +5,16 @@ import type { AddressInfo } from 'node:net';
 import { after } from 'node:test';
 import { createAuth, type CallContext } from '../../../../src/operators/http/auth.ts';
 import type { Definition } from '../../../../src/operators/http/definition.ts';
-import { createGate } from '../../../../src/operators/http/gate.ts';
 import { createRestClient } from '../../../../src/operators/http/rest-client.ts';
 import { createEvaluate } from '../../../../src/operators/http/template.ts';
-import { createJqRunner, isFault, type Fault, type HttpTypeSpec, type JsonObject } from '../../../../src/sdk/index.ts';
+import {
+  createGate,
+  createJqRunner,
+  isFault,
+  type Fault,
+  type HttpTypeSpec,
+  type JsonObject,
+} from '../../../../src/sdk/index.ts';
 
 const jq = createJqRunner();
 after(() => jq.close());

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createGate } from '../../../../src/operators/http/gate.ts';
+import { createGate } from '../../../../src/sdk/index.ts';
 import { isFault, type Fault } from '../../../../src/sdk/index.ts';
 
 const gateAt = (limit?: { readonly requests: number; readonly perMs: number }) => {

@@ -8,6 +8,8 @@ export type Route = {
   readonly kind: 'append' | 'read' | 'write' | 'pull' | 'ack' | 'manage' | 'request' | 'message';
   /** Of the stream, bucket or subject. */
   readonly name: string;
+  /** How long one attempt waits for its answer. Default: as long as the adapters wait. */
+  readonly timeoutMs?: number;
 };
 
 export interface Link {

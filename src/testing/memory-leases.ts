@@ -37,7 +37,8 @@ export const memoryLeases = ({ server, link, clock }: PortParts, bucket: string)
     });
 
   const write = (name: string, data: Uint8Array, expected: number, ttlMs: number | undefined): Promise<number> =>
-    link.call({ kind: 'write', name: bucket }, () => {
+    // A quarter: after one lost answer there is time for another try.
+    link.call({ kind: 'write', name: bucket, timeoutMs: (ttlMs ?? DEFAULT_TTL_MS) / 4 }, () => {
       const [revision = 0] = server.stream(bucketStream(bucket)).store([
         {
           ...{ subject: subjectOf(name), data, expectedLastSequence: expected },

@@ -48,7 +48,7 @@ export type World = {
   readonly platform: Platform;
   /** What must not happen, as it is found. */
   readonly breaches: string[];
-  tell(line: string): void;
+  tell(line: () => string): void;
 };
 
 export const LEASE_TTL_MS = 3000;
@@ -87,7 +87,7 @@ export const openPorts = ({ server, random }: World, life: Incarnation): ServerP
 const tellLine = ({ breaches, tell }: World, name: string, { level, message, fields }: LogLine): void => {
   const { err: error } = fields;
   const text = error instanceof Error ? `: ${error.message}` : '';
-  tell(`${name} ${level} ${message}${text} ${JSON.stringify({ ...fields, err: undefined })}`);
+  tell(() => `${name} ${level} ${message}${text} ${JSON.stringify({ ...fields, err: undefined })}`);
   if (level !== 'error') return;
   const stack = error instanceof Error && !isFault(error) ? `\n${error.stack}` : '';
   breaches.push(`${name} logs an error: ${message}${text}${stack}`);
@@ -229,11 +229,11 @@ const createActor = (world: World, name: string, program: Program): Actor => {
     lives += 1;
     const mine = createIncarnation(name, world);
     life = mine;
-    tell(`${name} starts`);
+    tell(() => `${name} starts`);
     const ended = (how: string): void => {
       if (!mine.isAlive) return;
       mine.crash();
-      tell(`${name} ended by itself: ${how}`);
+      tell(() => `${name} ended by itself: ${how}`);
       count(network.counts, 'programs that ended by themselves');
       schedule.at(schedule.nowMs() + RESTART_MS, start);
     };
@@ -253,7 +253,7 @@ const createActor = (world: World, name: string, program: Program): Actor => {
     },
     start,
     crash: () => {
-      tell(`${name} crashes`);
+      tell(() => `${name} crashes`);
       life?.crash();
     },
   };

@@ -3,6 +3,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Receipt } from '../../src/messages/commands.ts';
 import { runProjection } from '../../src/engine/projection/projection-loop.ts';
+import { sequenceIn } from '../../src/engine/loops/position.ts';
+import { viewKeys } from '../../src/messages/subjects.ts';
 import { isMarker } from '../../src/messages/view-documents.ts';
 import { projectionsOf } from '../../src/processes/common/compose-projector.ts';
 import { bucketStream, createMemoryPorts, silentLog } from '../../src/testing/index.ts';
@@ -38,6 +40,15 @@ const lackOf = (world: World, statuses: readonly KnownStatus[], thing: Folded): 
   return isDeepStrictEqual(outside.spec, entity.manifest.resource.spec) ? undefined : `${key} is another outside`;
 };
 
+/** Views that are behind their stream, as their checkpoints say. */
+const viewsBehind = ({ server, names }: World): readonly string[] =>
+  projectionsOf(names).flatMap(({ bucket, stream, filters, name }) => {
+    const last = server.stream(stream).read(1, filters).at(-1)?.sequence ?? 0;
+    const written = server.stream(bucketStream(bucket)).lastOf(`$KV.${bucket}.${viewKeys.checkpoint(stream)}`);
+    const reached = sequenceIn(written && { data: written.data }) ?? 0;
+    return reached >= last ? [] : [`the view ${name} is at #${reached} of #${last}`];
+  });
+
 export const unsettled = (world: World): readonly string[] => {
   const { server, names, platform } = world;
   const { things } = fold(world);
@@ -49,6 +60,7 @@ export const unsettled = (world: World): readonly string[] => {
     if (operator === undefined || operator.deletionRequestedAt !== undefined)
       lacks.push(`operator ${name} is not there`);
   }
+  for (const behind of viewsBehind(world)) lacks.push(behind);
   const waiting = server.stream(names.streams.commands).count();
   if (waiting > 0) lacks.push(`${waiting} durable commands wait`);
   const wanted = new Set(

@@ -33,7 +33,7 @@ export type HistoryResult = {
   readonly simulatedMs: number;
 };
 
-const newWorld = (seed: number, tell: (line: string) => void): World => {
+const newWorld = (seed: number, tell: ((line: string) => void) | undefined): World => {
   const random = randomOf(seed);
   const schedule = createSchedule(START_MS, random);
   const network = createNetwork(schedule, random);
@@ -41,7 +41,7 @@ const newWorld = (seed: number, tell: (line: string) => void): World => {
     nowMs: () => schedule.nowMs(),
     pick: (members) => random.between(0, members - 1),
   });
-  const told = (line: string): void => tell(`${((schedule.nowMs() - START_MS) / SECOND).toFixed(3)} ${line}`);
+  const told = (line: () => string): void => tell?.(`${((schedule.nowMs() - START_MS) / SECOND).toFixed(3)} ${line()}`);
   const platform = createPlatform(() => schedule.nowMs());
   return { schedule, random, network, server, names, platform, breaches: [], tell: told };
 };
@@ -62,13 +62,13 @@ const strike = (world: World, cast: readonly Actor[]): void => {
     () => {
       const forMs = random.between(100, 9000);
       count(network.counts, 'freezes');
-      tell(`${victim.name} freezes for ${forMs} ms`);
+      tell(() => `${victim.name} freezes for ${forMs} ms`);
       victim.life?.freeze(forMs);
     },
     () => {
       const forMs = random.between(200, 5000);
       const name = random.pick(['*', ...stores, ...buckets, ...OPERATORS.flatMap(({ stream }) => [stream, stream])]);
-      tell(`${name} is away for ${forMs} ms`);
+      tell(() => `${name} is away for ${forMs} ms`);
       network.outage(name, nowMs + forMs);
     },
     () => {
@@ -79,7 +79,7 @@ const strike = (world: World, cast: readonly Actor[]): void => {
         .filter((subject) => !/\.(checkpoint|component)/.test(subject));
       if (held.length === 0) return;
       const subject = random.pick(held);
-      tell(`lease ${subject} is taken away`);
+      tell(() => `lease ${subject} is taken away`);
       count(network.counts, 'leases taken away');
       leases.store([{ subject, data: new Uint8Array(), headers: { 'KV-Operation': 'DEL' } }]);
     },
@@ -105,7 +105,7 @@ const outlastTries = (world: World, cast: readonly Actor[]): void => {
   const runtimes = cast.filter(({ name }) => name.startsWith('operator-runtime'));
   const { stream } = random.pick(OPERATORS);
   const untilMs = nowMs + random.between(34, 44) * SECOND;
-  tell(`${stream} is away for long`);
+  tell(() => `${stream} is away for long`);
   network.outage(stream, untilMs);
   schedule.at(random.between(nowMs + 30 * SECOND, untilMs), () => {
     count(network.counts, 'crashes');
@@ -137,7 +137,7 @@ const storm = async (world: World, cast: readonly Actor[], client: Client): Prom
 };
 
 const calmDown = (world: World, cast: readonly Actor[]): void => {
-  world.tell('the storm is over');
+  world.tell(() => 'the storm is over');
   world.network.weather = CALM;
   world.network.endOutages();
   for (const actor of cast) {
@@ -215,10 +215,7 @@ const askAgain = async (world: World, client: Client): Promise<void> => {
   if (after !== before) world.breaches.push(`P2 ${after - before} events were stored when every id was sent once more`);
 };
 
-export const runHistory = async (
-  seed: number,
-  tell: (line: string) => void = () => undefined,
-): Promise<HistoryResult> => {
+export const runHistory = async (seed: number, tell?: (line: string) => void): Promise<HistoryResult> => {
   resetLives();
   const world = newWorld(seed, tell);
   const { schedule, breaches } = world;

@@ -71,7 +71,7 @@ export const createIncarnation = (
         const isRequestLost = network.happens('lostRequest');
         const isAnswerLost = !isRequestLost && network.happens('lostAnswer');
         if (isRequestLost || isAnswerLost)
-          schedule.at(schedule.nowMs() + ATTEMPT_MS, () =>
+          schedule.at(schedule.nowMs() + (route.timeoutMs ?? ATTEMPT_MS), () =>
             wake(() => reject(new Fault('NATS_TIMEOUT', `${route.kind} ${route.name}: no answer`))),
           );
         if (isRequestLost) return;

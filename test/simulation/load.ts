@@ -88,12 +88,13 @@ export const createClient = (world: World): Client => {
         ...{ timeoutMs: REQUEST_MS, headers: headersOf(command) },
       });
       const receipt = receiptIn(reply.data);
-      world.tell(`client ${command.id} ${command.verb}: ${new TextDecoder().decode(reply.data).slice(0, 300)}`);
+      const text = (): string => new TextDecoder().decode(reply.data).slice(0, 300);
+      world.tell(() => `client ${command.id} ${command.verb}: ${text()}`);
       if (receipt !== undefined) command.receipts.push(receipt);
       return receipt;
     } catch (error) {
       if (!isFault(error)) throw error;
-      world.tell(`client ${command.id} ${command.verb}: ${error.message}`);
+      world.tell(() => `client ${command.id} ${command.verb}: ${error.message}`);
       return undefined;
     }
   };

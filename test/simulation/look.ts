@@ -5,7 +5,7 @@ import { initialOperatorState, type OperatorState } from '../../src/domain/opera
 import { initialResourceState, type ResourceState } from '../../src/domain/resource/state.ts';
 import type { Entity, EntityStatus } from '../../src/messages/entity.ts';
 import type { DomainEvent } from '../../src/messages/events.ts';
-import { createOwnEvents } from '../../src/messages/own-events.ts';
+import { createOwnEvents, type OwnEvent, type OwnEvents, type OwnStatus } from '../../src/messages/own-events.ts';
 import { refKey, type Ref } from '../../src/messages/subjects.ts';
 import type { KeptMessage } from '../../src/testing/index.ts';
 import type { World } from './cast.ts';
@@ -14,6 +14,20 @@ export type KnownEvent = { readonly event: DomainEvent; readonly ref: Ref; reado
 
 type Looked = Pick<World, 'server' | 'names'>;
 
+/** Each message is decoded once: a history looks at all of them again and again. */
+const events = new WeakMap<KeptMessage, OwnEvent>();
+const statuses = new WeakMap<KeptMessage, OwnStatus>();
+const eventOf = (own: OwnEvents, message: KeptMessage): OwnEvent => {
+  const known = events.get(message) ?? own.event(message);
+  events.set(message, known);
+  return known;
+};
+const statusOf = (own: OwnEvents, message: KeptMessage): OwnStatus => {
+  const known = statuses.get(message) ?? own.status(message);
+  statuses.set(message, known);
+  return known;
+};
+
 const eventsStream = ({ server, names }: Looked) => server.stream(names.streams.events);
 
 export const eventsIn = (world: Looked): readonly KnownEvent[] => {
@@ -21,7 +35,7 @@ export const eventsIn = (world: Looked): readonly KnownEvent[] => {
   return eventsStream(world)
     .read(1, undefined)
     .flatMap((message) => {
-      const taken = own.event(message);
+      const taken = eventOf(own, message);
       return 'problem' in taken ? [] : [{ ...taken, message }];
     });
 };
@@ -43,7 +57,7 @@ export const fold = (world: Looked, upTo = Number.POSITIVE_INFINITY): Fold => {
   const problems: string[] = [];
   for (const message of eventsStream(world).read(1, undefined)) {
     if (message.order >= upTo) break;
-    const event = own.event(message);
+    const event = eventOf(own, message);
     if ('problem' in event) {
       problems.push(`#${message.sequence}: ${event.problem}`);
       continue;
@@ -76,7 +90,7 @@ export const statusesIn = ({ server, names }: Looked): readonly KnownStatus[] =>
     .stream(names.streams.status)
     .read(1, undefined)
     .flatMap((message) => {
-      const taken = own.status(message);
+      const taken = statusOf(own, message);
       if ('problem' in taken || !('uid' in taken.event.data)) return [];
       return [{ status: taken.event.data, message }];
     });

@@ -19,7 +19,7 @@ import { createMemoryEntityStore } from '../../src/sdk/memory-stores.ts';
 import { createComponentMetrics } from '../../src/sdk/metrics.ts';
 import { createStreamStatusStore } from '../../src/sdk/stream-status-store.ts';
 import type { EntityStore, Reconciler } from '../../src/sdk/types.ts';
-import { drivenClock } from './driven-clock.ts';
+import { drivenClock } from '../../src/testing/driven-clock.ts';
 
 let ids = 0;
 

@@ -8,7 +8,7 @@ import type { Condition, RuntimeStatus } from '../../../src/messages/entity.ts';
 import type { EntityStatusDocument, GetAnswer } from '../../../src/messages/queries.ts';
 import { summaryOfEntity } from '../../../src/views/summary.ts';
 import { entityAt } from '../../support/entities.ts';
-import { drivenClock } from '../../support/driven-clock.ts';
+import { drivenClock } from '../../../src/testing/driven-clock.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const condition = (type: string, status: Condition['status']): Condition => ({

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { refuseWithoutRoom, watchStore } from '../../../src/embedded/store-watch.ts';
 import type { StoreRoom } from '../../../src/program/store-room.ts';
-import { drivenClock } from '../../support/driven-clock.ts';
+import { drivenClock } from '../../../src/testing/driven-clock.ts';
 import { keptLog } from '../../support/jetstream.ts';
 
 const MIB = 1024 * 1024;

@@ -10,7 +10,7 @@ import type { StoredMessage } from '../../../../src/engine/ports/streams.ts';
 import { STATUS_TYPE, type Entity, type EntityCommand, type EntityStatus } from '../../../../src/messages/entity.ts';
 import { namesFor } from '../../../../src/messages/subjects.ts';
 import { createDirectory } from '../../../../src/views/directory.ts';
-import { drivenClock } from '../../../support/driven-clock.ts';
+import { drivenClock } from '../../../../src/testing/driven-clock.ts';
 import { entityAt } from '../../../support/entities.ts';
 import { memoryStream } from '../../../support/memory-component.ts';
 import { memoryStore, stored } from '../../../support/memory-ports.ts';

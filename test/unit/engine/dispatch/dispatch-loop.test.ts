@@ -6,7 +6,7 @@ import { runDispatch } from '../../../../src/engine/dispatch/dispatch-loop.ts';
 import { createOperatorDirectory } from '../../../../src/engine/history/operator-directory.ts';
 import type { StoredMessage } from '../../../../src/engine/ports/streams.ts';
 import { namesFor, resourceRef } from '../../../../src/messages/subjects.ts';
-import { drivenClock } from '../../../support/driven-clock.ts';
+import { drivenClock } from '../../../../src/testing/driven-clock.ts';
 import { arrayFollower, memoryStore, stored } from '../../../support/memory-ports.ts';
 import { silentLog } from '../../../support/silent-log.ts';
 

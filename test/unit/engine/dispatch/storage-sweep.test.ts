@@ -8,7 +8,7 @@ import type { GoneOperator } from '../../../../src/engine/history/operator-direc
 import type { StorageFacts, StorageRef } from '../../../../src/engine/ports/storage.ts';
 import { createStorageSweep } from '../../../../src/engine/dispatch/storage-sweep.ts';
 import type { OperatorDocument } from '../../../../src/messages/queries.ts';
-import { drivenClock } from '../../../support/driven-clock.ts';
+import { drivenClock } from '../../../../src/testing/driven-clock.ts';
 import { operatorManifest } from '../../../support/fixtures.ts';
 import { operatorNamed } from '../../../support/manifests.ts';
 import { silentLog } from '../../../support/silent-log.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Fault } from '../../../../src/core/fault.ts';
 import { keepTrying } from '../../../../src/engine/loops/keep-trying.ts';
-import { drivenClock } from '../../../support/driven-clock.ts';
+import { drivenClock } from '../../../../src/testing/driven-clock.ts';
 import { keptLog } from '../../../support/jetstream.ts';
 
 const around = () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { backOffMs } from '../../../../src/engine/loops/back-off.ts';
 import { createWorkLine, type WorkLine, type WorkOutcome } from '../../../../src/engine/loops/work-line.ts';
-import { drivenClock, type DrivenClock } from '../../../support/driven-clock.ts';
+import { drivenClock, type DrivenClock } from '../../../../src/testing/driven-clock.ts';
 
 type Run = { readonly key: string; readonly attempt: number; readonly atMs: number; end(outcome?: WorkOutcome): void };
 

@@ -9,7 +9,7 @@ import { withOperatorTrouble } from '../../../../src/engine/queries/operator-tro
 import type { Condition } from '../../../../src/messages/entity.ts';
 import type { EntityStatusDocument, GetAnswer, OperatorStatusDocument } from '../../../../src/messages/queries.ts';
 import { summaryOfEntity } from '../../../../src/views/summary.ts';
-import { drivenClock } from '../../../support/driven-clock.ts';
+import { drivenClock } from '../../../../src/testing/driven-clock.ts';
 import { entityAt } from '../../../support/entities.ts';
 
 const SINCE = '2026-02-03T04:05:06.000Z';

@@ -6,7 +6,7 @@ import type { StreamFollower } from '../../../../src/engine/ports/streams.ts';
 import { createViewMirror } from '../../../../src/engine/queries/view-mirror.ts';
 import { REACHED_HEADER } from '../../../../src/messages/envelope.ts';
 import { createDirectory } from '../../../../src/views/directory.ts';
-import { drivenClock } from '../../../support/driven-clock.ts';
+import { drivenClock } from '../../../../src/testing/driven-clock.ts';
 import { entityAt } from '../../../support/entities.ts';
 import { silentLog } from '../../../support/silent-log.ts';
 import { stored } from '../../../support/memory-ports.ts';

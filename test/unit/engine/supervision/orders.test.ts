@@ -9,7 +9,7 @@ import type { ComputeDriver, InstanceSpec, InstanceState } from '../../../../src
 import type { OperatorDocument } from '../../../../src/messages/queries.ts';
 import { silentLog } from '../../../../src/program/logger.ts';
 import { operatorManifest } from '../../../support/fixtures.ts';
-import { drivenClock } from '../../../support/driven-clock.ts';
+import { drivenClock } from '../../../../src/testing/driven-clock.ts';
 
 const operator: OperatorDocument = {
   ...{ name: 'op', uid: 'u-1', generation: 1, createdAt: '', updatedAt: '', createdBy: '', updatedBy: '' },

@@ -9,7 +9,7 @@ import type { ComputeDriver, InstanceState, LogLine } from '../../../../../src/e
 import type { Appender } from '../../../../../src/engine/ports/streams.ts';
 import { decodeLogMessage, MAX_LINE_CHARACTERS, type LogMessage } from '../../../../../src/messages/component-log.ts';
 import { namesFor } from '../../../../../src/messages/subjects.ts';
-import { drivenClock, type DrivenClock } from '../../../../support/driven-clock.ts';
+import { drivenClock, type DrivenClock } from '../../../../../src/testing/driven-clock.ts';
 import { memoryStream } from '../../../../support/memory-component.ts';
 import { silentLog } from '../../../../support/silent-log.ts';
 

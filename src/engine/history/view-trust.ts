@@ -69,13 +69,14 @@ export const createViewTrust = (options: {
     },
 
     /**
-     * That there is no such thing, when its document is not there in a view that is at `position`. Faults: VIEW_DAMAGED when its events say
-     * that there is.
+     * That there is no such thing, when its document is not there in a view that is at `position`; `behind`: there is, and its event is
+     * beyond that. Faults: VIEW_DAMAGED when its events say that it has to be there.
      */
-    confirmAbsent: async (ref: Ref, position: number): Promise<void> => {
+    confirmAbsent: async (ref: Ref, position: number): Promise<'absent' | 'behind'> => {
       const key = ref.kind === 'operator' ? operatorRef(ref.name) : ref;
       const last = await lastOwnEvent(options.events, own, names.event(key));
-      if (last === undefined || endsThing(last.event) || last.sequence > position) return;
+      if (last === undefined || endsThing(last.event)) return 'absent';
+      if (last.sequence > position) return 'behind';
       throw new Fault(
         'VIEW_DAMAGED',
         `the view has no document of ${refKey(key)}, and event #${last.sequence} says that it is there; ${REBUILD_HINT}`,

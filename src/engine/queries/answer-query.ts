@@ -1,6 +1,7 @@
 // Answers queries. Rows come from the directory in memory, whole documents from KV, history from the streams. A query that names a
 // sequence is not answered from before it (P7): it waits, and says `stale: true` when that took longer than `waitMs`.
 
+import { Fault } from '../../core/fault.ts';
 import { reject } from '../../core/rejection.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { isAbout, summaryOfEntity, summaryOfOperator, summaryOfSecret } from '../../views/summary.ts';
@@ -80,10 +81,17 @@ export const createAnswerer = (options: AnswerOptions) => {
   const bucketOf = { operator: buckets.operators, resource: buckets.entities, secret: buckets.secrets };
   const trust = createViewTrust({ ...options, own });
 
-  /** That is not there, when the views can be believed. */
-  const absent = async (type: Kind, workspace: string, name: string, { sequence }: Position) => {
-    await trust.confirmAbsent(refOfKind(type, workspace, name), sequence);
-    return notFound(type, workspace, name);
+  /**
+   * That is not there, when the views can be believed. Faults: JS_UNAVAILABLE when they are not as far as the query asks for, and the thing
+   * is there by then: a refusal cannot say that it is stale.
+   */
+  const absent = async (type: Kind, workspace: string, name: string, { sequence, stale }: Position) => {
+    const found = await trust.confirmAbsent(refOfKind(type, workspace, name), sequence);
+    if (found === 'absent' || stale !== true) return notFound(type, workspace, name);
+    throw new Fault(
+      'JS_UNAVAILABLE',
+      `the views are at #${sequence} and do not have ${type} "${name}" yet, which the events have; ask again`,
+    );
   };
 
   /** Waits until the views have what the query asks for. */

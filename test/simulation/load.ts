@@ -13,6 +13,7 @@ import { OPERATORS, openPorts, type World } from './cast.ts';
 import { createIncarnation, type Incarnation } from './incarnation.ts';
 import { count } from './network.ts';
 import { resourcesOf } from './look.ts';
+import { readAfter } from './reads.ts';
 
 export type SentCommand = {
   readonly id: string;
@@ -36,6 +37,8 @@ export type Client = {
 };
 
 const REQUEST_MS = 6000;
+/** Of the receipts. */
+const READ_SHARE = 0.4;
 
 export const operatorOf = (index: number): JsonObject => {
   const { name, type, stream, subject } = OPERATORS[index] as (typeof OPERATORS)[number];
@@ -82,6 +85,15 @@ export const createClient = (world: World): Client => {
   const doorOf = ({ verb }: SentCommand): string =>
     verb === 'finalize' ? names.internal('finalize') : names.rpc(verb);
 
+  const later = (delayMs: number, work: () => Promise<unknown>): void => {
+    underWay += 1;
+    schedule.at(schedule.nowMs() + delayMs, () => {
+      void work().finally(() => {
+        underWay -= 1;
+      });
+    });
+  };
+
   const askOnce = async (command: SentCommand): Promise<Receipt | undefined> => {
     try {
       const reply = await ports.requester.request(doorOf(command), command.body, {
@@ -90,7 +102,9 @@ export const createClient = (world: World): Client => {
       const receipt = receiptIn(reply.data);
       const text = (): string => new TextDecoder().decode(reply.data).slice(0, 300);
       world.tell(() => `client ${command.id} ${command.verb}: ${text()}`);
-      if (receipt !== undefined) command.receipts.push(receipt);
+      if (receipt === undefined) return undefined;
+      command.receipts.push(receipt);
+      if (receipt.accepted && random.chance(READ_SHARE)) later(0, () => readAfter(world, ports, receipt));
       return receipt;
     } catch (error) {
       if (!isFault(error)) throw error;
@@ -185,15 +199,6 @@ export const createClient = (world: World): Client => {
       if (left < 0) return make();
     }
     return applySome();
-  };
-
-  const later = (delayMs: number, work: () => Promise<unknown>): void => {
-    underWay += 1;
-    schedule.at(schedule.nowMs() + delayMs, () => {
-      void work().finally(() => {
-        underWay -= 1;
-      });
-    });
   };
 
   return {

@@ -3,6 +3,7 @@
 // `operator-runtime`), others stand by.
 
 import { whileLeading } from '../engine/loops/lead.ts';
+import { everyShard, leaseOf } from '../engine/loops/turn.ts';
 import { runProcess } from '../program/lifecycle.ts';
 import { leadOperatorRuntime } from './common/compose-operator-runtime.ts';
 import { openInstance } from './common/open-instance.ts';
@@ -10,10 +11,12 @@ import { openOwnServers } from './common/own-servers.ts';
 import { serveReport } from './common/report-service.ts';
 import { openSupervision } from './common/supervision.ts';
 
+const lease = leaseOf('operator-runtime', everyShard);
+
 await runProcess('operator-runtime', async (signal, context) => {
-  const instance = await openInstance(context, signal, ['operator-runtime']);
+  const instance = await openInstance(context, signal, [lease]);
   const { leases, holder, config, clock, log } = instance;
-  const lead = { leases, name: 'operator-runtime', holder, ttlMs: config.leaseTtlMs, clock, log, signal };
+  const lead = { leases, name: lease, holder, ttlMs: config.leaseTtlMs, clock, log, signal };
   const service = await serveReport(instance, {
     name: instance.names.services.operatorRuntime,
     description: 'Tells components what is wanted; asked for nothing but its health',
@@ -29,7 +32,7 @@ await runProcess('operator-runtime', async (signal, context) => {
   };
   await whileLeading({
     ...lead,
-    work: (lease, leading) => leadOperatorRuntime(instance.parts, sides, lease, leading),
+    work: (held, leading) => leadOperatorRuntime(instance.parts, sides, held, leading),
   });
   await strays;
   await service.stop();

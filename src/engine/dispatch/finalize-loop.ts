@@ -3,33 +3,29 @@
 // the id comes from the status event, so a repeat is recognised.
 
 import { includesBytes } from '../../core/bytes.ts';
-import { decodeJson, encodeJson } from '../../core/decode.ts';
-import { isFault } from '../../core/fault.ts';
-import { isJsonObject } from '../../core/json.ts';
+import { encodeJson } from '../../core/decode.ts';
 import { saysReleased, STATUS_TYPE } from '../../messages/entity.ts';
 import { commandHeaders } from '../../messages/envelope.ts';
 import { NO_WORKSPACE } from '../../core/names.ts';
 import { createOwnEvents, type OwnEvents } from '../../messages/own-events.ts';
 import { fnv1a, type Kind, type Names } from '../../messages/subjects.ts';
 import type { Receipt } from '../../messages/commands.ts';
-import { sequenceIn } from '../loops/position.ts';
+import { askUntilAnswered, runAskList } from '../loops/ask-list.ts';
+import type { Turn } from '../loops/turn.ts';
 import { metricCatalogue } from '../../messages/metric-catalogue.ts';
 import { traceHeaders, type TraceHeaders } from '../../messages/trace.ts';
 import { noMetrics } from '../ports/no-metrics.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { KeyValueStore } from '../ports/buckets.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Requester } from '../ports/services.ts';
 import type { StoredMessage, StreamFollower } from '../ports/streams.ts';
 
-const CHECKPOINT = 'checkpoint.finalize';
 /** In every status event that says `deleted`; nearly all others need not be parsed. */
 const DELETED = new TextEncoder().encode('"deleted"');
 const RETRY_MS = 1000;
 /** Statuses come at the rate of the components' work, and hardly any is of a deletion: none is worth a wake-up of its own. */
 const REST_MS = 50;
-const CHECKPOINT_EVERY_MS = 1000;
 
 export type Finalizer = (
   target: { readonly type: Kind; readonly workspace: string; readonly name: string; readonly uid: string },
@@ -61,81 +57,62 @@ export const createFinalizer = (options: {
     };
     const { type, name, uid } = target;
     const body = encodeJson({ type, name, uid, ...(type === 'resource' ? { workspace: target.workspace } : {}) });
-    while (!signal.aborted) {
-      try {
-        const reply = await requester.request(names.internal('finalize'), body, { headers });
-        const value = decodeJson(reply.data);
-        if (isJsonObject(value) && typeof value['accepted'] === 'boolean') {
-          finalized(value['accepted'] ? 'accepted' : 'rejected');
-          return value as unknown as Receipt;
-        }
-      } catch (error) {
-        if (!isFault(error)) throw error;
-        log.warn({ commandId, name, err: error }, 'deletion cannot be finished yet');
-      }
-      await clock.sleep(RETRY_MS, signal);
-    }
-    return undefined;
+    const receipt = await askUntilAnswered(
+      { subject: names.internal('finalize'), body, headers },
+      {
+        ...{ requester, clock, signal, retryMs: RETRY_MS },
+        onFault: (error) => log.warn({ commandId, name, err: error }, 'deletion cannot be finished yet'),
+      },
+    );
+    if (receipt !== undefined) finalized(receipt.accepted ? 'accepted' : 'rejected');
+    return receipt;
   };
 };
 
-export const runFinalization = async (options: {
+type Deletion = {
+  readonly workspace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly cause: string;
+  /** Of the status: the events of the deletion belong to the same trace. */
+  readonly trace: TraceHeaders;
+};
+
+/** Resolves when the turn is over. */
+export const runFinalization = (options: {
   readonly names: Names;
+  readonly turn: Turn;
+  /** Of OPSTREAM_STATUS. */
   readonly follower: StreamFollower;
-  readonly positions: KeyValueStore;
   readonly finalize: Finalizer;
-  readonly clock: Clock;
   readonly log: Log;
-  readonly signal: AbortSignal;
   /** Decides which statuses count. Default: that of `names`. */
   readonly own?: OwnEvents;
 }): Promise<void> => {
-  const { names, positions, clock, log, signal, own = createOwnEvents(names) } = options;
-  const stored = await positions.get(CHECKPOINT);
-  let handled = sequenceIn(stored) ?? 0;
-  let written = handled;
-  let writtenMs = clock.nowMs();
+  const { names, turn, follower, log, own = createOwnEvents(names) } = options;
 
-  /** Deletions since the last one are finished again after a crash, which the command's id makes harmless. */
-  const writeCheckpoint = async (): Promise<void> => {
-    if (handled === written) return;
-    const sequence = handled;
-    await positions.commit([{ key: CHECKPOINT, data: encodeJson({ sequence }) }]);
-    written = sequence;
-    writtenMs = clock.nowMs();
-  };
-
-  const finish = async (message: StoredMessage): Promise<void> => {
+  const deletionIn = (message: StoredMessage): readonly Deletion[] => {
+    if (!includesBytes(message.data, DELETED)) return [];
     const ref = names.parseStatus(message.subject);
-    if (ref === undefined || ref.workspace === NO_WORKSPACE) return;
+    if (ref === undefined || ref.workspace === NO_WORKSPACE) return [];
     const decoded = own.status(message);
-    if ('problem' in decoded || decoded.event.type !== STATUS_TYPE || decoded.event.data.status !== 'deleted') return;
+    if ('problem' in decoded || decoded.event.type !== STATUS_TYPE || decoded.event.data.status !== 'deleted')
+      return [];
+    const { event } = decoded;
     // Of a release: the resource is gone already.
-    if (saysReleased(decoded.event.data)) return;
-    const { uid } = decoded.event.data;
-    const receipt = await options.finalize(
-      { type: 'resource', workspace: ref.workspace, name: ref.name, uid },
-      decoded.event.id,
-      traceHeaders(decoded.event),
-    );
-    log.info(
-      { workspace: ref.workspace, name: ref.name, accepted: receipt?.accepted, code: receipt?.rejection?.code },
-      'deletion finished',
-    );
+    if (saysReleased(event.data)) return [];
+    const { workspace, name } = ref;
+    return [{ workspace, name, uid: event.data.uid, cause: event.id, trace: traceHeaders(event) }];
   };
 
-  await options.follower.follow({
-    fromSequence: handled + 1,
-    filters: [names.statusFilter],
-    restMs: REST_MS,
-    signal,
-    onBatch: async (batch) => {
-      const mayBeDeletions = batch.filter(({ data }) => includesBytes(data, DELETED));
-      if (mayBeDeletions.length > 0) await Promise.all(mayBeDeletions.map(finish));
-      if (signal.aborted) return;
-      handled = batch.at(-1)?.sequence ?? handled;
-      if (clock.nowMs() - writtenMs >= CHECKPOINT_EVERY_MS) await writeCheckpoint();
+  return runAskList({
+    ...{ turn, follower, loop: 'finalize', filter: names.statusFilter, restMs: REST_MS },
+    itemsIn: (batch) => batch.flatMap(deletionIn),
+    ask: async ({ cause, trace, ...target }) => {
+      const receipt = await options.finalize({ type: 'resource', ...target }, cause, trace);
+      const { workspace, name } = target;
+      const code = receipt?.rejection?.code;
+      log.info({ workspace, name, accepted: receipt?.accepted, code }, 'deletion finished');
     },
   });
-  await writeCheckpoint();
 };

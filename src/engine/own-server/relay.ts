@@ -4,24 +4,24 @@
 // Each status says in a header (Opstream-Origin) where it comes from, and is appended behind the one before it of the same resource. So
 // what a killed runtime had relayed is recognised however long ago that was, and of two that believe to lead none adds anything twice.
 
-import { decodeJson, encodeJson } from '../../core/decode.ts';
+import { decodeJson } from '../../core/decode.ts';
 import { isFault } from '../../core/fault.ts';
 import { isJsonObject } from '../../core/json.ts';
 import { ORIGIN_HEADER } from '../../messages/envelope.ts';
 import { NO_WORKSPACE } from '../../core/names.ts';
 import type { Names } from '../../messages/subjects.ts';
+import { openCheckpoint, type Checkpoint } from '../loops/checkpoint.ts';
 import type { DeadLetters } from '../loops/dead-letters.ts';
+import { sequenceIn } from '../loops/position.ts';
 import { metricCatalogue } from '../../messages/metric-catalogue.ts';
 import { noMetrics } from '../ports/no-metrics.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { KeyValueStore } from '../ports/buckets.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { StoredMessage } from '../ports/streams.ts';
 import type { OwnServer, ServerSide } from './ports.ts';
 
 const RETRY_MS = 500;
-const CHECKPOINT_EVERY_MS = 1000;
 const MAX_REMEMBERED = 20_000;
 
 export type RelayOptions = {
@@ -46,36 +46,20 @@ const originIn = (message: StoredMessage | undefined, incarnation: string): numb
   return from === incarnation ? Number(sequence) : 0;
 };
 
-const positionKey = (operator: string, what: string): string => `checkpoint.relay.${what}.${operator}`;
-
-const createPosition = async (positions: KeyValueStore, key: string, incarnation: string, clock: Clock) => {
-  const entry = await positions.get(key);
-  const value = entry === undefined ? undefined : decodeJson(entry.data);
-  const isSame = isJsonObject(value) && value['incarnation'] === incarnation && typeof value['sequence'] === 'number';
-  let written = isSame ? (value['sequence'] as number) : 0;
-  let writtenMs = clock.nowMs();
-  let reached = written;
-  const write = async (): Promise<void> => {
-    if (reached === written) return;
-    const sequence = reached;
-    await positions.commit([{ key, data: encodeJson({ incarnation, sequence }) }]);
-    written = sequence;
-    writtenMs = clock.nowMs();
-  };
-  return {
-    start: written + 1,
-    advance: async (sequence: number): Promise<void> => {
-      reached = sequence;
-      if (clock.nowMs() - writtenMs >= CHECKPOINT_EVERY_MS) await write();
+const openPosition = ({ operator, incarnation, shared, clock }: RelayOptions, what: string): Promise<Checkpoint> =>
+  openCheckpoint({
+    ...{ positions: shared.positions, key: `checkpoint.relay.${what}.${operator}`, clock, facts: { incarnation } },
+    // What was relayed of an earlier incarnation says nothing of this one.
+    sequenceOf: (entry) => {
+      const value = entry === undefined ? undefined : decodeJson(entry.data);
+      return isJsonObject(value) && value['incarnation'] === incarnation ? sequenceIn(entry) : undefined;
     },
-    write,
-  };
-};
+  });
 
 /** Until `signal` aborts. Faults: those of the own server's stream; begin again. */
 export const relayStatuses = async (options: RelayOptions): Promise<void> => {
   const { names, operator, incarnation, own, shared, clock, log, signal } = options;
-  const position = await createPosition(shared.positions, positionKey(operator, 'status'), incarnation, clock);
+  const position = await openPosition(options, 'status');
   const relayed = (options.metrics ?? noMetrics).counter(metricCatalogue.statusesRelayed, operator);
   const lasts = new Map<string, { readonly sequence: number; readonly origin: number }>();
 
@@ -150,10 +134,10 @@ export const relayStatuses = async (options: RelayOptions): Promise<void> => {
   };
 
   await own.statusFollower.follow({
-    fromSequence: position.start,
+    fromSequence: position.next,
     filters: [names.statusFilter],
     signal,
-    onBatch: async (batch) => {
+    onBatch: async (batch, pending) => {
       const bySubject = new Map<string, StoredMessage[]>();
       for (const message of batch) {
         const others = bySubject.get(message.subject);
@@ -164,7 +148,7 @@ export const relayStatuses = async (options: RelayOptions): Promise<void> => {
         for (const message of messages) await relay(message);
       };
       await Promise.all([...bySubject.values()].map(inOrder));
-      if (!signal.aborted) await position.advance(batch.at(-1)?.sequence ?? 0);
+      if (!signal.aborted) await position.handled(batch, pending);
     },
   });
   await position.write();
@@ -172,13 +156,13 @@ export const relayStatuses = async (options: RelayOptions): Promise<void> => {
 
 /** The same for dead letters; at least once. */
 export const relayDeadLetters = async (options: RelayOptions): Promise<void> => {
-  const { names, operator, incarnation, own, shared, clock, signal } = options;
-  const position = await createPosition(shared.positions, positionKey(operator, 'dead'), incarnation, clock);
+  const { names, operator, incarnation, own, shared, signal } = options;
+  const position = await openPosition(options, 'dead');
   const prefix = names.dead('component');
   await own.deadFollower.follow({
-    fromSequence: position.start,
+    fromSequence: position.next,
     signal,
-    onBatch: async (batch) => {
+    onBatch: async (batch, pending) => {
       for (const { subject, data, sequence } of batch) {
         if (subject !== prefix) continue;
         const id = `dead-${originOf(incarnation, sequence).replace(' ', '-')}`;
@@ -191,7 +175,7 @@ export const relayDeadLetters = async (options: RelayOptions): Promise<void> => 
             options.log.error({ operator, sequence, err: error }, 'dead letter stays on the own server');
         }
       }
-      await position.advance(batch.at(-1)?.sequence ?? 0);
+      await position.handled(batch, pending);
     },
   });
   await position.write();

@@ -16,6 +16,7 @@ import { lastOperatorStatus } from '../../engine/history/last-operator-status.ts
 import { createOperatorDirectory, type OperatorDirectory } from '../../engine/history/operator-directory.ts';
 import { createSnapshots } from '../../engine/history/snapshots.ts';
 import { overDamage } from '../../engine/loops/over-damage.ts';
+import { createTurn, everyShard } from '../../engine/loops/turn.ts';
 import type { OwnServers } from '../../engine/own-server/own-servers.ts';
 import { serverWish } from '../../engine/own-server/place.ts';
 import type { Lease } from '../../engine/ports/leases.ts';
@@ -61,6 +62,7 @@ export const leadOperatorRuntime = async (
   const signal = AbortSignal.any([leading, stop.signal]);
   const reader = ports.wholeReader(streams.events);
   const positions = ports.bucket(names.buckets.leases);
+  const turn = createTurn({ group: everyShard, fence: lease.token, signal, positions, clock });
   const directory = createOperatorDirectory(names);
   for (const message of await reader.readSubject(names.operatorEventFilter)) directory.absorb(message);
 
@@ -167,17 +169,15 @@ export const leadOperatorRuntime = async (
 
   const dispatch: DispatchOptions = {
     names,
+    turn,
     follower: ports.follower(streams.events),
     snapshots: createSnapshots({
       ...{ names, reader, log },
       store: ports.bucket(names.buckets.snapshots),
     }),
     directory,
-    positions,
-    fence: lease.token,
     clock,
     log,
-    signal,
     channel,
     onReleased: async (entity, release, sequence) => {
       await tellReleased(entity, release, sequence);
@@ -200,24 +200,8 @@ export const leadOperatorRuntime = async (
     sweep.run(),
     storageSweep.run(),
     overDamage({ what: 'dispatch', clock, log, signal, work: () => runDispatch(dispatch) }),
-    runRunEnds({
-      names,
-      follower: ports.follower(streams.status),
-      positions,
-      requester: ports.requester,
-      clock,
-      log,
-      signal,
-    }),
-    runFinalization({
-      names,
-      follower: ports.follower(streams.status),
-      positions,
-      finalize,
-      clock,
-      log,
-      signal,
-    }),
+    runRunEnds({ names, turn, follower: ports.follower(streams.status), requester: ports.requester, clock, log }),
+    runFinalization({ names, turn, follower: ports.follower(streams.status), finalize, log }),
   ];
   try {
     await Promise.all(loops);

@@ -4,6 +4,7 @@ import { decodeJson } from '../../../../src/core/decode.ts';
 import { isFault } from '../../../../src/core/fault.ts';
 import { runDispatch } from '../../../../src/engine/dispatch/dispatch-loop.ts';
 import { createOperatorDirectory } from '../../../../src/engine/history/operator-directory.ts';
+import { createTurn, everyShard } from '../../../../src/engine/loops/turn.ts';
 import type { StoredMessage } from '../../../../src/engine/ports/streams.ts';
 import { namesFor, resourceRef } from '../../../../src/messages/subjects.ts';
 import { drivenClock } from '../../../../src/testing/driven-clock.ts';
@@ -17,17 +18,16 @@ const message = (sequence: number): StoredMessage =>
 
 const rig = (positions = memoryStore()) => {
   const handled: number[] = [];
+  const clock = drivenClock();
   const run = (messages: readonly StoredMessage[], batchSize: number): Promise<void> =>
     runDispatch({
       names,
+      turn: createTurn({ ...{ group: everyShard, positions, fence: 1, clock }, signal: new AbortController().signal }),
       follower: arrayFollower(messages, batchSize),
       snapshots: { read: async () => ({ messages: [] }) },
       directory: createOperatorDirectory(names),
-      positions,
-      fence: 1,
-      clock: drivenClock(),
+      clock,
       log: silentLog,
-      signal: new AbortController().signal,
       channel: () => Promise.reject(new Error('nothing is to be sent')),
       onReleased: async () => undefined,
       onOperator: () => undefined,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { headers, type MsgHdrs } from 'nats';
 import type { JetStreamConnection } from '../../../src/jetstream/connection.ts';
-import { createFollower, parsePosition } from '../../../src/jetstream/follower.ts';
+import { parsePosition } from '../../../src/jetstream/delivery.ts';
+import { createFollower } from '../../../src/jetstream/follower.ts';
 import { silentLog } from '../../support/silent-log.ts';
 import { waitFor } from '../../support/wait-for.ts';
 

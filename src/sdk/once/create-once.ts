@@ -14,7 +14,7 @@ import type {
   ReportedCondition,
   StatusUpdate,
 } from '../types.ts';
-import { createFollower } from './follow.ts';
+import { createOnceFollower } from './follow.ts';
 import { hasEnded, readRunRecord, RECORDED_RUN } from './intent.ts';
 import { createLedger, ownerOf, type Ledger } from './ledger.ts';
 import { partsOf, runUpdate } from './parts.ts';
@@ -48,7 +48,7 @@ export const createOnce = <TIntent extends Intent = Intent, TWork extends OnceWo
   const parts = partsOf(options, ledger);
   const { noun } = parts;
   const starter = createStarter(parts);
-  const follow = createFollower(parts);
+  const follow = createOnceFollower(parts);
   const plan = { canCancel: options.cancel !== undefined };
 
   /** Of the run that ended, as it was said, without what was said of failures since. */

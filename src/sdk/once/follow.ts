@@ -15,7 +15,7 @@ import type { FollowStep, Intent, OnceWork, Seen } from './types.ts';
 
 const SETTLE_MS = 60_000;
 
-export const createFollower = <TIntent extends Intent, TWork extends OnceWork<TIntent>>(
+export const createOnceFollower = <TIntent extends Intent, TWork extends OnceWork<TIntent>>(
   parts: Parts<TIntent, TWork>,
 ) => {
   const { options, noun, now, timestamp, say } = parts;

@@ -1,6 +1,6 @@
 // A stream that never loses a message has no hole. A message that cannot be read, or was removed, leaves one, and what is missing is not what never was.
 
-import { Fault } from './fault.ts';
+import { Fault, isFault } from './fault.ts';
 
 /** As the server tells it. `lost`: what it could not read when it started; it forgets that with its next start. */
 export type StreamState = {
@@ -17,6 +17,13 @@ export const streamDamaged = (stream: string, what: string, details: Readonly<Re
   new Fault('STREAM_DAMAGED', `${stream}: ${what}, and nothing may be removed from it; restore it from a backup`, {
     details: { stream, ...details },
   });
+
+/** As above, where only what was asked for cannot be read; the rest of the stream can be believed. */
+export const unreadableIn = (stream: string, what: string): Fault => streamDamaged(stream, what, { extent: 'asked' });
+
+/** What is damaged is what was asked for. Who asks for something else goes on; a hole in a stream that must have none concerns everybody. */
+export const isOfOneThing = (error: unknown): boolean =>
+  isFault(error, 'VIEW_DAMAGED') || (isFault(error, 'STREAM_DAMAGED') && error.details['extent'] === 'asked');
 
 export const holeIn = (stream: string, from: number, to: number): Fault =>
   streamDamaged(stream, `it lacks ${from === to ? `#${from}` : `#${from} to #${to}`}`, { from, to });

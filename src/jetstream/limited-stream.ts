@@ -12,12 +12,13 @@ import type { JetStreamConnection } from './connection.ts';
 
 type Connection = Pick<JetStreamConnection, 'slots'>;
 
+/** Even when what is missing may be anything: who asks for what can be read goes on. */
 const incomplete = (stream: string, what: string): Fault =>
   new Fault(
     'STREAM_DAMAGED',
     `${stream}: ${what}, and none of its limits explains that; \`opstream doctor\` says more`,
     {
-      details: { stream },
+      details: { stream, extent: 'asked' },
     },
   );
 

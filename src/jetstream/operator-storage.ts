@@ -61,7 +61,7 @@ export const createOperatorStorage = (connection: JetStreamConnection, prefix: s
     }
     if (read >= state.messages) return true;
     const message = `stream ${stream}: the server counts ${state.messages} messages, and ${read} can be read`;
-    throw new Fault('STREAM_DAMAGED', message, { retry: 'later' });
+    throw new Fault('STREAM_DAMAGED', message, { retry: 'later', details: { stream, extent: 'asked' } });
   };
 
   const isOurs = ({ kind, name }: StorageRef, { config }: StreamInfo): boolean => {

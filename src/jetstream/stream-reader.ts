@@ -6,7 +6,7 @@
 import type { Msg } from 'nats';
 import { Fault } from '../core/fault.ts';
 import type { StoredMessage, StreamReader } from '../engine/ports/streams.ts';
-import { streamDamaged } from '../core/stream-holes.ts';
+import { unreadableIn } from '../core/stream-holes.ts';
 import { faultOfApi, type ApiError } from './faults.ts';
 import { repeatRead } from './leader-read.ts';
 import type { JetStreamConnection } from './connection.ts';
@@ -129,7 +129,7 @@ export const createStreamReader = (
         const bounds = maxBytes === undefined ? { batch } : { batch, max_bytes: roomBytes };
         const page = await repeatRead(() => readPage({ seq: from, next_by_subj: subject, ...bounds }));
         if (isWhole && isBroken(page, batch, roomBytes))
-          throw streamDamaged(stream, `messages of ${subject} from #${from} on cannot be read`);
+          throw unreadableIn(stream, `messages of ${subject} from #${from} on cannot be read`);
         found.push(...page.messages);
         roomBytes -= bytesOf(page);
         const last = page.messages.at(-1);

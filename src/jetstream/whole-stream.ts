@@ -5,7 +5,7 @@
 // What a server has forgotten at the end of a stream, index and all, looks like an older stream that was restored: the views find that out.
 
 import { Fault } from '../core/fault.ts';
-import { holeInState, streamDamaged, type StreamState } from '../core/stream-holes.ts';
+import { holeInState, streamDamaged, unreadableIn, type StreamState } from '../core/stream-holes.ts';
 import type { StoredMessage } from '../engine/ports/streams.ts';
 import { askInfo, createNoneConfirmer } from './confirm-none.ts';
 import { readFromLeader, repeatRead } from './leader-read.ts';
@@ -71,7 +71,7 @@ export const createWholeStreamReader = (
 
   const confirmNone = createNoneConfirmer(connection, stream, {
     stateOf: wholeState,
-    unreadable: (what) => streamDamaged(stream, what),
+    unreadable: (what) => unreadableIn(stream, what),
   });
 
   /** `read`, again while a replica that is behind says that there is nothing. */
@@ -108,7 +108,7 @@ export const createWholeStreamReader = (
       if (last < sequence) return undefined;
       if ((await readFromLeader(connection, stream, { seq: sequence })) !== undefined)
         throw new Fault('JS_UNAVAILABLE', `${stream}: a replica does not have #${sequence} yet`);
-      throw streamDamaged(stream, `#${sequence} cannot be read`);
+      throw unreadableIn(stream, `#${sequence} cannot be read`);
     },
     readSubjects: (subjects, options) => checked(() => reader.readSubjects(subjects, options)),
     lastSequence: () => reader.lastSequence(),

@@ -1,6 +1,7 @@
 // Every metric by name: the part of the published language that Prometheus reads. One table for the code that counts, the programs that
 // expose (each all of its own, also those at zero) and the README (a test holds its table against this one).
 
+import { componentMetrics } from './component-metrics.ts';
 import { programs, type MetricDefinition, type Program } from './metric-definition.ts';
 
 export { programs, type MetricDefinition, type Program } from './metric-definition.ts';
@@ -11,7 +12,6 @@ const handler: readonly Program[] = ['command-handler'];
 const projector: readonly Program[] = ['projector'];
 const responder: readonly Program[] = ['query-responder'];
 const runtime: readonly Program[] = ['operator-runtime'];
-const component: readonly Program[] = ['component'];
 const writers: readonly Program[] = ['command-handler', 'projector', 'operator-runtime', 'component'];
 
 export const metricCatalogue = {
@@ -48,7 +48,14 @@ export const metricCatalogue = {
     kind: 'counter',
     labels: ['result'],
     programs: handler,
-    help: 'durable commands taken from the queue: settled, set aside, or to be repeated',
+    help: 'durable commands taken from the queue: settled, set aside, parked, or to be repeated',
+  },
+  commandsParked: {
+    name: 'opstream_commands_parked',
+    kind: 'gauge',
+    labels: [],
+    programs: handler,
+    help: 'durable commands that wait because what they are about is damaged, or behind such a one on the same thing',
   },
   eventsProjected: {
     name: 'opstream_events_projected_total',
@@ -155,83 +162,7 @@ export const metricCatalogue = {
     programs: runtime,
     help: 'deletions that were finished, by what the command-handler answered: accepted or rejected',
   },
-  componentCommands: {
-    name: 'opstream_component_commands_total',
-    kind: 'counter',
-    labels: ['result'],
-    programs: component,
-    help: 'commands that arrived: kept, ignored (old news), retried, or dead (set aside)',
-  },
-  componentQueries: {
-    name: 'opstream_component_queries_total',
-    kind: 'counter',
-    labels: ['result'],
-    programs: component,
-    help: 'queries to the component: answered, refused or failed',
-  },
-  reconciles: {
-    name: 'opstream_component_reconciles_total',
-    kind: 'counter',
-    labels: ['result'],
-    programs: component,
-    help: 'reconciles: succeeded, failed (tried again), terminal (tried again later), conflict (run again), or hung (given up on)',
-  },
-  reconcileDuration: {
-    name: 'opstream_component_reconcile_duration_seconds',
-    kind: 'histogram',
-    labels: [],
-    programs: component,
-    help: 'one reconcile',
-  },
-  statusesWritten: {
-    name: 'opstream_component_statuses_written_total',
-    kind: 'counter',
-    labels: [],
-    programs: component,
-    help: 'status events that were stored; equal ones are not',
-  },
-  keysWaiting: {
-    name: 'opstream_component_keys_waiting',
-    kind: 'gauge',
-    labels: [],
-    programs: component,
-    help: 'entities that wait for a worker',
-  },
-  keysWorking: {
-    name: 'opstream_component_keys_working',
-    kind: 'gauge',
-    labels: [],
-    programs: component,
-    help: 'reconciles under way',
-  },
-  keysDelayed: {
-    name: 'opstream_component_keys_delayed',
-    kind: 'gauge',
-    labels: [],
-    programs: component,
-    help: 'entities that wait for their time',
-  },
-  isLeader: {
-    name: 'opstream_component_is_leader',
-    kind: 'gauge',
-    labels: [],
-    programs: component,
-    help: '1 while this replica leads',
-  },
-  externalCalls: {
-    name: 'opstream_component_external_calls_total',
-    kind: 'counter',
-    labels: ['target', 'method', 'status'],
-    programs: component,
-    help: 'calls of the outside by host and class of the answer: 2xx to 5xx, aborted, or error (no answer)',
-  },
-  externalCallDuration: {
-    name: 'opstream_component_external_call_duration_seconds',
-    kind: 'histogram',
-    labels: ['target', 'method'],
-    programs: component,
-    help: 'from a call of the outside to the head of its answer',
-  },
+  ...componentMetrics,
   supervisedInstances: {
     name: 'opstream_supervised_instances',
     kind: 'gauge',

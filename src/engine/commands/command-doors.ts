@@ -1,6 +1,7 @@
 // The two doors for commands. `answerRequest` serves opstream.rpc.<verb>: any number of copies, the receipt is the reply.
 // `consumeDurable` serves opstream.cmd.<verb>: one holder of the lease at a time, because commands on the same thing must be carried
-// out in the order in which they were published; the outcome is recorded before the ack, so no crash loses it.
+// out in the order in which they were published; the outcome is recorded before the ack, so no crash loses it. One whose thing cannot be
+// decided now is parked, and those on other things go on (parked-commands.ts).
 
 import { encodeJson } from '../../core/decode.ts';
 import { isFault, type Fault } from '../../core/fault.ts';
@@ -8,7 +9,8 @@ import type { CommandFailure, Receipt } from '../../messages/commands.ts';
 import { mayHoldSecret, WITHHELD } from '../../manifest/delicate.ts';
 import { createCommandMeter } from './command-meter.ts';
 import { givenCommandId, readCommandRequest, type CommandRequest } from './command-request.ts';
-import type { CommandExecutor, Sequencing } from './execute-command.ts';
+import type { CommandExecutor } from './execute-command.ts';
+import { createParkedCommands, type Place } from './parked-commands.ts';
 import type { DeadLetters } from '../loops/dead-letters.ts';
 import type { Outcomes } from '../history/outcomes.ts';
 import { failureOf } from '../../messages/failure-of.ts';
@@ -109,6 +111,21 @@ export const createCommandDoors = (options: DoorOptions) => {
 
   /** How often a delivery has met a bug, by sequence. */
   const bugs = new Map<number, number>();
+  /** Deliveries that were said to be parked, by sequence. */
+  const toldParked = new Set<number>();
+
+  const forget = ({ sequence }: Delivery): void => {
+    bugs.delete(sequence);
+    toldParked.delete(sequence);
+  };
+
+  /** Once for each command, however often it is tried. */
+  const tellParked = ({ sequence }: Delivery, commandId: string, why: { code: string } | { behind: number }): void => {
+    if (toldParked.has(sequence)) return;
+    toldParked.add(sequence);
+    meter.delivered('parked');
+    log.warn({ commandId, sequence, ...why }, 'durable command parked');
+  };
 
   /** A message that may hold a secret in the clear leaves no trace: neither in the stream nor on its disk. */
   const settle = async (delivery: Delivery): Promise<void> => {
@@ -155,83 +172,104 @@ export const createCommandDoors = (options: DoorOptions) => {
     log.info({ commandId, code: rejection.code }, 'command set aside');
   };
 
-  /** `retry`: the delivery is not settled; stop, and consume again from the beginning of what is left. */
-  const settleDelivery = async (delivery: Delivery, sequencing: Sequencing): Promise<'settled' | 'retry'> => {
+  type Taken = {
+    readonly delivery: Delivery;
+    readonly read: ReturnType<typeof readCommandRequest>;
+    readonly commandId: string;
+    readonly beganMs: number;
+  };
+
+  const carryOut = async ({ delivery, read, commandId, beganMs }: Taken, place: Place): Promise<void> => {
     const startedMs = clock.nowMs();
-    const beganMs = meter.nowMs();
+    if (!read.ok) {
+      await setAside(delivery, commandId, read.error);
+      meter.answered('cmd', unreadable(commandId, delivery.subject, read.error), beganMs);
+      meter.delivered('set-aside');
+      return;
+    }
+    const receipt = await executor.execute(read.value, { keepOutcome: true, sequencing: place });
+    await settle(delivery);
+    meter.answered('cmd', receipt, beganMs);
+    meter.delivered('settled');
+    const { sequence } = delivery;
+    log.info({ ...fields(read.value, receipt, startedMs, clock), sequence }, 'durable command settled');
+  };
+
+  /** How often the delivery has met a bug by now. */
+  const countBug = ({ sequence }: Delivery, isBug: boolean): number => {
+    const count = (bugs.get(sequence) ?? 0) + (isBug ? 1 : 0);
+    bugs.set(sequence, count);
+    return count;
+  };
+
+  /** Whether it is settled after all: given up. */
+  const endInFailure = async (taken: Taken, place: Place, error: unknown): Promise<boolean> => {
+    const { delivery, read, commandId, beganMs } = taken;
+    place.failed([], error);
+    const isParked = place.isParked();
+    const isBug = isHopeless(error);
+    const { code } = toFailure(commandId, error).failure;
+    if (isParked) tellParked(delivery, commandId, { code });
+    const level = isBug ? 'error' : isParked ? 'debug' : 'warn';
+    log[level]({ commandId, sequence: delivery.sequence, err: error }, 'durable command failed');
+    meter.failed('cmd', read.ok ? read.value.verb : undefined, code, beganMs);
+    if (countBug(delivery, isBug) < MAX_BUG_ATTEMPTS || !read.ok) {
+      if (!isParked) meter.delivered('repeated');
+      return false;
+    }
+    await giveUp(delivery, read.value, error);
+    meter.delivered('set-aside');
+    return true;
+  };
+
+  /** False: it is parked, or the round is halted, and what is left is consumed again from its beginning. */
+  const settleDelivery = async (delivery: Delivery, place: Place): Promise<boolean> => {
     const fallbackId = `cmd-${delivery.sequence}`;
     const read = readCommandRequest(delivery, () => fallbackId);
     const commandId = read.ok ? read.value.commandId : (givenCommandId(delivery) ?? fallbackId);
+    const taken = { delivery, read, commandId, beganMs: meter.nowMs() };
     try {
-      if (read.ok) {
-        const receipt = await executor.execute(read.value, { keepOutcome: true, sequencing });
-        await settle(delivery);
-        meter.answered('cmd', receipt, beganMs);
-        meter.delivered('settled');
-        log.info(
-          { ...fields(read.value, receipt, startedMs, clock), sequence: delivery.sequence },
-          'durable command settled',
-        );
-      } else {
-        await setAside(delivery, commandId, read.error);
-        meter.answered('cmd', unreadable(commandId, delivery.subject, read.error), beganMs);
-        meter.delivered('set-aside');
-      }
-      bugs.delete(delivery.sequence);
-      return 'settled';
+      await carryOut(taken, place);
     } catch (error) {
-      sequencing.halt();
-      const isBug = isHopeless(error);
-      const bugCount = (bugs.get(delivery.sequence) ?? 0) + (isBug ? 1 : 0);
-      bugs.set(delivery.sequence, bugCount);
-      log[isBug ? 'error' : 'warn']({ commandId, sequence: delivery.sequence, err: error }, 'durable command failed');
-      const { code } = toFailure(commandId, error).failure;
-      meter.failed('cmd', read.ok ? read.value.verb : undefined, code, beganMs);
-      if (bugCount < MAX_BUG_ATTEMPTS || !read.ok) {
-        meter.delivered('repeated');
-        return 'retry';
-      }
-      await giveUp(delivery, read.value, error);
-      meter.delivered('set-aside');
-      bugs.delete(delivery.sequence);
-      return 'settled';
+      const behind = place.behind();
+      if (behind !== undefined) tellParked(delivery, commandId, { behind });
+      if (behind !== undefined || !(await endInFailure(taken, place, error))) return false;
     }
+    forget(delivery);
+    return true;
   };
 
   /** Serves the durable door until `signal` aborts. Only for the holder of the lease: see `restart` of WorkQueue. */
   const consumeDurable = async (queue: WorkQueue, signal: AbortSignal): Promise<void> => {
+    toldParked.clear();
     for (let failures = 0; !signal.aborted;) {
-      const round = new AbortController();
-      const inFlight = new Set<Promise<void>>();
-      let isHalted = false;
+      const halted = new AbortController();
+      const ending = AbortSignal.any([signal, halted.signal]);
       let settled = 0;
-      const sequencing = {
-        isHalted: () => isHalted,
-        halt: () => {
-          isHalted = true;
-          round.abort();
-        },
+      const tryToSettle = async (delivery: Delivery, place: Place): Promise<boolean> => {
+        try {
+          const isSettled = await settleDelivery(delivery, place);
+          if (isSettled) settled += 1;
+          return isSettled;
+        } catch (error) {
+          log.error({ sequence: delivery.sequence, err: error }, 'durable command could not be settled');
+          halted.abort();
+          return false;
+        }
       };
-      const onDelivery = (delivery: Delivery): void => {
-        const work = settleDelivery(delivery, sequencing).then(
-          (result) => {
-            if (result === 'settled') settled += 1;
-          },
-          (error: unknown) => {
-            log.error({ sequence: delivery.sequence, err: error }, 'durable command could not be settled');
-            sequencing.halt();
-          },
-        );
-        const tracked = work.finally(() => inFlight.delete(tracked));
-        inFlight.add(tracked);
-      };
-      await queue.consume({
-        maxInFlight: MAX_IN_FLIGHT,
-        restart: true,
-        signal: AbortSignal.any([signal, round.signal]),
-        onDelivery,
+      const parked = createParkedCommands({
+        clock,
+        signal: ending,
+        halted,
+        carryOut: tryToSettle,
+        onCount: meter.parked,
       });
-      await Promise.all(inFlight);
+      try {
+        const onDelivery = (delivery: Delivery): void => parked.take(delivery);
+        await queue.consume({ maxInFlight: MAX_IN_FLIGHT, restart: true, signal: ending, onDelivery });
+      } finally {
+        await parked.end();
+      }
       failures = settled > 0 ? 1 : failures + 1;
       if (!signal.aborted) await clock.sleep(Math.min(10_000, 100 * 2 ** failures), signal);
     }

@@ -19,13 +19,15 @@ export type CommandMeter = {
   appended(type: DomainEvent['type']): void;
   /** All events of one command are stored. */
   stored(startedMs: number): void;
-  delivered(result: 'settled' | 'set-aside' | 'repeated'): void;
+  delivered(result: 'settled' | 'set-aside' | 'parked' | 'repeated'): void;
+  /** So many are parked now. */
+  parked(count: number): void;
 };
 
 type Series = { readonly accepted: Counter; readonly unchanged: Counter; readonly duration: Histogram };
 
 export const createCommandMeter = (metrics: Metrics): CommandMeter => {
-  const { commands, commandDuration, eventsAppended, appendDuration, deliveries } = metricCatalogue;
+  const { commands, commandDuration, eventsAppended, appendDuration, deliveries, commandsParked } = metricCatalogue;
   const secondsSince = (startedMs: number): number => (metrics.nowMs() - startedMs) / 1000;
   const seriesOf = (door: Door): ReadonlyMap<string, Series> =>
     new Map(
@@ -44,8 +46,10 @@ export const createCommandMeter = (metrics: Metrics): CommandMeter => {
   const delivered = {
     settled: metrics.counter(deliveries, 'settled'),
     'set-aside': metrics.counter(deliveries, 'set-aside'),
+    parked: metrics.counter(deliveries, 'parked'),
     repeated: metrics.counter(deliveries, 'repeated'),
   };
+  const parked = metrics.gauge(commandsParked);
 
   return {
     nowMs: () => metrics.nowMs(),
@@ -68,5 +72,6 @@ export const createCommandMeter = (metrics: Metrics): CommandMeter => {
     appended: (type) => appended.get(type)?.add(),
     stored: (startedMs) => storing.observe(secondsSince(startedMs)),
     delivered: (result) => delivered[result].add(),
+    parked: (count) => parked.set(count),
   };
 };

@@ -46,8 +46,13 @@ const RECENT_CHANGE_MS = 2000;
 /** An event that is not confirmed by then is given up (the command may be sent again): no decision is older when it is stored. */
 export const APPEND_DEADLINE_MS = 3500;
 
-/** Keeps commands that came in an order in that order: after one has failed, none that waits behind it is begun. */
-export type Sequencing = { isHalted(): boolean; halt(): void };
+/** Keeps commands that came in an order in that order. Both are called while no other command works on `things`. */
+export type Sequencing = {
+  /** Throws a Fault when the command may not be begun now: an earlier one has to be repeated first. */
+  begin(things: readonly Ref[]): void;
+  /** The command has failed, and has to be repeated before another on one of `things` is begun. */
+  failed(things: readonly Ref[], error: unknown): void;
+};
 
 export type ExecuteOptions = {
   /** Store the receipt whatever it says (durable commands: they lie in a stream, so values in the clear are refused). */
@@ -250,8 +255,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     refs: readonly Ref[],
     how: ExecuteOptions,
   ): Promise<Receipt> => {
-    if (how.sequencing?.isHalted() === true)
-      throw new Fault('JS_UNAVAILABLE', 'an earlier command has to be repeated first');
+    how.sequencing?.begin(locksOf(refs));
     const { keepOutcome } = how;
     const isRepeatable = (request.isIdGiven || keepOutcome) && !request.isDryRun;
     const findOutcome = isRepeatable && mayBeAnswered(request, refs);
@@ -268,7 +272,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
       } catch (error) {
         for (const ref of refs) aggregates.forget(ref);
         const isContested = isFault(error, 'JS_CONFLICT') || isFault(error, 'JS_DUPLICATE');
-        if (!isContested || tries === MAX_ATTEMPTS) how.sequencing?.halt();
+        if (!isContested || tries === MAX_ATTEMPTS) how.sequencing?.failed(locksOf(refs), error);
         if (!isContested) throw error;
         if (tries === MAX_ATTEMPTS) {
           const message = `other commands changed the same thing ${MAX_ATTEMPTS} times in between; send the command again`;

@@ -96,7 +96,9 @@ export const createOutcomes = (options: {
       if (!isFault(error, 'JS_CONFLICT') && !isFault(error, 'JS_DUPLICATE')) throw error;
       const kept = await reader.readLast(message.subject);
       if (kept !== undefined) return kept;
-      throw new Fault('STREAM_DAMAGED', `the outcome on ${message.subject} is stored and cannot be read`);
+      throw new Fault('STREAM_DAMAGED', `the outcome on ${message.subject} is stored and cannot be read`, {
+        details: { extent: 'asked' },
+      });
     }
   };
 

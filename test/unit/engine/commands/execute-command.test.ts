@@ -264,13 +264,20 @@ describe('several documents', () => {
     const { events, first } = await withOperator();
     const [set1, set2, set3] = [1, 2, 3].map((value) => set(value));
     let isHalted = false;
-    const sequencing = { isHalted: () => isHalted, halt: () => (isHalted = true) };
+    const sequencing = {
+      begin: () => {
+        if (isHalted) throw new Fault('JS_UNAVAILABLE', 'halted');
+      },
+      failed: () => {
+        isHalted = true;
+      },
+    };
     events.beforeAppend = () => {
       events.beforeAppend = undefined;
       throw new Fault('NATS_TIMEOUT', 'no answer');
     };
     const ends = await Promise.allSettled(
-      [set1, set2, set3].map((body) => first.send('apply', body, {}, { sequencing: sequencing as never })),
+      [set1, set2, set3].map((body) => first.send('apply', body, {}, { sequencing })),
     );
     assert.deepEqual(
       ends.map(({ status }) => status),

@@ -17,7 +17,7 @@ import { uuidSource } from '../program/ids.ts';
 import { connectionOptions, type ServerConfig } from '../program/connection-options.ts';
 import { createLogger } from '../program/logger.ts';
 import type { InstanceConfig } from '../program/instance-config.ts';
-import { faultOfFailure } from './fault-of-failure.ts';
+import { faultOfFailure } from '../messages/fault-of-failure.ts';
 import { nobodyThere } from './nobody-there.ts';
 import { readLogs } from './read-logs.ts';
 import { sendCommand } from './send-command.ts';

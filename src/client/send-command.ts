@@ -10,7 +10,7 @@ import type { Names } from '../messages/subjects.ts';
 import { traceparentOf } from '../messages/trace.ts';
 import type { Clock, IdSource } from '../engine/ports/clock.ts';
 import type { Requester } from '../engine/ports/services.ts';
-import { faultOfFailure } from './fault-of-failure.ts';
+import { faultOfFailure } from '../messages/fault-of-failure.ts';
 import { nobodyThere } from './nobody-there.ts';
 import type { SendOptions } from './types.ts';
 

@@ -60,6 +60,16 @@ const lastSequenceOf = async (commandId: string): Promise<number> => {
   return events.at(-1)?.sequence ?? 0;
 };
 
+/** What it prints. */
+const cli = (...argv: readonly string[]): Promise<string> =>
+  new Promise((resolve) => {
+    const env = { ...process.env, OPSTREAM_NATS_URL: instance.server.url };
+    const all = [...nodeArguments('src/cli/main.ts'), ...argv];
+    execFile(process.execPath, all, { env, timeout: 60_000 }, (_error, stdout, stderr) =>
+      resolve(`${stdout}${stderr}`),
+    );
+  });
+
 describe('durable commands behind one on what is damaged', () => {
   it('wait if they are on the same resource, until its history can be read again', async () => {
     await mustApply(instance.client, operatorNamed('op'));
@@ -125,18 +135,25 @@ describe('durable commands behind one on what is damaged', () => {
     for (const id of ['delete-leaving', 'apply-coming']) assert.equal(await hasOutcome(id), false, id);
     assert.equal(await consumerMadeAt(), madeAt);
 
-    const env = { ...process.env, OPSTREAM_NATS_URL: instance.server.url };
-    await new Promise<void>((resolve, reject) => {
-      const argv = [...nodeArguments('src/cli/main.ts'), 'rebuild', 'entities'];
-      execFile(process.execPath, argv, { env, timeout: 60_000 }, (error) =>
-        error === null ? resolve() : reject(error),
-      );
-    });
+    assert.match(await cli('doctor'), /WARN durable commands: 2 on what is damaged, or behind such a one/);
+    await cli('rebuild', 'entities');
     assert.ok((await lastSequenceOf('delete-leaving')) < (await lastSequenceOf('apply-coming')));
     await untilParked(0);
     assert.deepEqual(warnings(), [
       ['delete-leaving', 'VIEW_DAMAGED'],
       ['apply-coming', 'behind'],
     ]);
+  });
+
+  it('wait if they need the view, and that is further than its stream', async () => {
+    for (const name of ['op', 'leaving']) await mustApply(instance.client, operatorNamed(name));
+    const { entities } = instance.names.buckets;
+    const data = new TextEncoder().encode('{"stream":"OPSTREAM_EVENTS","sequence":1000000}');
+    await createKeyValueStore(instance.connection, entities).commit([{ key: 'checkpoint.OPSTREAM_EVENTS.all', data }]);
+    await publishDurably(instance, 'delete', { type: 'operator', name: 'leaving' }, 'delete-leaving');
+    await untilParked(1);
+    await publishDurably(instance, 'apply', datasetOf('op', 'a', { value: 1 }), 'apply-a');
+    await lastSequenceOf('apply-a');
+    assert.deepEqual(warnings(), [['delete-leaving', 'VIEW_DAMAGED']]);
   });
 });

@@ -3,21 +3,32 @@
 
 import { isJsonObject } from '../../core/json.ts';
 import { exitCodes } from '../../program/lifecycle.ts';
-import type { Client } from '../../client/types.ts';
-import { lacksOf, storeTrouble } from './doctor-store.ts';
+import type { Client, ServicePresence } from '../../client/types.ts';
+import { lacksOf, statsOf, storeTrouble } from './doctor-store.ts';
+import { metricCatalogue } from '../../messages/metric-catalogue.ts';
 import type { Names } from '../../messages/subjects.ts';
-import { ask, bad, good, type Finding } from '../doctor/findings.ts';
+import { ask, bad, good, numberIn, warning, type Finding } from '../doctor/findings.ts';
 import { streamFindings } from '../doctor/streams.ts';
 import { viewFindings } from '../doctor/views.ts';
 import { outputOf, printAs } from '../reporting.ts';
 import { commonFlags, type Verb } from '../verb.ts';
 import { withoutUser } from '../../core/server-address.ts';
 
+/** What waits for a repair; the damage itself is told with the streams and the views. */
+const parkedFindings = async (client: Client, copies: readonly ServicePresence[]): Promise<readonly Finding[]> => {
+  const stats = await Promise.all(copies.map(({ name, id }) => statsOf(client, `${name}.${id}`)));
+  const parked = stats.reduce((sum, one) => sum + numberIn(one, 'series', metricCatalogue.commandsParked.name), 0);
+  if (parked === 0) return [];
+  const text = `${parked} on what is damaged, or behind such a one, are carried out when it is mended; the log of the command-handler names them`;
+  return [warning('durable commands', text)];
+};
+
 const serviceFindings = async (client: Client, names: Names): Promise<readonly Finding[]> => {
   const present = await client.services();
-  return Promise.all(
+  const copiesOf = (service: string) => present.filter(({ name }) => name === service);
+  const ofEach = await Promise.all(
     Object.values(names.services).map(async (name) => {
-      const copies = present.filter((one) => one.name === name);
+      const copies = copiesOf(name);
       if (copies.length === 0) return bad(name, 'does not answer; start one with `opstream up`');
       const lacking = await lacksOf(client, name);
       if (lacking.length > 0) return bad(name, `answers, and is not ready: ${lacking.join('; ')}`);
@@ -25,6 +36,7 @@ const serviceFindings = async (client: Client, names: Names): Promise<readonly F
       return good(name, `${copies.length} answering, version ${versions}`);
     }),
   );
+  return [...ofEach, ...(await parkedFindings(client, copiesOf(names.services.commandHandler)))];
 };
 
 const storeFinding = async (client: Client, names: Names): Promise<Finding> => {

@@ -2,9 +2,8 @@
 // which operators there are. The first is asked of the query-responder at the sequence of the last resource event, so that nothing
 // accepted before is missed (src/README.md, decision 6); the last is only for a hint in a refusal and may be a moment old.
 
-import { decodeJson, encodeJson } from '../../core/decode.ts';
+import { encodeJson } from '../../core/decode.ts';
 import { Fault, isFault } from '../../core/fault.ts';
-import { isJsonObject } from '../../core/json.ts';
 import { STATUS_TYPE, type Entity, type EntityStatus } from '../../messages/entity.ts';
 import {
   boundedItems,
@@ -13,6 +12,7 @@ import {
   type LeftBehindItem,
   type LeftStorage,
 } from '../../messages/left-behind.ts';
+import { listAnswerIn } from '../../messages/list-answer.ts';
 import type { ListAnswer, OperatorDocument, Summary } from '../../messages/queries.ts';
 import { createOwnEvents, type OwnEvents } from '../../messages/own-events.ts';
 import type { Names } from '../../messages/subjects.ts';
@@ -32,7 +32,7 @@ const MAX_HINTS = 200;
 export type SecretUsers = { readonly total: number; readonly operators: readonly string[] };
 
 export type Relations = {
-  /** Resources that need the operator. Faults: NATS_NO_RESPONDERS, NATS_TIMEOUT, JS_UNAVAILABLE when the views did not catch up in time. */
+  /** Resources that need the operator. Faults: NATS_NO_RESPONDERS, NATS_TIMEOUT, JS_UNAVAILABLE when the views did not catch up in time, VIEW_DAMAGED. */
   dependentsOf(operator: string): Promise<LeftBehind>;
   /** The last status on the resource's subject that is ours; undefined when there is none. */
   lastStatusOf(entity: Entity): Promise<EntityStatus | undefined>;
@@ -74,8 +74,7 @@ export const createRelations = (options: {
 
   const list = async (query: object, timeoutMs: number): Promise<ListAnswer | undefined> => {
     const reply = await requester.request(names.query('list'), encodeJson(query), { timeoutMs });
-    const answer = decodeJson(reply.data);
-    return isJsonObject(answer) && Array.isArray(answer['items']) ? (answer as unknown as ListAnswer) : undefined;
+    return listAnswerIn(reply.data);
   };
   /** Everything, or nothing that could be decided on. */
   const listAll = async (query: object): Promise<ListAnswer | undefined> => {

@@ -2,10 +2,10 @@
 // OPSTREAM_EVENTS, page by page, the documents from KV. It looks again at what has changed meanwhile, until nothing has: so what it says
 // holds for all that was accepted up to a moment ago, however long the first look took.
 
-import { decodeJson, encodeJson } from '../../core/decode.ts';
+import { encodeJson } from '../../core/decode.ts';
 import { Fault } from '../../core/fault.ts';
-import { isJsonObject } from '../../core/json.ts';
-import { MAX_PAGE_SIZE, type ListAnswer, type Summary } from '../../messages/queries.ts';
+import { listAnswerIn } from '../../messages/list-answer.ts';
+import { MAX_PAGE_SIZE, type Summary } from '../../messages/queries.ts';
 import { damagedView, documentIn } from '../../messages/view-documents.ts';
 import { viewKeys, type Names } from '../../messages/subjects.ts';
 import type { Entity } from '../../messages/entity.ts';
@@ -23,7 +23,8 @@ export type Verdict<T> = { readonly entity: Entity; readonly found: T };
 export interface Census {
   /**
    * What `judge` says of each resource of the operator; those of which it says nothing are left out. Ordered by key.
-   * Faults: NATS_NO_RESPONDERS, NATS_TIMEOUT, JS_UNAVAILABLE (the views are behind, or the resources change faster than they can be read).
+   * Faults: NATS_NO_RESPONDERS, NATS_TIMEOUT, JS_UNAVAILABLE (the views are behind, or the resources change faster than they can be read),
+   * VIEW_DAMAGED.
    */
   judgeAll<T>(operator: string, judge: (entity: Entity) => T | undefined): Promise<readonly Verdict<T>[]>;
 }
@@ -50,10 +51,8 @@ export const createCensus = (options: {
       const query = { type: 'resource', operator, limit: MAX_PAGE_SIZE, minSequence, waitMs: WAIT_MS };
       const body = encodeJson(cursor === undefined ? query : { ...query, cursor });
       const reply = await requester.request(names.query('list'), body, { timeoutMs: WAIT_MS + 2000 });
-      const answer = decodeJson(reply.data);
-      if (!isJsonObject(answer) || !Array.isArray(answer['items'])) throw behind(operator);
-      const page = answer as unknown as ListAnswer;
-      if (page.stale === true) throw behind(operator);
+      const page = listAnswerIn(reply.data);
+      if (page === undefined || page.stale === true) throw behind(operator);
       if (page.damaged !== undefined) throw damagedView(page.damaged);
       rows.push(...page.items);
       cursor = page.next;

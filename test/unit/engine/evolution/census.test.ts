@@ -19,7 +19,7 @@ const documentOf = (name: string, row: Row) => ({
 
 const world = (
   rows: Map<string, Row>,
-  options: { pageSize?: number; isStale?: boolean; onRead?: (reads: number) => void } = {},
+  options: { pageSize?: number; isStale?: boolean; failure?: JsonObject; onRead?: (reads: number) => void } = {},
 ) => {
   let reads = 0;
   const census = createCensus({
@@ -27,6 +27,8 @@ const world = (
     events: { lastSequence: async () => 7 } as never,
     requester: {
       request: async (_subject, body) => {
+        if (options.failure !== undefined)
+          return { data: encodeJson({ failure: options.failure }), header: () => undefined };
         const { cursor, minSequence } = decodeJson(body) as { cursor?: string; minSequence: number };
         assert.equal(minSequence, 7);
         const all = [...rows.entries()].sort(([left], [right]) => (left < right ? -1 : 1));
@@ -106,5 +108,14 @@ describe('the census', () => {
     const rows = rowsOf('a');
     const restless = world(rows, { onRead: (reads) => rows.set('a', { generation: reads + 1, spec: {} }) });
     await assert.rejects(restless.bad(), unavailable);
+  });
+
+  it('tells views that are damaged, which does not pass by itself, from views that are behind', async () => {
+    const damaged = world(new Map(), {
+      failure: { code: 'VIEW_DAMAGED', message: 'ahead', isRetryable: true },
+    });
+    await assert.rejects(damaged.bad(), (error) => isFault(error, 'VIEW_DAMAGED'));
+    const away = world(new Map(), { failure: { code: 'NATS_TIMEOUT', message: 'no', isRetryable: true } });
+    await assert.rejects(away.bad(), (error) => isFault(error, 'JS_UNAVAILABLE'));
   });
 });

@@ -1,5 +1,5 @@
 // The Fault that a process has answered with, as it was there: its own code, and whether the same request may work later. Used by the client's
-// doors for commands and for queries.
+// doors for commands and for queries, and by the engine where it asks the query-responder (list-answer.ts).
 
 import { Fault, faultCodes, type FaultCode } from '../core/fault.ts';
 import type { JsonObject } from '../core/json.ts';

@@ -1,42 +1,43 @@
-// The compiled spec schemas of operators, by operator version: compiling takes milliseconds, validating microseconds.
+// The compiled spec schemas of operators: compiling takes milliseconds, validating microseconds. They are kept by the manifest itself, which is
+// one object for as long as it stays as it is. The generation would not do: a dry run and a refused command try another manifest under the same.
 
 import { storedSpecSchema, type SpecValidator } from '../../manifest/spec-schema.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { RejectionDetail } from '../../core/rejection.ts';
-import type { OperatorDocument } from '../../messages/queries.ts';
+import type { OperatorManifest } from '../../messages/manifest-types.ts';
 
 const SPEC_POINTER = '/resource/spec';
 
 const schemaPointer = (index: number): string => `/operator/resources/${index}/specSchema/jsonSchema`;
 
-type Compiled = {
-  readonly uid: string;
-  readonly generation: number;
-  readonly validators: Map<string, SpecValidator | undefined>;
-};
+type Validators = ReadonlyMap<string, SpecValidator | undefined>;
+
+const compiled = ({ operator }: OperatorManifest): Validators =>
+  new Map(
+    operator.resources.map(({ name, specSchema }, index) => [
+      name,
+      specSchema === undefined ? undefined : storedSpecSchema(specSchema.jsonSchema, schemaPointer(index)),
+    ]),
+  );
 
 export const createSpecSchemas = () => {
-  const byOperator = new Map<string, Compiled>();
+  const byManifest = new WeakMap<OperatorManifest, Validators>();
 
-  const compiledFor = (operator: OperatorDocument): Compiled => {
-    const known = byOperator.get(operator.name);
-    if (known !== undefined && known.uid === operator.uid && known.generation === operator.generation) return known;
-    const validators = new Map<string, SpecValidator | undefined>();
-    for (const [index, { name, specSchema }] of operator.manifest.operator.resources.entries()) {
-      validators.set(
-        name,
-        specSchema === undefined ? undefined : storedSpecSchema(specSchema.jsonSchema, schemaPointer(index)),
-      );
-    }
-    const entry = { uid: operator.uid, generation: operator.generation, validators };
-    byOperator.set(operator.name, entry);
-    return entry;
+  const validatorsOf = (manifest: OperatorManifest): Validators => {
+    const known = byManifest.get(manifest);
+    if (known !== undefined) return known;
+    const made = compiled(manifest);
+    byManifest.set(manifest, made);
+    return made;
   };
 
   return {
     /** Problems of `spec` by the schema of the type; none when the type has no schema. */
-    check: (operator: OperatorDocument, resourceType: string, spec: JsonObject): readonly RejectionDetail[] =>
-      compiledFor(operator).validators.get(resourceType)?.validate(spec, SPEC_POINTER) ?? [],
+    check: (
+      { manifest }: { readonly manifest: OperatorManifest },
+      resourceType: string,
+      spec: JsonObject,
+    ): readonly RejectionDetail[] => validatorsOf(manifest).get(resourceType)?.validate(spec, SPEC_POINTER) ?? [],
   };
 };
 

@@ -19,9 +19,12 @@ import { decideRun, NO_WISH, nextRun, type RunWish } from './run.ts';
 import { decideRelease, type ReleaseCommand } from './release.ts';
 import type { ResourceState } from './state.ts';
 
+/** An operator as resources see it: one that is stored, or one that the same command brings. */
+export type HostOperator = Pick<OperatorDocument, 'name' | 'manifest' | 'deletionRequestedAt'>;
+
 /** What the decider needs to know of the operator that the manifest names. */
 export type Host = {
-  readonly operator: OperatorDocument | undefined;
+  readonly operator: HostOperator | undefined;
   /** Problems of the spec by the type's schema; pointers are into the manifest. */
   checkSpec(resourceType: string, spec: JsonObject): readonly RejectionDetail[];
   /** When there is no such operator: those that there are, for a hint. */

@@ -4,7 +4,6 @@
 // time nor memory grows with what happened long ago.
 
 import { Fault } from '../../core/fault.ts';
-import { type Applied } from './applied.ts';
 import { takeIn } from '../../domain/take-in.ts';
 import { createOwnEvents, type OwnEvents } from '../../messages/own-events.ts';
 import { evolveOperator } from '../../domain/operator/evolve.ts';
@@ -15,7 +14,7 @@ import { evolveSecret } from '../../domain/secret/evolve.ts';
 import { initialSecretState, type SecretState } from '../../domain/secret/state.ts';
 import { refKey, type Names, type Ref } from '../../messages/subjects.ts';
 import type { DomainEvent, OperatorEvent, ResourceEvent, SecretEvent } from '../../messages/events.ts';
-import { appliedWith, findApplied } from './earlier-commands.ts';
+import { appliedWith, recallEarlier, type Applied } from './earlier-commands.ts';
 import { createGenerations } from '../loops/recent-cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StoredMessage, StreamReader } from '../ports/streams.ts';
@@ -44,6 +43,9 @@ export type Aggregate = {
   sinceSnapshot: number;
   loadedAtMs: number;
 };
+
+/** A maximal age that nothing in memory has: `load` asks the server. */
+export const ALWAYS_LOOK = -1;
 
 export const generationOf = (aggregate: Aggregate): number => aggregate[aggregate.ref.kind].generation;
 
@@ -220,16 +222,18 @@ export const createAggregates = (options: {
       return aggregate;
     },
 
+    /** The aggregate as this process knows it, however long ago. */
+    inMemory: current,
+
     /**
      * The aggregate as this process knows it, else one without events. Deciding on that is a guess: the append expects that there is
-     * no event and is refused when there is one. Forget the aggregate when nothing was stored on it.
+     * no event and is refused when there is one. So a new one is kept (`keepNew`) when something is stored on it.
      */
-    knownOrNew: (ref: Ref): Aggregate => {
-      const known = current(ref);
-      if (known !== undefined) return known;
-      const aggregate = blank(ref);
-      keep(aggregate);
-      return aggregate;
+    knownOrNew: (ref: Ref): Aggregate => current(ref) ?? blank(ref),
+
+    /** Unless there is one in memory: that may have been looked at since, and is as good. */
+    keepNew: (aggregate: Aggregate): void => {
+      if (cache.get(refKey(aggregate.ref)) === undefined) keep(aggregate);
     },
 
     /** The aggregate if it is in memory and was confirmed within `maxAgeMs`. */
@@ -244,25 +248,9 @@ export const createAggregates = (options: {
       return time !== undefined && clock.nowMs() - Date.parse(time) <= withinMs;
     },
 
-    /**
-     * Looks for what the command has stored on them long ago, and puts it into their `commands`. Undefined: there is nothing to look for.
-     * Faults: those of the stream.
-     */
-    recall: (loaded: readonly Aggregate[], commandId: string): Promise<void> | undefined => {
-      const looks: Promise<void>[] = [];
-      for (const aggregate of loaded) {
-        const { subject, earlier, commands } = aggregate;
-        if (earlier === undefined || commands.has(commandId)) continue;
-        const stretches = earlier.find(commandId);
-        if (stretches.length === 0) continue;
-        const look = async (): Promise<void> => {
-          const applied = await findApplied(reader, own, { subject, commandId }, stretches);
-          if (applied !== undefined) commands.set(commandId, applied);
-        };
-        looks.push(look());
-      }
-      return looks.length === 0 ? undefined : Promise.all(looks).then(() => undefined);
-    },
+    /** Looks for what the command has stored on them long ago, and puts it into their `commands`. Faults: those of the stream. */
+    recall: (loaded: readonly Aggregate[], commandId: string): Promise<void> =>
+      recallEarlier(reader, own, loaded, commandId),
 
     forget: (ref: Ref): void => {
       cache.delete(refKey(ref));

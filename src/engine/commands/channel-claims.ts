@@ -4,6 +4,7 @@
 
 import { Fault } from '../../core/fault.ts';
 import { reject, type Rejection, type RejectionDetail } from '../../core/rejection.ts';
+import type { HostOperator } from '../../domain/resource/decide.ts';
 import type { OperatorDocument } from '../../messages/queries.ts';
 import type { Names } from '../../messages/subjects.ts';
 import type { Aggregate } from './aggregates.ts';
@@ -39,7 +40,7 @@ export const createChannelClaims = (names: Names, reader: Pick<StreamReader, 're
 };
 
 /** By stream and subject: where in the manifest. Those of a server of the operator's own meet nobody else's. */
-const channelsOf = (operator: OperatorDocument | undefined): ReadonlyMap<string, string> => {
+const channelsOf = (operator: HostOperator | undefined): ReadonlyMap<string, string> => {
   const { resources = [], natsClusterConfig } = operator?.manifest.operator ?? {};
   if (natsClusterConfig !== undefined) return new Map();
   return new Map(
@@ -54,9 +55,9 @@ const channelsOf = (operator: OperatorDocument | undefined): ReadonlyMap<string,
  * Why `next` cannot have its channels: another operator has one of them. What it had before it may keep. `others`: without itself.
  */
 export const takenChannels = (
-  next: OperatorDocument,
-  before: OperatorDocument | undefined,
-  others: readonly OperatorDocument[],
+  next: HostOperator,
+  before: HostOperator | undefined,
+  others: readonly HostOperator[],
 ): Rejection | undefined => {
   const own = channelsOf(before);
   const wanted = [...channelsOf(next)].filter(([subject]) => !own.has(subject));

@@ -1,10 +1,10 @@
-// From the bytes of a command to what is meant: one intent for each thing that the command names, every problem in one rejection.
-// Pure; nothing is read from anywhere. What depends on stored state is decided later (execute-command.ts).
+// Reads a command: from its bytes to what is meant, one intent for each thing that the command names, every problem in one rejection.
+// Pure; nothing is read from anywhere. What depends on stored state is decided later (execute-command.ts calls both).
 
 import { parseManifests, type ParsedDocument } from '../../manifest/parse.ts';
 import { validateManifest } from '../../manifest/validate.ts';
 import { parseTargetCommand } from '../../manifest/bodies/target-command.ts';
-import { MAX_DOCUMENTS, type TargetCommand } from '../../messages/commands.ts';
+import { MAX_DOCUMENTS, type TargetCommand, type TargetVerb } from '../../messages/commands.ts';
 import { isJsonObject } from '../../core/json.ts';
 import { reject, type Rejection, type RejectionDetail } from '../../core/rejection.ts';
 import { err, ok, type Result } from '../../core/result.ts';
@@ -29,11 +29,29 @@ export const refOf = (manifest: Manifest): Ref =>
     ? resourceRef(manifest.workspace, manifest.name)
     : refOfKind(manifest.type, manifest.type === 'secret' ? manifest.workspace : '', manifest.name);
 
-/** What can be done to each kind, besides applying it. */
-const verbsOf: Readonly<Record<Kind, (verb: string) => boolean>> = {
-  resource: (verb) => verb !== 'reseal' && verb !== 'restart',
-  operator: (verb) => ['patch', 'delete', 'finalize', 'reseal', 'restart'].includes(verb),
-  secret: (verb) => ['patch', 'delete', 'reseal'].includes(verb),
+/** What can be done to each kind, besides applying it. deciders.ts has a decider for each. */
+const verbsOf = {
+  resource: [
+    ...(['patch', 'delete', 'release', 'run', 'cancel', 'suspend', 'resume', 'reconcile'] as const),
+    ...(['finalize', 'settle'] as const),
+  ],
+  operator: ['patch', 'delete', 'finalize', 'reseal', 'restart'],
+  secret: ['patch', 'delete', 'reseal'],
+} as const satisfies Readonly<Record<Kind, readonly TargetVerb[]>>;
+export type TargetVerbOf<TKind extends Kind> = (typeof verbsOf)[TKind][number];
+
+const takes = (kind: Kind, verb: string): boolean => verbsOf[kind].some((one) => one === verb);
+
+/** A command that was read. */
+export type Command = {
+  readonly request: CommandRequest;
+  readonly intents: readonly Intent[];
+  /** What the intents are about, in their order. */
+  readonly refs: readonly Ref[];
+  /** It lies in a stream, and its receipt is stored whatever it says. */
+  readonly keepOutcome: boolean;
+  /** Under its id: the sender chose it, or it is the place in the queue. */
+  readonly mayComeAgain: boolean;
 };
 
 /** Adds the document's index, and line and column of the pointer, or of the nearest part that is in the text. */
@@ -112,15 +130,14 @@ export const mergeRejections = (
   );
 };
 
-/** Errors: those of parsing and validation. */
-export const readIntents = (request: CommandRequest, prefix: string): Result<readonly Intent[]> => {
+const readIntents = (request: CommandRequest, prefix: string): Result<readonly Intent[]> => {
   if (request.verb === 'apply' || request.verb === 'create') return readManifests(request, prefix);
   const command = parseTargetCommand(request.verb, request.body, request.workspace);
   if (!command.ok) return command;
   const { kind, workspace, name } = command.value.target;
   const ref = refOfKind(kind, workspace, name);
-  if (!verbsOf[kind](request.verb)) {
-    const others = kinds.filter((one) => verbsOf[one](request.verb));
+  if (!takes(kind, request.verb)) {
+    const others = kinds.filter((one) => takes(one, request.verb));
     return err(
       reject(
         'COMMAND_INVALID',
@@ -130,4 +147,13 @@ export const readIntents = (request: CommandRequest, prefix: string): Result<rea
     );
   }
   return ok([{ kind: 'target', ref, command: command.value }]);
+};
+
+/** Errors: those of parsing and validation. */
+export const readCommand = (request: CommandRequest, keepOutcome: boolean, prefix: string): Result<Command> => {
+  const intents = readIntents(request, prefix);
+  if (!intents.ok) return intents;
+  const refs = intents.value.map(({ ref }) => ref);
+  const mayComeAgain = request.isIdGiven || keepOutcome;
+  return ok({ request, intents: intents.value, refs, keepOutcome, mayComeAgain });
 };

@@ -1,4 +1,4 @@
-// Receipts: what a command is answered with. Pure; execute-command.ts decides which one it is.
+// Receipts: what a command is answered with. Pure; answer.ts and gather.ts say which one it is.
 
 import type { JsonValue } from '../../core/json.ts';
 import { reject, type Rejection } from '../../core/rejection.ts';
@@ -10,6 +10,7 @@ import type { EntityIdentity, Receipt, ReceiptEvent } from '../../messages/comma
 import type { DomainEvent } from '../../messages/events.ts';
 import { generationOf, type Aggregate } from './aggregates.ts';
 import type { CommandRequest } from './command-request.ts';
+import type { Command } from './intent.ts';
 
 /** What a command would store, or has decided to store, on one aggregate. */
 export type Change = { readonly aggregate: Aggregate; readonly events: readonly DomainEvent[] };
@@ -110,4 +111,14 @@ export const appliedBefore = (request: CommandRequest, loaded: readonly Aggregat
     .sort((left, right) => left.sequence - right.sequence);
   const left = loaded.flatMap(({ commands }) => commands.get(request.commandId)?.leftBehind ?? []);
   return acceptance(request, entities, events, joinLeftBehind(left));
+};
+
+/** What is seen when an attempt begins: the aggregates, and the outcome that the command has already, if any. */
+export type Sight = { readonly loaded: readonly Aggregate[]; readonly outcome?: Receipt | undefined };
+
+/** The receipt of this very command, if it was carried out before. */
+export const earlierReceipt = ({ request, refs }: Command, { loaded, outcome }: Sight): Receipt | undefined => {
+  const applied = appliedBefore(request, loaded);
+  if (applied !== undefined || outcome === undefined) return applied;
+  return sameTarget(outcome, refs) ? outcome : refusal(request, idReused(request, outcome));
 };

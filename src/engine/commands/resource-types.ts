@@ -5,12 +5,12 @@ import { storedSpecSchema, type SpecValidator } from '../../manifest/spec-schema
 import { found } from '../../json-schema/problems.ts';
 import { reject, type RejectionDetail } from '../../core/rejection.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import type { HostOperator } from '../../domain/resource/decide.ts';
 import type { RunWish } from '../../domain/resource/run.ts';
 import { toPointer, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { expressionsOf } from '../../manifest/http-schema.ts';
 import type { TargetCommand } from '../../messages/commands.ts';
 import type { OperatorManifest, ResourceManifest, ResourceTypeSpec } from '../../messages/manifest-types.ts';
-import type { OperatorDocument } from '../../messages/queries.ts';
 import type { JqRunner } from '../ports/jq.ts';
 
 const MAX_NAME_LENGTH = 512;
@@ -18,10 +18,11 @@ const SPEC = '/resource/spec';
 
 const unnamed = (message: string): Result<never> => err(reject('JQ_INVALID', message, [{ message, pointer: SPEC }]));
 
-const typeOf = (operator: OperatorDocument | undefined, name: string): ResourceTypeSpec | undefined =>
+const typeOf = (operator: HostOperator | undefined, name: string): ResourceTypeSpec | undefined =>
   operator?.manifest.operator.resources.find((type) => type.name === name);
 
-const nameBy = async (
+/** The name that a filter makes of the manifest. Errors: JQ_INVALID at the spec. */
+export const nameBy = async (
   filter: string,
   manifest: ResourceManifest,
   jq: Pick<JqRunner, 'run'>,
@@ -42,15 +43,9 @@ const nameBy = async (
   );
 };
 
-/** The name that the type's filter makes of the manifest; undefined, at once, when it has no filter. Errors: JQ_INVALID at the spec. */
-export const externalNameOf = (
-  manifest: ResourceManifest,
-  operator: OperatorDocument | undefined,
-  jq: Pick<JqRunner, 'run'>,
-): Promise<Result<string>> | undefined => {
-  const filter = typeOf(operator, manifest.resource.type)?.nameJqFilter;
-  return filter === undefined ? undefined : nameBy(filter, manifest, jq);
-};
+/** The filter that names the resources of the manifest's type, if the type has one. */
+export const nameFilterOf = ({ resource }: ResourceManifest, operator: HostOperator | undefined): string | undefined =>
+  typeOf(operator, resource.type)?.nameJqFilter;
 
 type Program = { readonly program: string; readonly pointer: string };
 
@@ -97,7 +92,7 @@ const validatorOf = (schema: string): SpecValidator => {
 /** What the command `run` asks for, seen with what the type declares. */
 export const runWishOf = (
   { action, parameters, ifRunning }: TargetCommand,
-  operator: OperatorDocument | undefined,
+  operator: HostOperator | undefined,
   resourceType: string,
 ): RunWish => {
   const type = typeOf(operator, resourceType);

@@ -1,5 +1,5 @@
 // Between what somebody sent and what is decided: every value that must not be stored in the clear is sealed, before any event, receipt or
-// preview is made of the manifest. Called by decide-intent.ts for secrets, and for operators that hold a credential.
+// preview is made of the manifest. Called by wanted.ts for secrets, and for operators that hold a credential.
 
 import { isFault } from '../../core/fault.ts';
 import { reject, type RejectionDetail } from '../../core/rejection.ts';

@@ -1,7 +1,6 @@
 // Folds messages into the documents of one projection, in a document cache. After a crash between documents and checkpoint, messages come again
 // and are recognised by the document's sequence. Called by the projection loop.
 
-import { isPending, type Awaitable } from '../../core/awaitable.ts';
 import type { Projection, Step } from '../../views/projection.ts';
 import type { Log } from '../ports/log.ts';
 import type { StoredMessage, StreamReader } from '../ports/streams.ts';
@@ -19,9 +18,10 @@ export type FolderOptions = {
 };
 
 export const createFolder = ({ projection, cache, history, log, deadLetter }: FolderOptions) => {
-  const take = (key: string, step: Step): string | undefined => {
-    if (step.kind === 'document') cache.put(key, step.document);
-    return step.kind === 'poison' ? step.reason : undefined;
+  /** Why the message is set aside, if so. */
+  const take = (key: string, step: Step | undefined): string | undefined => {
+    if (step?.kind === 'document') cache.put(key, step.document);
+    return step?.kind === 'poison' ? step.reason : undefined;
   };
 
   /** Of a document that ought to be there: somebody removed it, or made it unreadable. Its events make it anew. */
@@ -32,12 +32,11 @@ export const createFolder = ({ projection, cache, history, log, deadLetter }: Fo
     return take(key, projection.step(lost, message));
   };
 
-  /** Why the message is set aside, if so. */
-  const fold = (message: StoredMessage, key: string): Awaitable<string | undefined> => {
+  /** Undefined: the document has that message already. */
+  const stepOf = (message: StoredMessage, key: string): Step | undefined => {
     const previous = cache.get(key);
     if (previous !== undefined && previous.sequence >= message.sequence) return undefined;
-    const step = projection.step(previous, message);
-    return step.kind === 'orphan' ? foldOrphan(message, key) : take(key, step);
+    return projection.step(previous, message);
   };
 
   const setAside = async (message: StoredMessage, reason: string): Promise<void> => {
@@ -51,8 +50,14 @@ export const createFolder = ({ projection, cache, history, log, deadLetter }: Fo
     await cache.load(keys);
     for (const [index, message] of batch.entries()) {
       const key = keys[index];
-      const folding = key === undefined ? projection.strangeSubject?.(message.subject) : fold(message, key);
-      const problem = isPending(folding) ? await folding : folding;
+      const step = key === undefined ? undefined : stepOf(message, key);
+      // Written out: to wait for each message would cost a promise each.
+      const problem =
+        key === undefined
+          ? projection.strangeSubject?.(message.subject)
+          : step?.kind === 'orphan'
+            ? await foldOrphan(message, key)
+            : take(key, step);
       if (problem !== undefined) await setAside(message, problem);
     }
   };

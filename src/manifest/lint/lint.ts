@@ -1,5 +1,5 @@
-// The lint: rules about manifests that apply accepts and that are probably not meant so. Pure. Receipts carry what `lintOperator`,
-// `lintResource` and `lintText` say; `opstream lint` shows what `lintDocuments` says, which includes everything that would be refused.
+// The lint: rules about manifests that apply accepts and that are probably not meant so. Pure. Receipts carry what
+// `adviceOnDocument` says; `opstream lint` shows what `lintDocuments` says, which includes everything that would be refused.
 
 import { isJsonObject } from '../../core/json.ts';
 import type { RejectionDetail } from '../../core/rejection.ts';
@@ -64,6 +64,16 @@ export const lintResource = (document: ParsedDocument): readonly Finding[] => {
   const ofText = textFindings(document);
   const findings = ofText.length === 0 ? inSpec : [...inSpec, ...ofText];
   return findings.length === 0 ? NONE : findings.map((finding) => located(finding, document));
+};
+
+/**
+ * What a receipt says about a manifest of that kind. Operators get all rules (they are applied seldom), resources and secrets only those that
+ * cost microseconds.
+ */
+export const adviceOnDocument = (kind: string, document: ParsedDocument): readonly Finding[] => {
+  if (kind === 'operator') return lintOperator(document);
+  if (kind === 'resource') return lintResource(document);
+  return kind === 'secret' ? lintText(document) : NONE;
 };
 
 /** Why a manifest would be refused, as findings. */

@@ -10,7 +10,7 @@ import { createCommandDoors } from '../../../../src/engine/commands/command-door
 import type { Delivery } from '../../../../src/engine/ports/streams.ts';
 import type { JsonObject } from '../../../../src/core/json.ts';
 import { keptMetrics } from '../../../../src/testing/kept-metrics.ts';
-import { drivenClock } from '../../../support/driven-clock.ts';
+import { drivenClock } from '../../../../src/testing/driven-clock.ts';
 import { keptLog } from '../../../support/jetstream.ts';
 import { datasetOf, operatorNamed, together } from '../../../support/manifests.ts';
 import { memoryEvents, memoryHandler } from '../../../support/memory-handler.ts';

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createTurn, everyShard } from '../../../../src/engine/loops/turn.ts';
 import { decodeJson, encodeJson } from '../../../../src/core/decode.ts';
 import { createFinalizer, runFinalization } from '../../../../src/engine/dispatch/finalize-loop.ts';
 import { RELEASED, STATUS_TYPE, type EntityStatus, type LifecycleStatus } from '../../../../src/messages/entity.ts';
@@ -60,7 +61,10 @@ const open = () => {
       const running = runFinalization({
         ...parts,
         follower: ports.follower(names.streams.status),
-        positions: ports.bucket(names.buckets.leases),
+        turn: createTurn({
+          ...{ group: everyShard, fence: 1, signal, clock },
+          positions: ports.bucket(names.buckets.leases),
+        }),
         finalize: createFinalizer({ ...parts, requester: ports.requester }),
       });
       return {

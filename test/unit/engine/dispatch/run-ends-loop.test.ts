@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createTurn, everyShard } from '../../../../src/engine/loops/turn.ts';
 import { decodeJson, encodeJson } from '../../../../src/core/decode.ts';
 import type { JsonObject } from '../../../../src/core/json.ts';
 import { runRunEnds } from '../../../../src/engine/dispatch/run-ends-loop.ts';
@@ -50,9 +51,12 @@ const open = () => {
     start: () => {
       const stopping = new AbortController();
       const running = runRunEnds({
-        ...{ names, clock, log: silentLog, signal: stopping.signal, requester: ports.requester },
+        ...{ names, clock, log: silentLog, requester: ports.requester },
         follower: ports.follower(names.streams.status),
-        positions: ports.bucket(names.buckets.leases),
+        turn: createTurn({
+          ...{ group: everyShard, fence: 1, signal: stopping.signal, clock },
+          positions: ports.bucket(names.buckets.leases),
+        }),
       });
       return {
         stop: async (): Promise<void> => {

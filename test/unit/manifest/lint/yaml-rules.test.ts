@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { adviceOnDocument } from '../../../../src/engine/commands/advice.ts';
-import { lintDocuments, lintResource } from '../../../../src/manifest/lint/lint.ts';
+import { adviceOnDocument, lintDocuments, lintResource } from '../../../../src/manifest/lint/lint.ts';
 import { parseManifests } from '../../../../src/manifest/parse.ts';
 import { accepted, bytes, oneDocument } from '../../messages/support.ts';
 

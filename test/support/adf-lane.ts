@@ -128,13 +128,16 @@ export const openLane = async (options: LaneOptions): Promise<Lane> => {
       await channel.append([{ subject: `${name}.run`, id: uuidSource.next(), data: encodeJson(commandFor(entity)) }]);
       return entity;
     },
-    succeeded: (resource, timeoutMs = 40_000) =>
-      waitFor(
-        async () => {
-          const found = await status(resource);
-          return found?.runtime === 'succeeded' ? found : undefined;
-        },
-        { timeoutMs, intervalMs: 50, what: `success of ${name}/${resource}` },
-      ),
+    succeeded: async (resource, timeoutMs = START_MS) => {
+      let found: EntityStatus | undefined;
+      const isDone = async () => {
+        found = await status(resource);
+        return found?.runtime === 'succeeded' ? found : undefined;
+      };
+      const options = { timeoutMs, intervalMs: 50, what: `success of ${name}/${resource}` };
+      return waitFor(isDone, options).catch((error: unknown) => {
+        throw new Error(`${String(error)}; last status: ${JSON.stringify(found)}`, { cause: error });
+      });
+    },
   };
 };

@@ -72,7 +72,9 @@ const killAt = async (
     await deathOf(next, kills);
     next = started(lane.start());
   }
-  await lane.succeeded(resource);
+  await lane.succeeded(resource).catch((error: unknown) => {
+    throw new Error(`${String(error)}; the component says: ${next.output().slice(-3000)}`, { cause: error });
+  });
   return { wasKilled, component: next };
 };
 

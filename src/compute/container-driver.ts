@@ -66,6 +66,12 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
   const hostPort = (container: ContainerFacts, port: number): number | undefined =>
     isOnHost ? port : (container.published.get(port) ?? (container.published.size === 0 ? port : undefined));
 
+  const endOf = ({ instance: id, exitCode, wasOutOfMemory }: ContainerFacts): Partial<InstanceState> => ({
+    exitCode,
+    ...(wasOutOfMemory ? { exitSignal: 'SIGKILL', isOutOfMemory: true } : {}),
+    ...(exitCode === 0 ? {} : keysLeft(files.atWork(id))),
+  });
+
   const stateOf = async (container: ContainerFacts): Promise<InstanceState> => {
     const { instance: id, phase, containerId: handle, ports } = container;
     const startedMs = container.startedMs || container.createdMs;
@@ -79,15 +85,7 @@ export const createContainerDriver = (options: ContainerDriverOptions): ComputeD
     // Made and never started: its start was cut off, or is under way.
     const isLimbo = phase === 'created' && !starting.has(id) && Date.now() - container.createdMs > LIMBO_MS;
     if (phase === 'exited' || isLimbo) {
-      const signal = container.wasOutOfMemory ? ({ exitSignal: 'SIGKILL', isOutOfMemory: true } as const) : {};
-      return {
-        ...base,
-        state: 'exited',
-        isReady: false,
-        ...(isLimbo ? {} : { exitCode: container.exitCode }),
-        ...signal,
-        ...(container.exitCode === 0 ? {} : keysLeft(files.atWork(id))),
-      };
+      return { ...base, state: 'exited', isReady: false, ...(isLimbo ? {} : endOf(container)) };
     }
     if (phase === 'created') return { ...base, state: 'starting', isReady: false };
     const metricPort = ports['metrics'] === undefined ? undefined : hostPort(container, ports['metrics']);

@@ -2,48 +2,34 @@
 // In memory are the keys, types and sequences of all, and the entities used last. Puts that wait at the same time are committed
 // together. Every write carries the revision it replaces, so that a replica that is no longer the leader cannot undo a newer entity.
 
-import { decodeText, encodeText } from '../core/decode.ts';
+import { encodeText } from '../core/decode.ts';
 import { Fault, isFault } from '../core/fault.ts';
-import { isJsonObject, type JsonValue } from '../core/json.ts';
 import type { KeyValueEntry, KeyValueStore, KeyValueWrite } from '../engine/ports/buckets.ts';
 import type { Log } from '../engine/ports/log.ts';
 import type { StreamFollower } from '../engine/ports/streams.ts';
-import type { Entity, EntityKey } from '../messages/entity.ts';
-import { resourceManifestProblem } from '../messages/stored-shape.ts';
-import type { Provenance } from '../messages/envelope.ts';
+import type { EntityKey } from '../messages/entity.ts';
+import { readKept, type KeptDocument, type Stored } from './kept-document.ts';
 import { createPacked } from './packed.ts';
 import type { EntityStore } from './types.ts';
 
 const PREFIX = 'entity.';
 const MAX_GROUP = 500;
 
-type Document = { readonly entity: Entity; readonly provenance?: Provenance };
-/** `sequence` 0: the key was deleted; its marker has `revision`. */
-type Known = { readonly type: string; readonly sequence: number; readonly revision: number };
 type Waiting = {
-  document: Document;
+  document: KeptDocument;
   readonly settle: { readonly resolve: (changed: boolean) => void; readonly reject: (error: unknown) => void }[];
 };
 
-type Stored = { readonly document: Document; readonly text: string };
-
-const parsed = (text: string): JsonValue | undefined => {
-  try {
-    return JSON.parse(text) as JsonValue;
-  } catch {
-    return undefined;
-  }
-};
-
-const readDocument = (data: Uint8Array): Stored | undefined => {
-  const text = decodeText(data);
-  const value = text === undefined ? undefined : parsed(text);
-  if (text === undefined) return undefined;
-  if (!isJsonObject(value) || !isJsonObject(value['entity'])) return undefined;
-  const { entity } = value;
-  if (resourceManifestProblem(entity['manifest']) !== undefined || typeof entity['key'] !== 'string') return undefined;
-  if (!Number.isSafeInteger(entity['sequence']) || typeof entity['uid'] !== 'string') return undefined;
-  return { document: value as unknown as Document, text };
+/** What is known of one key. */
+type Slot = {
+  /** Of what is stored. `sequence` 0: nothing; a marker of a deletion has `revision`, if there was one. */
+  type: string;
+  sequence: number;
+  revision: number;
+  /** Put and not confirmed yet: answered by `get`, because a reconcile need not wait for the disk; the command's ack does. */
+  accepted: KeptDocument | undefined;
+  /** To be committed with the next group. */
+  waiting: Waiting | undefined;
 };
 
 export type BucketEntityStoreOptions = {
@@ -55,34 +41,53 @@ export type BucketEntityStoreOptions = {
 };
 
 export const createBucketEntityStore = ({ bucket, store, follower, log }: BucketEntityStoreOptions): EntityStore => {
-  const known = new Map<EntityKey, Known>();
-  const recent = createPacked<Document>(({ text }) => JSON.parse(text) as Document);
+  const slots = new Map<EntityKey, Slot>();
+  const recent = createPacked<KeptDocument>(({ text }) => JSON.parse(text) as KeptDocument);
   const types = new Map<string, string>();
-  /** Put and not confirmed yet: answered by `get`, because a reconcile need not wait for the disk; the command's ack does. */
-  const accepted = new Map<EntityKey, Document>();
-  let waiting = new Map<EntityKey, Waiting>();
+  /** Keys whose slots wait, in the order in which they were put. */
+  let queue: EntityKey[] = [];
   let isCommitting = false;
   /** Aborts when the term is over: what is not stored by then is not stored. */
   let term: AbortSignal | undefined;
 
   // One string per type, not one per entity.
-  const typeOf = ({ entity }: Document): string => {
+  const typeOf = ({ entity }: KeptDocument): string => {
     const { type } = entity.manifest.resource;
     const same = types.get(type);
     if (same === undefined) types.set(type, type);
     return same ?? type;
   };
 
+  const slotOf = (key: EntityKey): Slot => {
+    const before = slots.get(key);
+    if (before !== undefined) return before;
+    const slot: Slot = { type: '', sequence: 0, revision: 0, accepted: undefined, waiting: undefined };
+    slots.set(key, slot);
+    return slot;
+  };
+
   const learn = (key: EntityKey, { document, text }: Stored, revision: number): void => {
-    known.set(key, { type: typeOf(document), sequence: document.entity.sequence, revision });
+    Object.assign(slotOf(key), { type: typeOf(document), sequence: document.entity.sequence, revision });
     recent.set(key, document, { text, sequence: revision, timeMs: 0 });
+  };
+
+  const learnDeleted = (key: EntityKey, revision: number): void => {
+    Object.assign(slotOf(key), { type: '', sequence: 0, revision });
+    recent.delete(key);
+  };
+
+  /** Nothing but what waits: that is still to be told how it ends. */
+  const forgetStored = (): void => {
+    for (const [key, { waiting }] of slots) {
+      slots.delete(key);
+      if (waiting !== undefined) slotOf(key).waiting = waiting;
+    }
+    recent.clear();
   };
 
   const load = async (signal: AbortSignal): Promise<void> => {
     term = signal;
-    known.clear();
-    accepted.clear();
-    recent.clear();
+    forgetStored();
     const caughtUp = new AbortController();
     const subjects = `$KV.${bucket}.${PREFIX}`;
     await follower.follow({
@@ -94,26 +99,29 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
       onBatch: (batch, pending) => {
         for (const { subject, data, sequence } of batch) {
           const key = subject.slice(subjects.length);
-          const stored = data.length === 0 ? undefined : readDocument(data);
+          const stored = data.length === 0 ? undefined : readKept(data);
           if (stored !== undefined) learn(key, stored, sequence);
-          else if (data.length === 0) known.set(key, { type: '', sequence: 0, revision: sequence });
+          else if (data.length === 0) learnDeleted(key, sequence);
           else log.warn({ bucket, key, sequence }, 'kept entity cannot be read, waiting for its next command');
         }
         if (pending === 0) caughtUp.abort();
       },
     });
-    if (!signal.aborted) log.info({ bucket, entities: known.size }, 'entities loaded');
+    if (!signal.aborted) log.info({ bucket, entities: slots.size }, 'entities loaded');
   };
 
   const writeOf = (key: EntityKey, text: string): KeyValueWrite & { readonly data: Uint8Array } => ({
     key: `${PREFIX}${key}`,
     data: encodeText(text),
-    expectedRevision: known.get(key)?.revision ?? 0,
+    expectedRevision: slots.get(key)?.revision ?? 0,
   });
 
   const forget = ({ document }: Waiting): void => {
     const { key } = document.entity;
-    if (accepted.get(key) === document) accepted.delete(key);
+    const slot = slots.get(key);
+    if (slot?.accepted === document) slot.accepted = undefined;
+    const isEmpty = slot?.revision === 0 && slot.accepted === undefined && slot.waiting === undefined;
+    if (isEmpty) slots.delete(key);
   };
 
   const done = (one: Waiting, changed: boolean): void => {
@@ -124,7 +132,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
   // Somebody else wrote the key, or a part of a group was written before the conflict: look, and write only what is newer.
   const putAlone = async (key: EntityKey, one: Waiting, signal: AbortSignal | undefined): Promise<void> => {
     const entry = await store.get(`${PREFIX}${key}`);
-    const stored = entry === undefined ? undefined : readDocument(entry.data);
+    const stored = entry === undefined ? undefined : readKept(entry.data);
     if (entry !== undefined && stored !== undefined) {
       learn(key, stored, entry.revision);
       const { sequence } = stored.document.entity;
@@ -168,14 +176,15 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     }
   };
 
-  const takeGroup = (): Map<EntityKey, Waiting> => {
-    if (waiting.size <= MAX_GROUP) {
-      const all = waiting;
-      waiting = new Map();
-      return all;
+  const takeGroup = (): ReadonlyMap<EntityKey, Waiting> => {
+    const keys = queue.length <= MAX_GROUP ? queue : queue.slice(0, MAX_GROUP);
+    queue = queue.length <= MAX_GROUP ? [] : queue.slice(MAX_GROUP);
+    const group = new Map<EntityKey, Waiting>();
+    for (const key of keys) {
+      const slot = slotOf(key);
+      if (slot.waiting !== undefined) group.set(key, slot.waiting);
+      slot.waiting = undefined;
     }
-    const group = new Map([...waiting].slice(0, MAX_GROUP));
-    for (const key of group.keys()) waiting.delete(key);
     return group;
   };
 
@@ -184,23 +193,22 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     isCommitting = true;
     // What else arrives in the same turn of the event loop goes into the same group.
     await Promise.resolve();
-    while (waiting.size > 0) await commitGroup(takeGroup());
+    while (queue.length > 0) await commitGroup(takeGroup());
     isCommitting = false;
   };
 
-  const readStored = async (key: EntityKey): Promise<Document | undefined> => {
+  const readStored = async (key: EntityKey): Promise<KeptDocument | undefined> => {
     const entry: KeyValueEntry | undefined = await store.get(`${PREFIX}${key}`);
-    const stored = entry === undefined ? undefined : readDocument(entry.data);
+    const stored = entry === undefined ? undefined : readKept(entry.data);
     if (entry === undefined || stored === undefined) return undefined;
     // A write that was confirmed while this read was under way is newer.
-    if ((known.get(key)?.revision ?? 0) <= entry.revision) learn(key, stored, entry.revision);
+    if ((slots.get(key)?.revision ?? 0) <= entry.revision) learn(key, stored, entry.revision);
     return recent.get(key) ?? stored.document;
   };
 
-  const read = async (key: EntityKey): Promise<Document | undefined> => {
-    const { sequence } = known.get(key) ?? { sequence: 0 };
-    const newest = accepted.get(key);
-    if (newest !== undefined && newest.entity.sequence > sequence) return newest;
+  const read = async (key: EntityKey): Promise<KeptDocument | undefined> => {
+    const { sequence = 0, accepted } = slots.get(key) ?? {};
+    if (accepted !== undefined && accepted.entity.sequence > sequence) return accepted;
     return sequence === 0 ? undefined : (recent.get(key) ?? readStored(key));
   };
 
@@ -210,31 +218,31 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
     provenance: async (key) => (await read(key))?.provenance,
     put: (entity, provenance, onAccepted) => {
       const { key, sequence } = entity;
-      if ((known.get(key)?.sequence ?? 0) >= sequence) return Promise.resolve(false);
+      const slot = slotOf(key);
+      if (slot.sequence >= sequence) return Promise.resolve(false);
       return new Promise((resolve, reject) => {
-        const document: Document = provenance === undefined ? { entity } : { entity, provenance };
-        const before = waiting.get(key);
-        if (before === undefined) waiting.set(key, { document, settle: [{ resolve, reject }] });
-        else {
-          if (before.document.entity.sequence < sequence) before.document = document;
-          before.settle.push({ resolve, reject });
+        const document: KeptDocument = provenance === undefined ? { entity } : { entity, provenance };
+        if (slot.waiting === undefined) {
+          slot.waiting = { document, settle: [{ resolve, reject }] };
+          queue.push(key);
+        } else {
+          if (slot.waiting.document.entity.sequence < sequence) slot.waiting.document = document;
+          slot.waiting.settle.push({ resolve, reject });
         }
-        if ((accepted.get(key)?.entity.sequence ?? 0) < sequence) {
-          accepted.set(key, document);
+        if ((slot.accepted?.entity.sequence ?? 0) < sequence) {
+          slot.accepted = document;
           onAccepted?.();
         }
         void commitWaiting();
       });
     },
     delete: async (key, sequence) => {
-      const entry = known.get(key);
-      if (entry === undefined || entry.sequence !== sequence || waiting.has(key) || accepted.has(key)) return;
+      const slot = slots.get(key);
+      if (slot?.sequence !== sequence || slot.waiting !== undefined || slot.accepted !== undefined) return;
       try {
-        const marker = { key: `${PREFIX}${key}`, data: undefined, expectedRevision: entry.revision };
+        const marker = { key: `${PREFIX}${key}`, data: undefined, expectedRevision: slot.revision };
         const [revision = 0] = await store.commit([marker], undefined, { signal: term });
-        if (known.get(key)?.sequence !== sequence) return;
-        known.set(key, { type: entry.type, sequence: 0, revision });
-        recent.delete(key);
+        if (slots.get(key)?.sequence === sequence) learnDeleted(key, revision);
       } catch (error) {
         // A newer entity was put in between: it stays.
         if (!isFault(error, 'JS_CONFLICT')) throw error;
@@ -244,7 +252,7 @@ export const createBucketEntityStore = ({ bucket, store, follower, log }: Bucket
       }
     },
     list: async function* () {
-      for (const [key, { type, sequence }] of known) if (sequence > 0) yield { key, type };
+      for (const [key, { type, sequence }] of slots) if (sequence > 0) yield { key, type };
     },
   };
 };

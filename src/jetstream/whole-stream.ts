@@ -8,6 +8,7 @@ import { Fault } from '../core/fault.ts';
 import { holeInState, streamDamaged, unreadableIn, type StreamState } from '../core/stream-holes.ts';
 import type { StoredMessage } from '../engine/ports/streams.ts';
 import { askInfo, createNoneConfirmer } from './confirm-none.ts';
+import { createKnownSubjects, type KnownSubjects } from './known-subjects.ts';
 import { readFromLeader, repeatRead } from './leader-read.ts';
 import { createStreamReader, type DirectReader } from './stream-reader.ts';
 import type { JetStreamConnection } from './connection.ts';
@@ -26,6 +27,7 @@ export type WholeStreamReader = DirectReader & {
    * instead, as far as the last check has seen. Faults: those of createStreamReader.
    */
   lastOnLeader(subject: string): Promise<number> | undefined;
+  readonly subjects: KnownSubjects;
 };
 
 /** Faults: STREAM_DAMAGED, and those of createStreamReader. */
@@ -113,6 +115,7 @@ export const createWholeStreamReader = (
     readSubjects: (subjects, options) => checked(() => reader.readSubjects(subjects, options)),
     lastSequence: () => reader.lastSequence(),
     checkWhole,
+    subjects: createKnownSubjects(connection, stream),
     lastOnLeader: (subject) =>
       isReplicated
         ? readFromLeader(connection, stream, { last_by_subj: subject }).then((last) => last?.sequence ?? 0)

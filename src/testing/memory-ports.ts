@@ -29,6 +29,7 @@ export const createMemoryPorts = (
       ...memoryReader(parts, stream),
       checkWhole: () => undefined,
       lastOnLeader: () => undefined,
+      subjects: { mayHave: () => false, add: () => undefined },
     }),
     limitedReader: reader,
     leaderReader: reader,

@@ -16,6 +16,7 @@ import { datasetOf, mustApply, operatorNamed } from '../support/manifests.ts';
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';
 import { leakGuard, nodeArguments } from '../support/processes.ts';
 import { startInstance, type RunningInstance } from '../support/running-instance.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 leakGuard();
 
@@ -94,6 +95,19 @@ describe('a stream from which nothing may be removed', () => {
     await assert.rejects(reader.readBySequence(3), isDamaged);
     assert.equal((await reader.readSubject(`${stream}.many`)).length, 3);
     assert.deepEqual(await reader.readSubject(`${stream}.never`), []);
+  });
+
+  it('knows which subjects have messages, those that cannot be read among them', async () => {
+    const { subjects } = reader;
+    const isKnown = (): boolean => !subjects.mayHave(`${stream}.never`);
+    await waitFor(isKnown, { what: 'the subjects to be known' });
+    assert.ok(subjects.mayHave(`${stream}.single`));
+    subjects.add(`${stream}.later`);
+    assert.ok(subjects.mayHave(`${stream}.later`));
+    await damage(turnByteOf('single-1'));
+    // They are asked for anew, and until then everything may be there.
+    await waitFor(isKnown, { what: 'the subjects to be known again' });
+    assert.ok(subjects.mayHave(`${stream}.single`));
   });
 
   it('does not give a history that leaves out what cannot be read', async () => {

@@ -17,6 +17,7 @@ import type { DomainEvent, OperatorEvent, ResourceEvent, SecretEvent } from '../
 import { appliedWith, recallEarlier, type Applied } from './earlier-commands.ts';
 import { createGenerations } from '../loops/recent-cache.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { WholeReader } from '../ports/server.ts';
 import type { StoredMessage, StreamReader } from '../ports/streams.ts';
 import { createSeenIds, type SeenIds } from '../history/seen-ids.ts';
 import { noSnapshots, SNAPSHOT_EVERY, type Snapshots } from '../history/snapshots.ts';
@@ -103,6 +104,8 @@ export const createAggregates = (options: {
    * would show a thing as it was, and what is answered without an append would be from that old picture. Default: a read sees everything.
    */
   lastOnLeader?(subject: string): Promise<number> | undefined;
+  /** See WholeReader. Default: nothing is known of any subject, and an append finds out. */
+  readonly subjects?: WholeReader['subjects'];
   /** Aggregates kept in memory. Default 10,000. */
   readonly maxCached?: number;
   /** Default: those of `names`. */
@@ -231,9 +234,18 @@ export const createAggregates = (options: {
      */
     knownOrNew: (ref: Ref): Aggregate => current(ref) ?? blank(ref),
 
+    /**
+     * Whether `knownOrNew` may be used. Not for a thing that has events and is not in memory: they may be unreadable, and an append that expects
+     * none would be accepted behind them.
+     */
+    mayBeGuessed: (ref: Ref): boolean =>
+      cache.get(refKey(ref)) !== undefined || options.subjects?.mayHave(names.event(ref)) !== true,
+
     /** Unless there is one in memory: that may have been looked at since, and is as good. */
     keepNew: (aggregate: Aggregate): void => {
-      if (cache.get(refKey(aggregate.ref)) === undefined) keep(aggregate);
+      if (cache.get(refKey(aggregate.ref)) !== undefined) return;
+      keep(aggregate);
+      options.subjects?.add(aggregate.subject);
     },
 
     /** The aggregate if it is in memory and was confirmed within `maxAgeMs`. */

@@ -98,9 +98,10 @@ const FROM_MEMORY: readonly Attempt[] = ['known', 'fresh'];
 const FROM_THE_SERVER: readonly Attempt[] = ['fresh'];
 
 /** How a command is tried, until an attempt gives an answer; the last one does. */
-const attemptsAt = (command: Command, round: number): readonly Attempt[] => {
+const attemptsAt = (command: Command, round: number, aggregates: Aggregates): readonly Attempt[] => {
   if (command.request.isDryRun) return FROM_THE_SERVER;
-  return round === 1 && mayGuess(command) ? FROM_A_GUESS : FROM_MEMORY;
+  const isGuessed = round === 1 && mayGuess(command) && command.refs.every((ref) => aggregates.mayBeGuessed(ref));
+  return isGuessed ? FROM_A_GUESS : FROM_MEMORY;
 };
 
 /** An append finds out that another copy has changed something; an answer without one would be from an old picture. */
@@ -148,7 +149,7 @@ export const createCommandExecutor = (options: ExecutorOptions): CommandExecutor
     sequencing?.begin(locksOf(command.refs));
     for (let round = 1; ; round += 1) {
       try {
-        for (const attempt of attemptsAt(command, round)) {
+        for (const attempt of attemptsAt(command, round, aggregates)) {
           const receipt = await tryOnce(command, attempt);
           if (receipt !== undefined) return receipt;
         }

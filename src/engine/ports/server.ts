@@ -15,6 +15,11 @@ export type WholeReader = StreamReader & {
    * known. Faults: those of a read.
    */
   lastOnLeader(subject: string): Promise<number> | undefined;
+  /**
+   * Which subjects have messages, without a question for each. A subject of which `mayHave` says no is new, whatever cannot be read; of others it
+   * has to be looked up.
+   */
+  readonly subjects: { mayHave(subject: string): boolean; add(subject: string): void };
 };
 
 /** Sees everything that was ever acknowledged. */

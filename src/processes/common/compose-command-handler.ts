@@ -33,6 +33,8 @@ const createDoors = (parts: ProgramParts, { vault, jq, explain, signal }: Comman
   const { names, ports, clock, ids, log, metrics, deadLetters } = parts;
   const { streams, buckets } = names;
   const reader = ports.wholeReader(streams.events);
+  // They are learned from the first question on.
+  reader.subjects.mayHave('');
   const outcomes = createOutcomes({
     names,
     reader: ports.leaderReader(streams.outcomes),
@@ -46,7 +48,7 @@ const createDoors = (parts: ProgramParts, { vault, jq, explain, signal }: Comman
   const executor = createCommandExecutor({
     names,
     aggregates: createAggregates({
-      ...{ names, reader, clock, lastOnLeader: reader.lastOnLeader },
+      ...{ names, reader, clock, lastOnLeader: reader.lastOnLeader, subjects: reader.subjects },
       snapshots: createSnapshots({ ...{ names, reader, log }, store: ports.bucket(buckets.snapshots) }),
     }),
     appender: ports.appender(streams.events, { deadlineMs: APPEND_DEADLINE_MS }),

@@ -104,7 +104,7 @@ const killLeader = async (): Promise<void> => {
   await instance.start('operator-runtime');
 };
 
-describe('the streams and buckets of a deleted operator', { timeout: 300_000 }, () => {
+describe('the streams and buckets of a deleted operator', { concurrency: 4, timeout: 300_000 }, () => {
   it('go with it when they are empty, though the runtime is killed, and a bucket when only markers are in it', async () => {
     await register(operatorNamed('empty'));
     const bucket = await makeBucket('empty');

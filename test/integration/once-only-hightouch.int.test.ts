@@ -17,7 +17,7 @@ import { leakGuard } from '../support/processes.ts';
 
 leakGuard();
 
-const STEP = isEveryKill ? 1 : 12;
+const STEP = isEveryKill ? 1 : 30;
 const LANES = 8;
 
 let server: TestServer;

@@ -18,7 +18,7 @@ import { leakGuard, root } from '../support/processes.ts';
 
 leakGuard();
 
-const STEP = isEveryKill ? 1 : 12;
+const STEP = isEveryKill ? 1 : 30;
 const LANES = 8;
 
 let server: TestServer;

@@ -22,7 +22,7 @@ import { leakGuard } from '../support/processes.ts';
 
 leakGuard();
 
-const STEP = isEveryKill ? 1 : 6;
+const STEP = isEveryKill ? 1 : 15;
 const LANES = 12;
 
 let server: TestServer;

@@ -3,7 +3,6 @@
 
 import type { JsonObject } from '../core/json.ts';
 import { decodeJson, encodeJson } from '../core/decode.ts';
-import { isFault } from '../core/fault.ts';
 import { isJsonObject } from '../core/json.ts';
 import type { Client } from '../client/types.ts';
 import type { Appender } from '../engine/ports/streams.ts';
@@ -48,7 +47,6 @@ export type Bench = {
 };
 
 const LOOK_AGAIN_MS = 25;
-const QUIET_MS = 700;
 
 /** Waits until `look` gives something. Throws the Breach when it does not in time. */
 export const until = async <T>(
@@ -231,7 +229,7 @@ export const commandSeen = (bench: Bench, { key, sequence }: Entity): Promise<En
     },
   );
 
-const askJetStream = async (bench: Bench, subject: string, body?: JsonObject): Promise<JsonObject> => {
+export const askJetStream = async (bench: Bench, subject: string, body?: JsonObject): Promise<JsonObject> => {
   const data = body === undefined ? new Uint8Array() : encodeJson(body);
   const reply = decodeJson(await bench.client.request(`$JS.API.${subject}`, data));
   return isJsonObject(reply) ? reply : {};
@@ -245,47 +243,6 @@ export const lastOnChannel = async (bench: Bench): Promise<number> => {
 
 export const takeOffChannel = async (bench: Bench, sequence: number): Promise<void> => {
   await askJetStream(bench, `STREAM.MSG.DELETE.${bench.api.command.stream}`, { seq: sequence });
-};
-
-/** Whether a consumer takes the commands of the type. */
-const takesCommands = (bench: Bench, consumer: JsonObject): boolean => {
-  const config = isJsonObject(consumer['config']) ? consumer['config'] : {};
-  const { filter_subject: one, filter_subjects: many } = config;
-  const filters = Array.isArray(many) ? many : typeof one === 'string' ? [one] : [];
-  return filters.length === 0 || filters.includes(bench.api.command.subject);
-};
-
-/** Commands that no consumer of the component has acknowledged; undefined: it has no consumer. */
-const unacknowledged = async (bench: Bench): Promise<number | undefined> => {
-  const { consumers } = await askJetStream(bench, `CONSUMER.LIST.${bench.api.command.stream}`);
-  const all: readonly unknown[] = Array.isArray(consumers) ? consumers : [];
-  const counts = all
-    .filter((one): one is JsonObject => isJsonObject(one as JsonObject) && takesCommands(bench, one as JsonObject))
-    .map((one) => Number(one['num_pending']) + Number(one['num_ack_pending']));
-  return counts.length === 0 ? undefined : Math.max(...counts);
-};
-
-/** Waits until every command was acknowledged, and a little longer for what may follow. */
-export const untilQuiet = async (bench: Bench, advice: string): Promise<void> => {
-  let left: number | undefined;
-  await until(
-    bench,
-    async () => {
-      try {
-        left = await unacknowledged(bench);
-      } catch (error) {
-        if (!isFault(error)) throw error;
-      }
-      return left === 0 ? true : undefined;
-    },
-    {
-      expected: 'all commands on the channel acknowledged',
-      found: () =>
-        left === undefined ? `no durable consumer of ${bench.api.command.subject}` : `${left} not acknowledged`,
-      advice,
-    },
-  );
-  await bench.clock.sleep(QUIET_MS);
 };
 
 /** The component must still be the same program. */

@@ -75,14 +75,19 @@ export const openWitness = async (options: {
   const answers: EntityAnswer[] = [];
   const stopping = new AbortController();
   const subscriber = createSubscriber(connection);
+  const known = new Set<string>();
+  const take = (data: Uint8Array): void => {
+    const value = decodeJson(data);
+    if (!isJsonObject(value) || value['type'] !== COMMAND_TYPE || !isJsonObject(value['data'])) return;
+    const command = value as unknown as EntityCommand;
+    if (known.has(command.id)) return;
+    known.add(command.id);
+    commands.push(command);
+  };
   const witness: { onAck: ((ack: SeenAck) => void) | undefined } = { onAck: undefined };
 
   const subscriptions = await Promise.all([
-    subscriber.subscribe(api.command.subject, 'contract-suite', ({ data }) => {
-      const value = decodeJson(data);
-      if (isJsonObject(value) && value['type'] === COMMAND_TYPE && isJsonObject(value['data']))
-        commands.push(value as unknown as EntityCommand);
-    }),
+    subscriber.subscribe(api.command.subject, 'contract-suite', ({ data }) => take(data)),
     subscriber.subscribe(`$JS.ACK.${api.command.stream}.>`, 'contract-suite', ({ subject, data }) => {
       const ack = ackIn(subject, data);
       acks.push(ack);
@@ -101,8 +106,18 @@ export const openWitness = async (options: {
       for (const message of batch) if (message.subject.split('.')[4] !== '_') statuses.push(toSeen(names, message));
     },
   });
-  // Ends only with `stop`, or with the connection.
-  following.catch(() => undefined);
+  // A command that is sent while this connection is away is in the stream alone. A work queue gives it to nobody but its component: then what was
+  // heard is all there is.
+  const reading = createFollower(connection, api.command.stream).follow({
+    fromSequence: 1,
+    filters: [api.command.subject],
+    signal: stopping.signal,
+    onBatch: (batch) => {
+      for (const { data } of batch) take(data);
+    },
+  });
+  // Both end only with `stop`, or with the connection.
+  for (const one of [following, reading]) one.catch(() => undefined);
   return Object.assign(witness, {
     statuses,
     commands,
@@ -110,7 +125,7 @@ export const openWitness = async (options: {
     answers,
     stop: async () => {
       stopping.abort();
-      await Promise.allSettled([following, ...subscriptions.map((one) => one.stop())]);
+      await Promise.allSettled([following, reading, ...subscriptions.map((one) => one.stop())]);
     },
   });
 };

@@ -1,6 +1,7 @@
 // Checks with violence: the component killed at bad moments, the server restarted, two copies at once, and a polite end.
 
-import { apply, command, lastOnChannel, lastStatus, settled, until, untilQuiet } from '../bench.ts';
+import { apply, command, lastOnChannel, lastStatus, settled, until } from '../bench.ts';
+import { untilQuiet } from '../quiet.ts';
 import type { Bench } from '../bench.ts';
 import type { Entity } from '../../messages/entity.ts';
 import { type Check } from '../types.ts';

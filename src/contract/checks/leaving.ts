@@ -12,8 +12,8 @@ import {
   spoken,
   statusesOf,
   until,
-  untilQuiet,
 } from '../bench.ts';
+import { untilQuiet } from '../quiet.ts';
 import type { Bench } from '../bench.ts';
 import { encodeJson } from '../../core/decode.ts';
 import { RELEASED, type Entity } from '../../messages/entity.ts';

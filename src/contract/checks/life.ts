@@ -1,16 +1,7 @@
 // Checks of the ordinary life of a resource: declared, changed, delivered twice and in the wrong order.
 
-import {
-  apply,
-  commandFor,
-  commandSeen,
-  deliver,
-  lastStatus,
-  settled,
-  spoken,
-  statusesOf,
-  untilQuiet,
-} from '../bench.ts';
+import { apply, commandFor, commandSeen, deliver, lastStatus, settled, spoken, statusesOf } from '../bench.ts';
+import { untilQuiet } from '../quiet.ts';
 import type { Bench } from '../bench.ts';
 import { atRest } from '../settling.ts';
 import { type Check } from '../types.ts';

@@ -13,8 +13,8 @@ import {
   settled,
   takeOffChannel,
   until,
-  untilQuiet,
 } from '../bench.ts';
+import { untilQuiet } from '../quiet.ts';
 import type { Bench } from '../bench.ts';
 import { atRest } from '../settling.ts';
 import { type Check } from '../types.ts';

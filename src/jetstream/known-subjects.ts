@@ -5,16 +5,10 @@
 // Surprising: what another process stores on a new subject is not in it. Such a subject was written since this server came up, and an append
 // finds out about it.
 
+import type { KnownSubjects } from '../engine/ports/server.ts';
 import { fnv1a } from '../messages/subjects.ts';
 import { readSubjectNames } from './leader-read.ts';
 import type { JetStreamConnection } from './connection.ts';
-
-export type KnownSubjects = {
-  /** False: there was no message on the subject. True: there may be one; so it is until the subjects are known. */
-  mayHave(subject: string): boolean;
-  /** Something was stored on it. */
-  add(subject: string): void;
-};
 
 /** With that many for each subject, and four of them set, one of 400 is taken for known by mistake: it is read, and nothing else happens. */
 const BITS_PER_SUBJECT = 16;

@@ -6,9 +6,10 @@
 
 import { Fault } from '../core/fault.ts';
 import { holeInState, streamDamaged, unreadableIn, type StreamState } from '../core/stream-holes.ts';
+import type { WholeReader } from '../engine/ports/server.ts';
 import type { StoredMessage } from '../engine/ports/streams.ts';
 import { askInfo, createNoneConfirmer } from './confirm-none.ts';
-import { createKnownSubjects, type KnownSubjects } from './known-subjects.ts';
+import { createKnownSubjects } from './known-subjects.ts';
 import { readFromLeader, repeatRead } from './leader-read.ts';
 import { createStreamReader, type DirectReader } from './stream-reader.ts';
 import type { JetStreamConnection } from './connection.ts';
@@ -16,19 +17,7 @@ import type { JetStreamConnection } from './connection.ts';
 /** A hole is noticed by those who find something after at most so long, and after each reconnect at once; by those who find nothing, always. */
 const CHECK_MS = 5000;
 
-export type WholeStreamReader = DirectReader & {
-  /**
-   * Before something is stored on the strength of what is known: undefined when the stream was found to be whole a moment ago. Faults:
-   * STREAM_DAMAGED, JS_UNAVAILABLE, NATS_TIMEOUT.
-   */
-  checkWhole(): Promise<void> | undefined;
-  /**
-   * Sequence of the last message on a subject, asked of the leader; 0: none. Undefined when the stream has no replicas that a read could ask
-   * instead, as far as the last check has seen. Faults: those of createStreamReader.
-   */
-  lastOnLeader(subject: string): Promise<number> | undefined;
-  readonly subjects: KnownSubjects;
-};
+export type WholeStreamReader = DirectReader & WholeReader;
 
 /** Faults: STREAM_DAMAGED, and those of createStreamReader. */
 export const createWholeStreamReader = (

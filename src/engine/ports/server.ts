@@ -7,8 +7,18 @@ import type { Publisher, Requester, ServiceHost, Subscriber } from './services.t
 import type { OperatorStorage } from './storage.ts';
 import type { Appender, StoredMessage, StreamFollower, StreamReader, WorkQueue } from './streams.ts';
 
+export type KnownSubjects = {
+  /** False: there was no message on the subject. True: there may be one; so it is until the subjects are known. */
+  mayHave(subject: string): boolean;
+  /** Something was stored on it. */
+  add(subject: string): void;
+};
+
 export type WholeReader = StreamReader & {
-  /** Undefined: nothing was missing a moment ago. Faults: STREAM_DAMAGED, and those of reads. */
+  /**
+   * Before something is stored on the strength of what is known: undefined when the stream was found to be whole a moment ago. Faults:
+   * STREAM_DAMAGED, JS_UNAVAILABLE, NATS_TIMEOUT.
+   */
   checkWhole(): Promise<void> | undefined;
   /**
    * Sequence of the last message on a subject, asked of the leader; 0: none. Undefined where no replica answers reads in its place, as far as is
@@ -19,7 +29,7 @@ export type WholeReader = StreamReader & {
    * Which subjects have messages, without a question for each. A subject of which `mayHave` says no is new, whatever cannot be read; of others it
    * has to be looked up.
    */
-  readonly subjects: { mayHave(subject: string): boolean; add(subject: string): void };
+  readonly subjects: KnownSubjects;
 };
 
 /** Sees everything that was ever acknowledged. */
